@@ -1,0 +1,58 @@
+"""The resolved configuration that every verb writes beside its output.
+
+The file is YAML with exactly the verb's arguments, so the run can be repeated with
+`darklens VERB --config FILE`. A comment on its first line names the version and the verb.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from darklens import __version__
+from darklens.atomic import atomic_file
+
+__all__ = ["beside", "write_configuration"]
+
+
+def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> None:
+    """Write the settings of one run as YAML that `--config` reads back.
+
+    Args:
+        path: File to write; an older one is replaced.
+        verb: Words after `darklens` on the command line, such as `predict`.
+        settings: The verb's arguments by name; dataclasses, paths and tuples are allowed.
+    """
+    head = f"# darklens {__version__}: darklens {verb} --config {path.name}\n"
+    body = yaml.safe_dump(_plain(dict(settings)), sort_keys=False, allow_unicode=True)
+    with atomic_file(path) as temporary:
+        temporary.write_text(head + body, encoding="utf-8")
+
+
+def beside(output: Path) -> Path:
+    """Place of the configuration for an output: in a folder, or next to a file or a store.
+
+    >>> beside(Path("table.csv"))
+    PosixPath('table.csv.config.yaml')
+    """
+    if output.is_dir() and output.suffix != ".zarr":
+        return output / "config.yaml"
+    return output.with_name(output.name + ".config.yaml")
+
+
+def _plain(value: Any) -> Any:
+    """The value in terms of what YAML has: dict, list, str, numbers, booleans and null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
