@@ -32,19 +32,26 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path, *, replace_if_has: str | None = None) -> Iterator[Path]:
     """Give an empty temporary folder beside `path`; rename it to `path` when the block succeeds.
 
+    Args:
+        path: Folder to make.
+        replace_if_has: An existing folder with a file of this name in it is replaced.
+
     Raises:
-        BadInput: If `path` exists and is not an empty folder, or its parent cannot be made.
+        BadInput: If `path` exists and may not be replaced, or its parent cannot be made.
     """
-    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    old = replace_if_has is not None and (path / replace_if_has).is_file()
+    if path.exists() and not old and (not path.is_dir() or any(path.iterdir())):
         raise BadInput(f"{path} exists already; choose another name or remove it first")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     _make_parent(path)
     try:
         temporary.mkdir()
         yield temporary
+        if old:
+            shutil.rmtree(path)
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -1,0 +1,25 @@
+"""Trained models as folders: cards, weights, the shipped ones and those of the Hugging Face hub.
+
+A model is a folder with `card.yaml` (what it is, its preprocessing, its network, how it was
+trained, what it scores) and a safetensors file with its weights. Loading one runs no code from
+the folder: the card is plain YAML checked against a schema, and the network and the
+preprocessing are chosen by name from those that darklens has.
+"""
+
+from darklens.hub.card import InputCard, Metric, ModelCard, TrainingCard, WeightsCard, load_card
+from darklens.hub.folders import cached_models, find_model, shipped_models
+from darklens.hub.weights import load_classifier, save_model
+
+__all__ = [
+    "InputCard",
+    "Metric",
+    "ModelCard",
+    "TrainingCard",
+    "WeightsCard",
+    "cached_models",
+    "find_model",
+    "load_card",
+    "load_classifier",
+    "save_model",
+    "shipped_models",
+]

@@ -1,0 +1,215 @@
+"""The card of a model: what it is, what it takes, how it was made, what it scores.
+
+`card.yaml` is read by YAML's safe loader and checked against the dataclasses below.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from darklens.errors import BadModel
+from darklens.hub.schema import from_plain, to_plain
+
+__all__ = [
+    "CARD_FILE",
+    "InputCard",
+    "Metric",
+    "ModelCard",
+    "TrainingCard",
+    "WeightsCard",
+    "load_card",
+    "write_card",
+]
+
+CARD_FILE = "card.yaml"
+_LARGEST_CARD = 1_000_000  # bytes; a card is a few kilobytes
+_RESHAPING_STEPS = ("center_crop", "resize")
+
+
+@dataclass(frozen=True)
+class InputCard:
+    """The raw images that the model takes, before its preprocessing.
+
+    Attributes:
+        channels: Number of channels.
+        height: Rows [pixel].
+        width: Columns [pixel].
+        pixel_scale: Size of a pixel [arcsec], or None where it is not known.
+        values: What the values are, in words, such as `counts`.
+    """
+
+    channels: int
+    height: int
+    width: int
+    pixel_scale: float | None
+    values: str
+
+
+@dataclass(frozen=True)
+class TrainingCard:
+    """How the weights were made.
+
+    Attributes:
+        preset: Simulation preset of the training images, or None.
+        data: Data set of the training images, or None.
+        recipe: Recipe file, or None.
+        command: Full command.
+        images: Number of images seen, repeats included.
+        seconds: Wall time [s].
+        machine: Processor and cores, in words.
+        date: Day, such as `2026-11-23`.
+        version: Version of darklens.
+    """
+
+    command: str
+    images: int
+    seconds: float
+    machine: str
+    date: str
+    version: str
+    preset: str | None = None
+    data: str | None = None
+    recipe: str | None = None
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One measured number with its 95 % interval.
+
+    Attributes:
+        name: Metric, such as `accuracy`.
+        value: The number.
+        low: Lower end of the interval, or None.
+        high: Upper end of the interval, or None.
+        data: What it was measured on.
+        command: Command that measures it again.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    data: str
+    command: str
+
+
+@dataclass(frozen=True)
+class WeightsCard:
+    """The weights file, by its plain name in the model folder, and the hash of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """Everything about a model but its weights.
+
+    Attributes:
+        name: Short name.
+        kind: `classifier`.
+        description: A sentence or two.
+        classes: Class names in the order of the network's outputs.
+        input: The images it takes.
+        preprocessing: Steps, each `{step: {parameters}}`, as `darklens.data` builds them.
+        network: `{name: ..., parameters}`, as `darklens.classify.build_network` takes it; the
+            optional `in_channels` is the number of channels after preprocessing and
+            `input.channels` by default.
+        temperature: Logits are divided by it before the softmax.
+        training: How the weights were made.
+        licence: Licence of the weights.
+        metrics: What it scores.
+        weights: The weights file; None only before `save_model` has written it.
+    """
+
+    name: str
+    kind: str
+    description: str
+    classes: tuple[str, ...]
+    input: InputCard
+    preprocessing: tuple[dict[str, Any], ...]
+    network: dict[str, Any]
+    temperature: float
+    training: TrainingCard
+    licence: str
+    metrics: tuple[Metric, ...] = ()
+    weights: WeightsCard | None = None
+
+    def __post_init__(self) -> None:
+        """Check what types alone do not say."""
+        size = self.input
+        checks = {
+            "name must consist of letters, digits and .-_": _is_plain_name(self.name),
+            "kind must be classifier": self.kind == "classifier",
+            "classes must be two or more different names": len(set(self.classes)) > 1
+            and len(set(self.classes)) == len(self.classes),
+            "input sizes must be positive": min(size.channels, size.height, size.width) > 0,
+            "temperature must be positive": self.temperature > 0,
+            "each preprocessing step must be one {step: {parameters}}": all(
+                len(step) == 1 for step in self.preprocessing
+            ),
+            "network must have a name": isinstance(self.network.get("name"), str),
+            "weights.file must be the plain name of a .safetensors file": self.weights is None
+            or (_is_plain_name(self.weights.file) and self.weights.file.endswith(".safetensors")),
+            "weights.sha256 must be 64 hexadecimal digits": self.weights is None
+            or re.fullmatch("[0-9a-f]{64}", self.weights.sha256) is not None,
+        }
+        for rule, holds in checks.items():
+            if not holds:
+                raise BadModel(f"model card: {rule}")
+
+    def unsuitable(self, shape: tuple[int, ...]) -> str | None:
+        """Why an image of this (C, H, W) shape does not suit the model, or None when it does.
+
+        Larger images are suitable where the declared preprocessing crops or resizes them; nothing
+        else changes their size.
+        """
+        size = self.input
+        channels, height, width = shape
+        if channels != size.channels:
+            return f"has {channels} channels; the model '{self.name}' takes {size.channels}"
+        reshaped = any(step in _RESHAPING_STEPS for item in self.preprocessing for step in item)
+        if not reshaped and (height, width) != (size.height, size.width):
+            return (
+                f"is {height} x {width} pixels; "
+                f"the model '{self.name}' takes {size.height} x {size.width}"
+            )
+        return None
+
+
+def load_card(folder: Path) -> ModelCard:
+    """Read and check the card of a model folder.
+
+    Raises:
+        BadModel: If there is no card or it does not keep to the schema.
+    """
+    path = folder / CARD_FILE
+    try:
+        if path.stat().st_size > _LARGEST_CARD:
+            raise BadModel(f"{path} is too large for a model card")
+        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadModel(f"cannot read the model card {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise BadModel(f"{path} is not plain YAML: {reason}") from error
+    try:
+        card: ModelCard = from_plain(ModelCard, plain, "card")
+    except BadModel as error:
+        raise BadModel(f"{path}: {error}") from error
+    if card.weights is None:
+        raise BadModel(f"{path}: card lacks the key 'weights'")
+    return card
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write a card as `card.yaml` into an existing folder."""
+    text = yaml.safe_dump(to_plain(card), sort_keys=False, allow_unicode=True, width=100)
+    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+
+
+def _is_plain_name(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) is not None

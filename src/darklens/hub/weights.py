@@ -1,0 +1,111 @@
+"""Weights in and out: a network and its card to a model folder, and back to a classifier."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darklens.atomic import atomic_folder
+from darklens.errors import BadModel
+from darklens.hub.card import ModelCard, WeightsCard, load_card, write_card
+from darklens.hub.folders import find_model
+
+if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
+    from torch import Tensor, nn
+
+    from darklens.classify import Classifier
+
+__all__ = ["load_classifier", "save_model"]
+
+_WEIGHTS_FILE = "weights.safetensors"
+
+
+def save_model(folder: str | Path, network: "nn.Module", card: ModelCard) -> ModelCard:
+    """Write a model folder: `card.yaml` and the weights in half precision.
+
+    Vectors and scalars (biases, norms and their running statistics) stay in single precision:
+    they are small, and variances may leave the range of half precision. A model folder that is
+    already there is replaced.
+
+    Args:
+        folder: Folder to write.
+        network: The trained network.
+        card: Its card; `weights` is filled in.
+
+    Returns:
+        The card as written.
+
+    Raises:
+        BadModel: If a weight is not finite in half precision.
+        BadInput: If `folder` exists and is not a model folder.
+    """
+    from safetensors.torch import save
+
+    data = save(_halved(network.state_dict()), metadata={"format": "pt"})
+    card = replace(card, weights=WeightsCard(_WEIGHTS_FILE, hashlib.sha256(data).hexdigest()))
+    with atomic_folder(Path(folder), replace_if_has="card.yaml") as temporary:
+        (temporary / _WEIGHTS_FILE).write_bytes(data)
+        write_card(temporary, card)
+    return card
+
+
+def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
+    """Load a classifier with its preprocessing and temperature.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
+        device: Torch device of the network.
+
+    Raises:
+        BadModel: If the model is missing, damaged or not one that darklens can build.
+    """
+    from darklens.classify import Classifier, build_network
+    from darklens.data import build_preprocessing
+
+    folder = find_model(model)
+    card = load_card(folder)
+    preprocessing = build_preprocessing(list(card.preprocessing))
+    channels = card.network.get("in_channels", card.input.channels)
+    spec = {key: value for key, value in card.network.items() if key != "in_channels"}
+    network = build_network(spec, in_channels=channels, classes=len(card.classes))
+    _load_weights(network, folder, card)
+    return Classifier(network, card.classes, preprocessing, card.temperature, device)
+
+
+def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """State with matrices and filters in half precision, each tensor on its own memory."""
+    halved = {}
+    for name, tensor in state.items():
+        tensor = tensor.detach().cpu()
+        if tensor.is_floating_point():
+            tensor = tensor.half() if tensor.ndim > 1 else tensor.float()
+            if not tensor.isfinite().all():
+                raise BadModel(f"the weight '{name}' is not finite in half precision")
+        halved[name] = tensor.clone().contiguous()
+    return halved
+
+
+def _load_weights(network: "nn.Module", folder: Path, card: ModelCard) -> None:
+    """Check the file's hash and load its bytes into the network, in single precision."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    if card.weights is None:
+        raise BadModel(f"{folder}: the card names no weights")
+    path = folder / card.weights.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != card.weights.sha256:
+        raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
+    try:
+        state = {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in load(data).items()
+        }
+        network.load_state_dict(state, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise BadModel(f"{path} does not fit the network in the card: {reason}") from error
