@@ -1,0 +1,38 @@
+# Every target sets up what it needs: Python 3.11 or later with pip, make and git are enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DEMO := runs/demo
+
+.PHONY: help install demo test check docs clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+install: $(STAMP) ## make .venv with darklens and all it needs
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "darklens needs Python 3.11 or later: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt --editable '.[dev,docs]'
+	@touch $@
+
+demo: $(STAMP) ## simulate and classify a few lenses, write runs/demo/report.html
+	$(BIN)/darklens demo $(DEMO)
+
+test: $(STAMP) ## lint, types, import contracts, docs, tests with coverage
+	scripts/check
+
+check: test
+
+docs: $(STAMP) ## build the documentation into docs/_build/html
+	scripts/check docs
+
+clean: ## remove .venv and everything that was built
+	rm -rf $(VENV) docs/_build docs/jupyter_execute .pytest_cache .mypy_cache .ruff_cache \
+	  .hypothesis .coverage .coverage.* .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
