@@ -1,0 +1,45 @@
+"""What all tests share: one thread, no screen, no network, checked array shapes, genuine images.
+
+The environment is set before NumPy and torch are imported, and reaches the verbs that tests run
+as processes.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src"
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch and BLAS; two tests can then run at a time
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+settings.register_profile("darklens", deadline=None, derandomize=True, max_examples=50)
+settings.load_profile("darklens")
+
+
+def _checkable_modules() -> list[str]:
+    """Modules whose annotations are checked: all but those that numba compiles.
+
+    The hook wraps each function below its other decorators, where numba would have to compile
+    the wrapper.
+    """
+    files = (path for path in SOURCE.rglob("*.py") if "from numba" not in path.read_text())
+    parts = (path.relative_to(SOURCE).with_suffix("").parts for path in files)
+    return [".".join(names) for names in parts if not names[-1].startswith("__")]
+
+
+install_import_hook(_checkable_modules(), "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder with genuine images; tests that ask for it are skipped where there is none."""
+    folder = Path(os.environ.get("DARKLENS_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no genuine images at {folder}; set DARKLENS_SHARED_DATA")
+    return folder
