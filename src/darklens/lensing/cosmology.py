@@ -1,0 +1,99 @@
+r"""Distances, and the angle that a mass turns into.
+
+Units: Mpc, M_sun, arcsec. The Einstein radius of a mass `M` is
+
+.. math:: \theta_E = \sqrt{\frac{4 G M}{c^2} \frac{D_{ls}}{D_l D_s}}
+
+with angular-diameter distances. DeepLenseSim and the Common Test I benchmark put luminosity
+distances and :math:`D_{ls} = D_s - D_l` into that formula; `distances="luminosity"` does the same,
+for the presets that reproduce them.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from astropy import constants, units
+from astropy.cosmology import FlatLambdaCDM
+from jaxtyping import Float
+from scipy.interpolate import CubicSpline
+
+from darklens.errors import BadPreset
+
+__all__ = ["ARCSEC", "Cosmology"]
+
+ARCSEC = float(np.pi / 180 / 3600)
+"""One arcsecond [rad]."""
+
+_FOUR_G_OVER_C2 = float((4 * constants.G / constants.c**2).to_value(units.Mpc / units.Msun))
+
+
+@dataclass(frozen=True)
+class Cosmology:
+    """A flat universe with cold dark matter and a cosmological constant.
+
+    Args:
+        H0: Hubble constant [km/s/Mpc].
+        Om0: Matter density today, in units of the critical density.
+        Ob0: Baryon density today, in units of the critical density.
+        distances: Which distances turn a mass into an angle, `angular` (right) or `luminosity`
+            (as the published simulator does).
+    """
+
+    H0: float = 70.0
+    Om0: float = 0.3
+    Ob0: float = 0.05
+    distances: Literal["angular", "luminosity"] = "angular"
+
+    def distance_ratio(self, z_lens: float, z_source: float) -> float:
+        """The factor :math:`D_{ls} / (D_l D_s)` [1/Mpc].
+
+        Raises:
+            BadPreset: If the source is not behind the lens, or the lens not in front of us.
+        """
+        if not 0 < z_lens < z_source:
+            raise BadPreset(f"the lens (z = {z_lens:g}) must lie before the source ({z_source:g})")
+        if z_source > 10:
+            raise BadPreset(f"the source's redshift {z_source:g} is above 10")
+        lens, source = _comoving_distance(self)((z_lens, z_source))
+        if self.distances == "luminosity":
+            to_lens, to_source = lens * (1 + z_lens), source * (1 + z_source)
+            between = to_source - to_lens
+        else:
+            to_lens, to_source = lens / (1 + z_lens), source / (1 + z_source)
+            between = (source - lens) / (1 + z_source)
+        return float(between / (to_lens * to_source))
+
+    def einstein_radius(self, mass: float, z_lens: float, z_source: float) -> float:
+        """Einstein radius of a point of `mass` M_sun [arcsec]."""
+        squared = _FOUR_G_OVER_C2 * mass * self.distance_ratio(z_lens, z_source)
+        return float(np.sqrt(squared)) / ARCSEC
+
+    def scale_radius(
+        self, mass: Float[np.ndarray, " n"], concentration: Float[np.ndarray, " n"], z: float
+    ) -> Float[np.ndarray, " n"]:
+        """Scale radii of halos of `mass` M200 [M_sun] at redshift `z` [arcsec].
+
+        M200 is the mass inside the radius whose mean density is 200 times the critical one.
+        """
+        density = float(self._astropy.critical_density(z).to_value(units.Msun / units.Mpc**3))
+        radius_200 = (3 * mass / (4 * np.pi * 200 * density)) ** (1 / 3)
+        distance = float(self._astropy.angular_diameter_distance(z).to_value(units.Mpc))
+        return np.asarray(radius_200 / concentration / distance / ARCSEC)
+
+    @property
+    def _astropy(self) -> FlatLambdaCDM:
+        return _flat_lambda_cdm(self.H0, self.Om0, self.Ob0)
+
+
+@lru_cache(maxsize=8)
+def _flat_lambda_cdm(H0: float, Om0: float, Ob0: float) -> FlatLambdaCDM:
+    return FlatLambdaCDM(H0=H0, Om0=Om0, Ob0=Ob0)
+
+
+@lru_cache(maxsize=8)
+def _comoving_distance(cosmology: Cosmology) -> CubicSpline:
+    """Comoving distance against redshift [Mpc]: a spline of astropy's, exact to 1e-9."""
+    z = np.linspace(0, 10, 4001)
+    return CubicSpline(z, cosmology._astropy.comoving_distance(z).to_value(units.Mpc))

@@ -1,0 +1,188 @@
+"""The distributions that a preset may give a number: drawn from an explicit generator.
+
+In YAML a plain number is itself, and a mapping with one key names a distribution:
+`{uniform: [0, 1]}`, `{log_uniform: [1e-24, 1e-22]}`, `{normal: [0, 1]}`,
+`{truncated_normal: [1.28, 0.17, 0.83, 1.66]}`, `{power_law: [1e6, 1e10, -1.9]}`, `{poisson: 25}`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+
+from darklens.errors import BadPreset
+
+__all__ = [
+    "Constant",
+    "Distribution",
+    "LogUniform",
+    "Normal",
+    "Poisson",
+    "PowerLaw",
+    "TruncatedNormal",
+    "Uniform",
+    "distribution_to_yaml",
+    "parse_distribution",
+]
+
+
+class Distribution(ABC):
+    """A distribution of real numbers."""
+
+    @abstractmethod
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """`count` independent draws."""
+
+    def draw(self, rng: Generator) -> float:
+        """One draw."""
+        return float(self.sample(rng, 1)[0])
+
+
+@dataclass(frozen=True)
+class Constant(Distribution):
+    """Always `value`; takes nothing from the generator."""
+
+    value: float
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.full(count, self.value)
+
+
+@dataclass(frozen=True)
+class Uniform(Distribution):
+    """Uniform between `low` and `high`."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_order(self, self.low, self.high)
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return rng.uniform(self.low, self.high, count)
+
+
+@dataclass(frozen=True)
+class LogUniform(Distribution):
+    """Uniform in the logarithm between `low` and `high`, both positive."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_order(self, self.low, self.high, positive=True)
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.exp(rng.uniform(np.log(self.low), np.log(self.high), count))
+
+
+@dataclass(frozen=True)
+class Normal(Distribution):
+    """Normal with `mean` and `deviation`."""
+
+    mean: float
+    deviation: float
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return rng.normal(self.mean, self.deviation, count)
+
+
+@dataclass(frozen=True)
+class TruncatedNormal(Distribution):
+    """Normal with `mean` and `deviation`, drawn again until it lies within `low` and `high`."""
+
+    mean: float
+    deviation: float
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        _check_order(self, self.low, self.high)
+        if not self.low - 5 * self.deviation < self.mean < self.high + 5 * self.deviation:
+            raise BadPreset(f"{self}: the mean lies more than five deviations out of its bounds")
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        values = rng.normal(self.mean, self.deviation, count)
+        while (outside := (values < self.low) | (values > self.high)).any():
+            values[outside] = rng.normal(self.mean, self.deviation, int(outside.sum()))
+        return values
+
+
+@dataclass(frozen=True)
+class PowerLaw(Distribution):
+    """Density proportional to the power `index` between `low` and `high`, both positive."""
+
+    low: float
+    high: float
+    index: float
+
+    def __post_init__(self) -> None:
+        _check_order(self, self.low, self.high, positive=True)
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        u = rng.random(count)
+        power = self.index + 1
+        if abs(power) < 1e-12:
+            return np.asarray(self.low * (self.high / self.low) ** u)
+        low, high = self.low**power, self.high**power
+        return np.asarray((low + (high - low) * u) ** (1 / power))
+
+
+@dataclass(frozen=True)
+class Poisson(Distribution):
+    """Poisson number with `mean`."""
+
+    mean: float
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return rng.poisson(self.mean, count).astype(np.float64)
+
+
+_NAMES: dict[str, type[Distribution]] = {
+    "uniform": Uniform,
+    "log_uniform": LogUniform,
+    "normal": Normal,
+    "truncated_normal": TruncatedNormal,
+    "power_law": PowerLaw,
+    "poisson": Poisson,
+}
+
+
+def parse_distribution(value: object, where: str) -> Distribution:
+    """Distribution from its YAML form.
+
+    Raises:
+        BadPreset: If it is not one; the message begins with `where`.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Constant(float(value))
+    if isinstance(value, Mapping) and len(value) == 1:
+        (name, numbers), *_ = value.items()
+        numbers = list(numbers) if isinstance(numbers, list | tuple) else [numbers]
+        if (kind := _NAMES.get(str(name))) is not None:
+            names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+            try:
+                return kind(*[float(number) for number in numbers])
+            except (TypeError, ValueError):
+                raise BadPreset(f"{where}: {name} needs the numbers {', '.join(names)}") from None
+            except BadPreset as error:
+                raise BadPreset(f"{where}: {error}") from None
+    raise BadPreset(
+        f"{where}: {value!r} is neither a number nor one of {', '.join(_NAMES)} with its numbers"
+    )
+
+
+def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[float]]:
+    """The YAML form of a distribution, the inverse of `parse_distribution`."""
+    if isinstance(distribution, Constant):
+        return distribution.value
+    name = next(name for name, kind in _NAMES.items() if isinstance(distribution, kind))
+    return {name: [float(number) for number in astuple(distribution)]}  # type: ignore[call-overload]
+
+
+def _check_order(what: Distribution, low: float, high: float, *, positive: bool = False) -> None:
+    if not low < high or (positive and not low > 0):
+        raise BadPreset(f"{what}: needs {'0 < ' if positive else ''}low < high")

@@ -1,0 +1,48 @@
+"""The pixel grid: where pixel centres lie on the sky.
+
+The grid is centred on the lens, x grows with the column and y with the row [arcsec].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from darklens.errors import BadPreset
+
+__all__ = ["PixelGrid"]
+
+
+@dataclass(frozen=True)
+class PixelGrid:
+    """A rectangular grid of square pixels, centred on the optical axis.
+
+    Args:
+        shape: Number of rows and columns.
+        pixel_scale: Side of a pixel [arcsec].
+
+    Raises:
+        BadPreset: If a number is not positive.
+    """
+
+    shape: tuple[int, int]
+    pixel_scale: float
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or not self.pixel_scale > 0:
+            raise BadPreset(
+                f"grid: shape {self.shape} and pixel_scale {self.pixel_scale} must be positive"
+            )
+
+    @property
+    def pixel_area(self) -> float:
+        """Area of a pixel [arcsec^2]."""
+        return self.pixel_scale**2
+
+    def coordinates(self) -> tuple[Float[np.ndarray, "h w"], Float[np.ndarray, "h w"]]:
+        """Coordinates x and y of the pixel centres [arcsec]."""
+        rows, columns = self.shape
+        x = (np.arange(columns) - 0.5 * (columns - 1)) * self.pixel_scale
+        y = (np.arange(rows) - 0.5 * (rows - 1)) * self.pixel_scale
+        grid_x, grid_y = np.meshgrid(x, y)
+        return grid_x, grid_y

@@ -1,0 +1,146 @@
+"""The telescope: point-spread function, zero point and sky.
+
+Convolution continues the image's edge outwards, so that the light of the sky does not fade there.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+from scipy import ndimage
+
+from darklens.errors import BadPreset
+from darklens.lensing.elementary import FASTMATH
+
+__all__ = ["PSF", "GaussianPSF", "Instrument", "PixelPSF"]
+
+Image = Float[np.ndarray, "h w"]
+
+FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True)
+class GaussianPSF:
+    """A Gaussian sampled at pixel centres and normalised.
+
+    Args:
+        fwhm: Full width at half maximum [arcsec].
+        truncation: Half width of the kernel in standard deviations, rounded to whole pixels.
+    """
+
+    fwhm: float
+    truncation: float = 3.0
+
+    def kernel(self, pixel_scale: float) -> Float[np.ndarray, " k"]:
+        """One-dimensional kernel; the PSF is its outer product with itself."""
+        sigma = self.fwhm / FWHM_PER_SIGMA / pixel_scale
+        radius = int(self.truncation * sigma + 0.5)
+        weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+        return np.asarray(weights / weights.sum())
+
+    def convolve(self, image: Image, pixel_scale: float) -> Image:
+        """Image behind the PSF, of the same shape."""
+        return np.asarray(_convolve_separable(image, self.kernel(pixel_scale)))
+
+
+@dataclass(frozen=True)
+class PixelPSF:
+    """A PSF given as pixels at the image's own scale; it is normalised to a sum of one.
+
+    Raises:
+        BadPreset: If the array is not 2-d with odd sides, not finite or of no positive sum.
+    """
+
+    pixels: Image
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 2 or any(side % 2 == 0 for side in self.pixels.shape):
+            raise BadPreset(f"psf: an array with odd sides is needed, not {self.pixels.shape}")
+        if not np.isfinite(self.pixels).all() or self.pixels.sum() <= 0:
+            raise BadPreset("psf: the pixels must be finite with a positive sum")
+
+    def convolve(self, image: Image, pixel_scale: float) -> Image:
+        """Image behind the PSF, of the same shape; `pixel_scale` is the PSF's own."""
+        return np.asarray(ndimage.convolve(image, self._normalised, mode="nearest"))
+
+    @cached_property
+    def _normalised(self) -> Image:
+        return np.asarray(self.pixels / self.pixels.sum(), dtype=np.float64)
+
+
+PSF = GaussianPSF | PixelPSF
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What turns flux into counts.
+
+    Args:
+        psf: Point-spread function, or None.
+        zero_point: Magnitude that gives one count a second.
+        sky_magnitude: Brightness of the sky [mag / arcsec^2], or None.
+        supersampling: Rays along each side of a pixel.
+    """
+
+    psf: PSF | None = None
+    zero_point: float | None = None
+    sky_magnitude: float | None = None
+    supersampling: int = 1
+
+    def __post_init__(self) -> None:
+        if self.supersampling < 1:
+            raise BadPreset("instrument: supersampling must be at least 1")
+
+    def count_rate(self, magnitude: float) -> float:
+        """Counts a second of a source of `magnitude`.
+
+        Raises:
+            BadPreset: If the instrument has no zero point.
+        """
+        if self.zero_point is None:
+            raise BadPreset("instrument: a magnitude needs a zero_point")
+        return float(10 ** (0.4 * (self.zero_point - magnitude)))
+
+    def sky_rate(self, pixel_area: float) -> float:
+        """Counts of the sky in a pixel of `pixel_area` [arcsec^2] in a second."""
+        if self.sky_magnitude is None:
+            return 0.0
+        return self.count_rate(self.sky_magnitude) * pixel_area
+
+    def observe(self, flux: Image, pixel_scale: float) -> Image:
+        """Flux behind the PSF."""
+        return flux if self.psf is None else self.psf.convolve(flux, pixel_scale)
+
+
+_kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
+
+
+@_kernel
+def _convolve_separable(image, weights):  # type: ignore[no-untyped-def]
+    """Convolve rows, then columns, with a symmetric kernel; the edge pixel is repeated."""
+    rows, columns = image.shape
+    radius = weights.size // 2
+    padded = np.empty(columns + 2 * radius)
+    across = np.zeros((rows + 2 * radius, columns))
+    for i in range(rows):
+        padded[:radius] = image[i, 0]
+        padded[radius : radius + columns] = image[i]
+        padded[radius + columns :] = image[i, columns - 1]
+        row = across[i + radius]
+        for k in range(weights.size):
+            for j in range(columns):
+                row[j] += weights[k] * padded[j + k]
+    for i in range(radius):
+        across[i] = across[radius]
+        across[radius + rows + i] = across[radius + rows - 1]
+    out = np.zeros((rows, columns))
+    for i in range(rows):
+        row = out[i]
+        for k in range(weights.size):
+            source = across[i + k]
+            for j in range(columns):
+                row[j] += weights[k] * source[j]
+    return out

@@ -1,0 +1,342 @@
+"""Presets: small declarations of distributions from which lenses are drawn.
+
+A preset is a YAML file (see `presets/` beside this file, and the page on simulation in the
+documentation). Each number may be constant or a distribution. Angles in presets are degrees from
+the x axis towards the y axis, lengths on the sky arcsec, masses M_sun.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from darklens.errors import BadPreset
+from darklens.lensing.cosmology import Cosmology
+from darklens.lensing.distributions import Constant, Distribution, parse_distribution
+from darklens.lensing.grid import PixelGrid
+from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
+from darklens.lensing.noise import (
+    CCDNoise,
+    DeepLenseSimNoise,
+    NoiseLaw,
+    NoNoise,
+    PhotonNoise,
+)
+
+__all__ = [
+    "LensPrior",
+    "LightPrior",
+    "LinePrior",
+    "Preset",
+    "SubhaloPrior",
+    "load_preset",
+    "preset_names",
+]
+
+ZERO = Constant(0.0)
+ONE = Constant(1.0)
+FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
+
+
+@dataclass(frozen=True)
+class LensPrior:
+    """The smooth lens: a singular isothermal ellipsoid with external shear.
+
+    Its Einstein radius is either given or follows from `mass` and the redshifts.
+    """
+
+    redshift: Distribution
+    mass: Distribution | None = None
+    einstein_radius: Distribution | None = None
+    axis_ratio: Distribution = ONE
+    position_angle: Distribution = ZERO
+    x: Distribution = ZERO
+    y: Distribution = ZERO
+    shear: Distribution = ZERO
+    shear_angle: Distribution = ZERO
+
+    def __post_init__(self) -> None:
+        if (self.mass is None) == (self.einstein_radius is None):
+            raise BadPreset("lens: give either mass or einstein_radius")
+
+
+@dataclass(frozen=True)
+class LightPrior:
+    """Sersic light, of the source or of the lens.
+
+    Its brightness is either the `amplitude` at the Sersic radius [counts/s/arcsec^2] or the
+    total `magnitude`. Its centre is (x, y) plus `offset` in the direction `offset_angle`.
+    """
+
+    radius: Distribution
+    sersic_index: Distribution
+    redshift: Distribution | None = None
+    amplitude: Distribution | None = None
+    magnitude: Distribution | None = None
+    axis_ratio: Distribution = ONE
+    position_angle: Distribution = ZERO
+    x: Distribution = ZERO
+    y: Distribution = ZERO
+    offset: Distribution = ZERO
+    offset_angle: Distribution = ZERO
+    b_n: str = "exact"
+
+    def __post_init__(self) -> None:
+        if (self.amplitude is None) == (self.magnitude is None):
+            raise BadPreset("light: give either amplitude or magnitude")
+
+
+@dataclass(frozen=True)
+class SubhaloPrior:
+    """Subhalos as point masses, or as truncated NFW halos where `concentration` is given.
+
+    `mass` is M200 for halos; `truncation` is in units of the scale radius. Positions are polar,
+    around the lens.
+    """
+
+    number: Distribution
+    mass: Distribution
+    radius: Distribution
+    angle: Distribution = FULL_CIRCLE
+    concentration: Distribution | None = None
+    truncation: Distribution | None = None
+
+    def __post_init__(self) -> None:
+        if (self.concentration is None) != (self.truncation is None):
+            raise BadPreset("subhalos: halos need both concentration and truncation")
+
+
+@dataclass(frozen=True)
+class LinePrior:
+    """A straight line of uniform mass, the community's toy for an axion vortex.
+
+    Its half length is either given, or follows from the axion's mass [eV] as
+    `length_scale` arcsec times 1e-22 eV / `axion_mass`. `points` 0 is the closed form.
+    """
+
+    mass: Distribution
+    half_length: Distribution | None = None
+    axion_mass: Distribution | None = None
+    length_scale: float = 0.03
+    position_angle: Distribution = FULL_CIRCLE
+    radius: Distribution = ZERO
+    angle: Distribution = FULL_CIRCLE
+    points: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.half_length is None) == (self.axion_mass is None):
+            raise BadPreset("line: give either half_length or axion_mass")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """All that is needed to draw lenses.
+
+    Args:
+        name: Name of the preset.
+        description: What it stands for, in a sentence or two.
+        grid: Pixels of the image.
+        cosmology: Distances.
+        lens: Smooth lens.
+        source: Light of the source.
+        lens_light: Light of the lens, if any.
+        classes: Substructure of each class, in the order of the labels.
+        instrument: Telescope.
+        exposure: Exposure time [s].
+        noise: How the image is observed.
+    """
+
+    name: str
+    description: str
+    grid: PixelGrid
+    lens: LensPrior
+    source: LightPrior
+    classes: Mapping[str, tuple[SubhaloPrior | LinePrior, ...]]
+    instrument: Instrument
+    noise: NoiseLaw
+    exposure: Distribution = ONE
+    cosmology: Cosmology = field(default_factory=Cosmology)
+    lens_light: LightPrior | None = None
+
+    def __post_init__(self) -> None:
+        if self.source.redshift is None:
+            raise BadPreset("source: redshift is missing")
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the images: uint16 counts or float32."""
+        counts = isinstance(self.noise, PhotonNoise | DeepLenseSimNoise)
+        return np.dtype(np.uint16 if counts else np.float32)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that darklens ships."""
+    return sorted(p.name.removesuffix(".yaml") for p in _shipped().iterdir() if _is_yaml(p.name))
+
+
+def load_preset(name_or_path: str | Path) -> Preset:
+    """Preset by the name of a shipped one, or from a YAML file.
+
+    Raises:
+        BadPreset: If there is none, or if it is wrong; the message names the place.
+    """
+    text = preset_text(name_or_path)
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        problem = " ".join(str(error).split())
+        raise BadPreset(f"preset {name_or_path}: not valid YAML: {problem}") from None
+    try:
+        return _parse(content, folder=Path(name_or_path).parent)
+    except BadPreset as error:
+        raise BadPreset(f"preset {name_or_path}: {error}") from None
+
+
+def preset_text(name_or_path: str | Path) -> str:
+    """The YAML text of a preset.
+
+    Raises:
+        BadPreset: If there is no such preset, or the file cannot be read.
+    """
+    if str(name_or_path) in preset_names():
+        return (_shipped() / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    path = Path(name_or_path)
+    if not _is_yaml(path.name):
+        raise BadPreset(
+            f"there is no preset '{name_or_path}': choose {', '.join(preset_names())} "
+            "or give a .yaml file"
+        )
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPreset(f"preset {path} cannot be read: {error}") from None
+
+
+def _shipped() -> Any:
+    return resources.files("darklens.lensing") / "presets"
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith((".yaml", ".yml"))
+
+
+_NOISE: dict[str, type[NoiseLaw]] = {
+    "none": NoNoise,
+    "photon": PhotonNoise,
+    "deeplensesim": DeepLenseSimNoise,
+    "ccd": CCDNoise,
+}
+
+
+def _parse(content: object, folder: Path) -> Preset:
+    top = _mapping(content, "preset")
+    instrument = dict(_mapping(top.pop("instrument", {}), "instrument"))
+    if "psf" in instrument:
+        instrument["psf"] = _parse_psf(instrument["psf"], folder)
+    noise, settings = _single(top.pop("noise", None), "noise", _NOISE)
+    grid = _mapping(top.pop("grid", None), "grid")
+    shape = grid.get("shape")
+    if not isinstance(shape, list) or len(shape) != 2:
+        raise BadPreset("grid: shape must be [rows, columns]")
+    grid["shape"] = (int(shape[0]), int(shape[1]))
+    parts: dict[str, Any] = {
+        "grid": _build(PixelGrid, grid, "grid"),
+        "lens": _build(LensPrior, top.pop("lens", None), "lens"),
+        "source": _build(LightPrior, top.pop("source", None), "source"),
+        "classes": _parse_classes(top.pop("classes", None)),
+        "instrument": _build(Instrument, instrument, "instrument"),
+        "noise": _build(_NOISE[noise], settings, f"noise: {noise}"),
+        "cosmology": _build(Cosmology, top.pop("cosmology", {}), "cosmology"),
+    }
+    if "lens_light" in top:
+        parts["lens_light"] = _build(LightPrior, top.pop("lens_light"), "lens_light")
+    if "exposure" in top:
+        parts["exposure"] = parse_distribution(top.pop("exposure"), "exposure")
+    unknown = set(top) - {"name", "description"}
+    if unknown or "name" not in top:
+        raise BadPreset(f"unknown key '{min(unknown)}'" if unknown else "name is missing")
+    description = " ".join(str(top.get("description", "")).split())
+    return Preset(name=str(top["name"]), description=description, **parts)
+
+
+def _parse_classes(value: object) -> dict[str, tuple[SubhaloPrior | LinePrior, ...]]:
+    kinds = {"subhalos": SubhaloPrior, "line": LinePrior}
+    classes = {}
+    for name, components in _mapping(value, "classes").items():
+        where = f"classes: {name}"
+        if not isinstance(components, list):
+            raise BadPreset(f"{where}: a list of substructure is needed ([] for none)")
+        parsed = [_single(component, where, kinds) for component in components]
+        classes[name] = tuple(
+            _build(kinds[kind], settings, f"{where}: {kind}") for kind, settings in parsed
+        )
+    if not classes:
+        raise BadPreset("classes: at least one is needed")
+    return classes
+
+
+def _parse_psf(value: object, folder: Path) -> GaussianPSF | PixelPSF:
+    kind, settings = _single(value, "psf", {"gaussian": None, "pixels": None})
+    if kind == "gaussian":
+        psf: GaussianPSF = _build(GaussianPSF, settings, "psf: gaussian")
+        return psf
+    path = folder / str(settings)
+    try:
+        if path.suffix == ".npy":
+            pixels = np.load(path, allow_pickle=False)
+        else:
+            from astropy.io import fits
+
+            pixels = fits.getdata(path)
+    except (OSError, ValueError) as error:
+        raise BadPreset(f"psf: {path} cannot be read: {error}") from None
+    return PixelPSF(np.asarray(pixels, dtype=np.float64))
+
+
+def _mapping(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise BadPreset(f"{where}: a mapping is needed" + (" (missing)" if value is None else ""))
+    return {str(key): item for key, item in value.items()}
+
+
+def _single(value: object, where: str, known: Mapping[str, object]) -> tuple[str, Any]:
+    """The one key of a mapping such as `{photon: {...}}`, and what stands behind it."""
+    names = ", ".join(known)
+    if isinstance(value, str) and value in known:
+        return value, {}
+    if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in known:
+        raise BadPreset(f"{where}: exactly one of {names} is needed")
+    name, settings = next(iter(value.items()))
+    return str(name), {} if settings is None else settings
+
+
+def _build(kind: type[Any], value: object, where: str) -> Any:
+    """An instance of the dataclass `kind` from a YAML mapping, each field by its type."""
+    settings = _mapping(value, where)
+    known = {f.name: f for f in fields(kind)}
+    if unknown := set(settings) - set(known):
+        raise BadPreset(f"{where}: unknown key '{min(unknown)}' (known: {', '.join(known)})")
+    for name, f in known.items():
+        if name not in settings and f.default is MISSING and f.default_factory is MISSING:
+            raise BadPreset(f"{where}: {name} is missing")
+    arguments = {name: _value(item, known[name].type, f"{where}: {name}") for name, item in settings.items()}
+    try:
+        return kind(**arguments)
+    except (TypeError, ValueError) as error:
+        raise BadPreset(f"{where}: {error}") from None
+
+
+def _value(value: object, annotation: Any, where: str) -> Any:
+    """A YAML value as the field's type wants it."""
+    if annotation in (Distribution, Distribution | None):
+        return parse_distribution(value, where)
+    if annotation in (float, float | None, int):
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise BadPreset(f"{where}: a number is needed, not {value!r}")
+        return int(value) if annotation is int else float(value)
+    return value

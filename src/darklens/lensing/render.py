@@ -1,0 +1,158 @@
+"""The fused kernel: from a scene to its image in one pass over the pixels.
+
+For each row of pixels the deflection is summed in two small buffers, perturber by perturber, then
+the source's brightness is read off: no array of the image's size but the image itself is written.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from numba import njit
+
+from darklens.lensing.elementary import FASTMATH
+from darklens.lensing.grid import PixelGrid
+from darklens.lensing.profiles import (
+    SIE,
+    Sersic,
+    Shear,
+    add_line_mass,
+    add_line_of_points,
+    add_point_mass,
+    add_sersic,
+    add_shear,
+    add_sie,
+    add_tnfw,
+)
+from darklens.lensing.substructure import Perturbers
+
+__all__ = ["Scene", "render", "source_plane"]
+
+Image = Float[np.ndarray, "h w"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything that shapes the noiseless image in front of the telescope.
+
+    Args:
+        lens: The smooth lens.
+        shear: External shear.
+        perturbers: Substructure.
+        sources: Light behind the lens.
+        lens_light: Light of the lens itself.
+    """
+
+    lens: SIE
+    shear: Shear = field(default_factory=Shear)
+    perturbers: Perturbers = field(default_factory=Perturbers)
+    sources: tuple[Sersic, ...] = ()
+    lens_light: tuple[Sersic, ...] = ()
+
+
+def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
+    """Image of the scene without PSF and noise.
+
+    Args:
+        scene: Lens, perturbers and light.
+        grid: The pixels.
+        supersampling: Rays along each side of a pixel; their mean is the pixel's brightness.
+
+    Returns:
+        Flux in each pixel: surface brightness times the pixel's area.
+    """
+    image = np.zeros(grid.shape)
+    _render(
+        image,
+        grid.pixel_scale,
+        supersampling,
+        *_lens_arrays(scene),
+        _light_array(scene.sources, grid.pixel_area),
+        _light_array(scene.lens_light, grid.pixel_area),
+    )
+    return image
+
+
+def source_plane(scene: Scene, grid: PixelGrid) -> tuple[Image, Image]:
+    """Where the rays of the pixel centres meet the source plane, x and y [arcsec]."""
+    x, y = (coordinate.ravel() for coordinate in grid.coordinates())
+    _trace(x, y, np.empty(x.size), np.empty(x.size), *_lens_arrays(scene))
+    return x.reshape(grid.shape), y.reshape(grid.shape)
+
+
+def _lens_arrays(scene: Scene) -> tuple[Any, ...]:
+    """The masses of the scene as the kernel reads them."""
+    lens, shear, perturbers = scene.lens, scene.shear, scene.perturbers
+    smooth = (
+        lens.einstein_radius,
+        lens.axis_ratio,
+        float(np.cos(lens.position_angle)),
+        float(np.sin(lens.position_angle)),
+        lens.x,
+        lens.y,
+        shear.gamma1,
+        shear.gamma2,
+    )
+    tables = (perturbers.points, perturbers.lines, perturbers.halos)
+    return np.array(smooth), *(np.ascontiguousarray(table) for table in tables)
+
+
+def _light_array(profiles: tuple[Sersic, ...], pixel_area: float) -> Float[np.ndarray, "n 9"]:
+    """Light profiles as the kernel reads them, with amplitudes for a pixel."""
+    table = np.array([p.kernel_arguments() for p in profiles], dtype=np.float64).reshape(-1, 9)
+    table[:, 0] *= pixel_area
+    return table
+
+
+_kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
+
+
+@_kernel
+def _trace(x, y, ax, ay, smooth, points, lines, halos):  # type: ignore[no-untyped-def]
+    """Turn the image-plane coordinates `x`, `y` of some rays into source-plane ones, in place."""
+    ax[:] = 0.0
+    ay[:] = 0.0
+    theta, q, cos, sin, x0, y0, gamma1, gamma2 = smooth
+    add_sie(x, y, ax, ay, theta, q, cos, sin, x0, y0)
+    add_shear(x, y, ax, ay, gamma1, gamma2)
+    for k in range(points.shape[0]):
+        add_point_mass(x, y, ax, ay, points[k, 2], points[k, 0], points[k, 1])
+    for k in range(lines.shape[0]):
+        x0, y0, angle, half_length, theta, count = lines[k]
+        cos, sin = np.cos(angle), np.sin(angle)
+        if count == 0:
+            add_line_mass(x, y, ax, ay, theta, half_length, cos, sin, x0, y0)
+        else:
+            add_line_of_points(x, y, ax, ay, theta, half_length, cos, sin, x0, y0, int(count))
+    for k in range(halos.shape[0]):
+        x0, y0, radius, truncation, theta = halos[k]
+        add_tnfw(x, y, ax, ay, theta, radius, truncation, x0, y0)
+    for j in range(x.size):
+        x[j] -= ax[j]
+        y[j] -= ay[j]
+
+
+@_kernel
+def _add_light(x, y, flux, light, weight):  # type: ignore[no-untyped-def]
+    for k in range(light.shape[0]):
+        amplitude, radius, inverse_index, q, cos, sin, x0, y0, b = light[k]
+        add_sersic(x, y, flux, weight * amplitude, radius, inverse_index, q, cos, sin, x0, y0, b)
+
+
+@_kernel
+def _render(image, scale, n, smooth, points, lines, halos, sources, lens_light):  # type: ignore[no-untyped-def]
+    """Fill `image` (rows, columns) with the mean flux of n x n rays a pixel."""
+    rows, columns = image.shape
+    x, y = np.empty(columns), np.empty(columns)
+    ax, ay = np.empty(columns), np.empty(columns)
+    weight = 1.0 / (n * n)
+    for i in range(rows):
+        for a in range(n):
+            for b in range(n):
+                for j in range(columns):
+                    x[j] = (j - 0.5 * (columns - 1) + (b + 0.5) / n - 0.5) * scale
+                    y[j] = (i - 0.5 * (rows - 1) + (a + 0.5) / n - 0.5) * scale
+                _add_light(x, y, image[i], lens_light, weight)
+                _trace(x, y, ax, ay, smooth, points, lines, halos)
+                _add_light(x, y, image[i], sources, weight)
