@@ -7,6 +7,7 @@ preprocessing are chosen by name from those that darklens has.
 """
 
 from darklens.hub.card import InputCard, Metric, ModelCard, TrainingCard, WeightsCard, load_card
+from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_models
 from darklens.hub.weights import load_classifier, save_model
 
@@ -17,6 +18,7 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "cached_models",
+    "export_model",
     "find_model",
     "load_card",
     "load_classifier",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not n
 
     from darklens.classify import Classifier
 
-__all__ = ["load_classifier", "save_model"]
+__all__ = ["load_classifier", "save_model", "verified_weights"]
 
 _WEIGHTS_FILE = "weights.safetensors"
 
@@ -73,6 +73,24 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     return Classifier(network, card.classes, preprocessing, card.temperature, device)
 
 
+def verified_weights(folder: Path, card: ModelCard) -> bytes:
+    """Bytes of a model's weights file.
+
+    Raises:
+        BadModel: If the file is missing or its sha256 is not the one in the card.
+    """
+    if card.weights is None:
+        raise BadModel(f"{folder}: the card names no weights")
+    path = folder / card.weights.file
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
+    if hashlib.sha256(data).hexdigest() != card.weights.sha256:
+        raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
+    return data
+
+
 def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     """State with matrices and filters in half precision, each tensor on its own memory."""
     halved = {}
@@ -87,19 +105,11 @@ def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
 
 
 def _load_weights(network: "nn.Module", folder: Path, card: ModelCard) -> None:
-    """Check the file's hash and load its bytes into the network, in single precision."""
+    """Load the weights into the network in single precision, once their hash is checked."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    if card.weights is None:
-        raise BadModel(f"{folder}: the card names no weights")
-    path = folder / card.weights.file
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != card.weights.sha256:
-        raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
+    data = verified_weights(folder, card)
     try:
         state = {
             name: tensor.float() if tensor.is_floating_point() else tensor
@@ -108,4 +118,6 @@ def _load_weights(network: "nn.Module", folder: Path, card: ModelCard) -> None:
         network.load_state_dict(state, strict=True)
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise BadModel(f"{path} does not fit the network in the card: {reason}") from error
+        raise BadModel(
+            f"the weights in {folder} do not fit the card's network: {reason}"
+        ) from error

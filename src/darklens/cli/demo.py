@@ -1,0 +1,124 @@
+"""`darklens demo`: a few lenses simulated, classified and shown, in under a minute."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from darklens.atomic import atomic_folder
+from darklens.classify import Classifier
+from darklens.cli.configuration import write_configuration
+from darklens.cli.progress import say
+from darklens.data import open_dataset
+from darklens.errors import BadInput, BadModel
+from darklens.evaluate import (
+    LabelledImages,
+    LensCard,
+    LensSection,
+    SimulatedImages,
+    classify_images,
+    demo_report,
+    lens_card,
+)
+from darklens.hub import ModelCard, find_model, load_card, load_classifier
+from darklens.lensing import Simulator
+
+__all__ = ["demo"]
+
+_GENUINE = "common_test_1"
+
+
+def demo(
+    *,
+    output: Path = Path("demo"),
+    model: str = "default",
+    count: int = 12,
+    seed: int = 2_000_003,
+    genuine: Path | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> None:
+    """Simulate a few lenses of each class, classify them and genuine images, write a report.
+
+    Args:
+        output: Folder to write; an earlier demo there is replaced.
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        count: Number of lenses to simulate.
+        seed: Seed of the simulations.
+        genuine: Folder of genuine images in the DeepLense layout. By default common_test_1 in
+            the folder that the environment variable DARKLENS_SHARED_DATA names, where it exists.
+        device: Torch device, such as cpu or cuda.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    if count < 1:
+        raise BadInput("--count must be at least 1")
+    genuine = genuine or _shared_images()
+    folder = find_model(model)
+    card = load_card(folder)
+    preset = card.training.preset
+    if preset is None:
+        raise BadModel(f"the model '{card.name}' names no simulation preset to demonstrate it on")
+    classifier = load_classifier(folder, device)
+    say(f"simulating {count} lenses of the preset '{preset}' and classifying them", quiet=quiet)
+    simulated = SimulatedImages(Simulator(preset), count=count, seed=seed)
+    sections = [
+        LensSection(
+            title="Simulated lenses",
+            note=f"Fresh simulations of the preset {preset}, which the model has never seen.",
+            lenses=_classified(simulated, classifier, card),
+        )
+    ]
+    if genuine is not None:
+        say(f"classifying the images in {genuine}", quiet=quiet)
+        sections.append(
+            LensSection(
+                title="Genuine benchmark images",
+                note=f"Images of {genuine.name}, which the model was never trained on.",
+                lenses=_classified(open_dataset(genuine), classifier, card),
+            )
+        )
+    with atomic_folder(output, replace_if_has="report.html") as temporary:
+        html = demo_report(card.name, sections)
+        (temporary / "report.html").write_text(html, encoding="utf-8")
+        write_configuration(temporary / "config.yaml", "demo", settings)
+    for section in sections:
+        print("\n".join([section.title, *_table(section.lenses, card.classes), ""]))
+    print(f"report: {output / 'report.html'}")
+
+
+def _shared_images() -> Path | None:
+    """Genuine images at their usual place, if they are there."""
+    root = os.environ.get("DARKLENS_SHARED_DATA")
+    folder = Path(root) / _GENUINE if root else None
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _classified(images: LabelledImages, classifier: Classifier, card: ModelCard) -> list[LensCard]:
+    """Every image with its prediction and true class."""
+    probabilities = classify_images(classifier, card, images)
+    truth = np.asarray(images.classes)[images.labels]
+    return [
+        lens_card(
+            images[index][0],
+            probabilities[index],
+            card.classes,
+            name=Path(images.ids[index]).name,
+            truth=str(truth[index]),
+        )
+        for index in range(len(images))
+    ]
+
+
+def _table(lenses: Iterable[LensCard], classes: tuple[str, ...]) -> list[str]:
+    """Lines of the table on the terminal, with the share of right answers below."""
+    lenses = list(lenses)
+    head = f"  {'true':<8}{'predicted':<11}" + "".join(f"p_{name:<8}" for name in classes)
+    rows = [
+        f"  {lens.truth:<8}{lens.label:<11}"
+        + "".join(f"{lens.probabilities[name]:<10.3f}" for name in classes)
+        for lens in lenses
+    ]
+    right = sum(lens.label == lens.truth for lens in lenses)
+    return [head.rstrip(), *(row.rstrip() for row in rows), f"  {right} of {len(lenses)} right"]

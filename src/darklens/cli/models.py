@@ -1,0 +1,46 @@
+"""`darklens models`: what is shipped with the package and what the hub's cache holds."""
+
+from pathlib import Path
+
+from darklens.errors import BadModel
+from darklens.hub import ModelCard, cached_models, find_model, load_card, shipped_models
+
+__all__ = ["models"]
+
+
+def models() -> None:
+    """List the models that are shipped or cached: data, first metric, size."""
+    rows: list[tuple[str, ...]] = [("name", "where", "classes", "trained on", "scores", "size")]
+    rows += [_row(card.name, "shipped", card, find_model(card.name)) for card in shipped_models()]
+    for hub_id, folder in cached_models().items():
+        try:
+            rows.append(_row(hub_id, "cached", load_card(folder), folder))
+        except BadModel:  # someone else's repository with a card.yaml of its own
+            continue
+    if len(rows) == 1:
+        print("No model is shipped or cached. `darklens train classifier` makes one.")
+        return
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print(
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def _row(name: str, where: str, card: ModelCard, folder: Path) -> tuple[str, ...]:
+    weights = folder / card.weights.file if card.weights else folder
+    size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "no weights"
+    data = card.training.preset or card.training.data or "-"
+    return name, where, ",".join(card.classes), data, _first_metric(card), size
+
+
+def _first_metric(card: ModelCard) -> str:
+    """The card's first number with its interval."""
+    if not card.metrics:
+        return "-"
+    first = card.metrics[0]
+    if first.low is None or first.high is None:
+        interval = ""
+    else:
+        interval = f" ({first.low:.3f}-{first.high:.3f})"
+    return f"{first.name} {first.value:.3f}{interval} on {first.data}"

@@ -1,0 +1,121 @@
+"""`darklens predict`: class probabilities for image files and folders, as a table."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from darklens.atomic import atomic_file
+from darklens.cli.configuration import beside, write_configuration
+from darklens.cli.progress import progress, say
+from darklens.data import find_images
+from darklens.errors import BadInput
+from darklens.evaluate import (
+    FilePrediction,
+    predict_files,
+    prediction_figure,
+    prediction_table,
+)
+from darklens.hub import find_model, load_card, load_classifier
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["predict"]
+
+ENDINGS = (".csv", ".parquet", ".json")
+
+
+def predict(
+    inputs: list[str],
+    *,
+    model: str = "default",
+    output: Path | None = None,
+    figures: Path | None = None,
+    batch: int = 64,
+    workers: int = 1,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> int:
+    """Class probabilities for image files and folders.
+
+    Files that cannot be read or do not suit the model are listed with their reason and make the
+    exit code 1; when no file can be classified, it is 2.
+
+    Args:
+        inputs: Image files, folders (searched recursively) and globs.
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        output: Table to write: .csv, .parquet or .json. Without it the table is printed.
+        figures: Folder for a small picture of each image with its probabilities.
+        batch: Images in memory at once.
+        workers: Threads that read files.
+        device: Torch device, such as cpu or cuda.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    if output is not None and output.suffix not in ENDINGS:
+        raise BadInput(f"the ending of {output} must be one of {', '.join(ENDINGS)}")
+    if batch < 1:
+        raise BadInput("--batch must be at least 1")
+    paths = find_images(inputs)
+    folder = find_model(model)
+    card = load_card(folder)
+    classifier = load_classifier(folder, device)
+    rows = []
+    found = predict_files(classifier, card, paths, batch=batch, workers=workers)
+    stage = f"classifying {len(paths)} images with the model '{card.name}'"
+    for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+        if figures is not None and row.probabilities is not None:
+            _write_picture(figures / _picture_name(index, row.path), row, card.classes)
+        rows.append(replace(row, image=None))
+    failed = [row for row in rows if row.error]
+    if len(failed) == len(rows):
+        raise BadInput(
+            f"none of {len(rows)} images can be classified; "
+            f"the first: {failed[0].path}: {failed[0].error}"
+        )
+    table = prediction_table(rows, card.classes)
+    if output is None:
+        print(_printable(table))
+    else:
+        _write_table(table, output)
+        write_configuration(beside(output), "predict", settings)
+    if failed:
+        say(f"{len(failed)} of {len(rows)} images could not be classified; see the column error")
+    return 1 if failed else 0
+
+
+def _write_table(table: "pd.DataFrame", output: Path) -> None:
+    with atomic_file(output) as temporary:
+        if output.suffix == ".csv":
+            table.to_csv(temporary, index=False)
+        elif output.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_json(temporary, orient="records", indent=2, double_precision=15)
+
+
+def _printable(table: "pd.DataFrame") -> str:
+    """The table for people: three digits, and the column of errors only when there are any."""
+    if table["error"].isna().all():
+        table = table.drop(columns="error")
+    return table.to_string(index=False, na_rep="-", float_format="{:.3f}".format)
+
+
+def _picture_name(index: int, path: Path) -> str:
+    """A file name that is unique and still says which image it is.
+
+    >>> _picture_name(3, Path("set/no/1.npy"))
+    '000003_no_1.png'
+    """
+    words = "_".join([path.parent.name, path.stem]).strip("_")
+    return f"{index:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '-', words)}.png"
+
+
+def _write_picture(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
+    if row.image is None or row.probabilities is None:
+        return
+    figure = prediction_figure(row.image, row.probabilities.tolist(), classes)
+    figure.suptitle(row.path.name, fontsize=8, color="#5c6773")
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

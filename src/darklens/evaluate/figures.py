@@ -1,0 +1,142 @@
+"""Figures of an evaluation: ROC curves, confusion matrix, reliability. Written as PNG and SVG."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float, Int, Num
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from darklens.evaluate.classifier import ClassifierScores
+from darklens.evaluate.pictures import lens_picture
+from darklens.metrics import Interval, bootstrap_interval, reliability_curve, roc_curve
+
+__all__ = [
+    "confusion_figure",
+    "prediction_figure",
+    "reliability_figure",
+    "roc_figure",
+    "write_figure",
+]
+
+COLOURS = ("#3b6fb6", "#d1495b", "#2a9d76", "#8d5fb0", "#c98a1b", "#5c6773")
+_STYLE: dict[Any, Any] = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#8a93a0",
+    "axes.labelcolor": "#2b3440",
+    "xtick.color": "#4c5663",
+    "ytick.color": "#4c5663",
+    "svg.hashsalt": "darklens",  # the same figure is the same file
+}
+_BOOTSTRAP = 500  # resamples for the bars of the reliability figure
+
+
+def roc_figure(
+    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n k"], scores: ClassifierScores
+) -> Figure:
+    """ROC curve of each class against the rest, with its AUC and interval in the legend."""
+    figure, axes = _square_figure()
+    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--")
+    for index, name in enumerate(scores.classes):
+        misses, hits = roc_curve(labels, probabilities, index)
+        text = f"{name}   AUC {_with_interval(scores.scalars[f'auc_{name}'])}"
+        colour = COLOURS[index % len(COLOURS)]
+        axes.plot(misses, hits, color=colour, linewidth=1.8, label=text)
+    axes.set(xlabel="false-positive rate", ylabel="true-positive rate", aspect="equal")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    axes.legend(loc="lower right", frameon=False, fontsize=9)
+    return figure
+
+
+def confusion_figure(scores: ClassifierScores) -> Figure:
+    """Confusion matrix: share of each true class, and the number of images."""
+    counts = scores.confusion.value
+    with np.errstate(invalid="ignore"):  # a class without images: an empty row
+        share = counts / counts.sum(axis=1, keepdims=True)
+    figure, axes = _square_figure()
+    axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(*counts.shape):
+        value = share[row, column]
+        text = "-" if np.isnan(value) else f"{100 * value:.1f} %\n{int(counts[row, column])}"
+        colour = "white" if value > 0.5 else "#2b3440"
+        axes.text(column, row, text, ha="center", va="center", color=colour)
+    ticks = range(len(scores.classes))
+    axes.set_xticks(ticks, scores.classes)
+    axes.set_yticks(ticks, scores.classes)
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def reliability_figure(
+    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n k"], scores: ClassifierScores
+) -> Figure:
+    """Accuracy against confidence with 95 % bars, over the number of images in each bin."""
+    confidence, _, count = reliability_curve(labels, probabilities)
+    right = bootstrap_interval(
+        lambda weights: reliability_curve(labels, probabilities, weights)[1],
+        labels,
+        resamples=_BOOTSTRAP,
+        seed=scores.seed,
+    )
+    figure, axes = _square_figure()
+    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--", label="calibrated")
+    bars = np.maximum([right.value - right.low, right.high - right.value], 0)
+    axes.errorbar(
+        confidence, right.value, yerr=bars, fmt="o-", color=COLOURS[0], markersize=4, linewidth=1.4,
+        capsize=2, label=f"ECE {_with_interval(scores.scalars['expected_calibration_error'])}",
+    )  # fmt: skip
+    edges = np.linspace(0, 1, len(count) + 1)
+    share = count / count.sum()
+    axes.bar(
+        edges[:-1], 0.25 * share, width=np.diff(edges), align="edge", color="#dfe5ee", zorder=0
+    )
+    axes.set(xlabel="confidence", ylabel="accuracy", aspect="equal")
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
+    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    return figure
+
+
+def prediction_figure(
+    image: Num[np.ndarray, "c h w"], probabilities: Sequence[float], classes: Sequence[str]
+) -> Figure:
+    """The image of one lens beside bars of its class probabilities."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.2, 2.0), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
+    left.imshow(lens_picture(image))
+    left.set_axis_off()
+    colours = [COLOURS[index % len(COLOURS)] for index in range(len(classes))]
+    right.barh(range(len(classes)), probabilities, color=colours)
+    for row, value in enumerate(probabilities):
+        right.text(min(value, 0.72) + 0.02, row, f"{value:.3f}", va="center", fontsize=9)
+    right.set_yticks(range(len(classes)), classes)
+    right.set(xlim=(0, 1))
+    right.invert_yaxis()
+    return figure
+
+
+def write_figure(figure: Figure, folder: Path, name: str) -> None:
+    """Write a figure as `NAME.png` and `NAME.svg`."""
+    with matplotlib.rc_context(_STYLE):
+        figure.savefig(folder / f"{name}.png", dpi=160)
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+def _square_figure() -> tuple[Figure, Axes]:
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(4.6, 4.4), layout="constrained")
+        return figure, figure.subplots()
+
+
+def _with_interval(interval: Interval) -> str:
+    """A number with its interval, or a dash when it has no value."""
+    if np.isnan(interval.value):
+        return "-"
+    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"

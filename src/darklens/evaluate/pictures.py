@@ -1,0 +1,48 @@
+"""Images of lenses as pictures for people: stretched, coloured, as PNG or inside HTML."""
+
+import base64
+import io
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jaxtyping import Num, UInt8
+from PIL import Image
+
+__all__ = ["data_uri", "lens_picture", "picture_uri", "write_picture"]
+
+
+def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[np.ndarray, "H W 3"]:
+    """First channel in false colour, stretched so that faint arcs show; row 0 is at the bottom.
+
+    Args:
+        image: The lens, in any unit.
+        size: Pixels of the longer side at least; small images are enlarged by whole factors.
+    """
+    plane = np.nan_to_num(image[0, ::-1].astype(np.float64))
+    low, high = np.percentile(plane, (1.0, 99.8))
+    scaled = np.clip((plane - low) / max(high - low, np.finfo(float).tiny), 0, 1)
+    colours = matplotlib.colormaps["inferno"](np.sqrt(scaled))[..., :3]
+    factor = max(1, round(size / max(plane.shape)))
+    return np.asarray(np.repeat(np.repeat(colours, factor, 0), factor, 1) * 255, dtype=np.uint8)
+
+
+def write_picture(path: Path, picture: UInt8[np.ndarray, "H W 3"]) -> None:
+    """Write a picture as PNG."""
+    Image.fromarray(picture).save(path, format="PNG")
+
+
+def picture_uri(picture: UInt8[np.ndarray, "H W 3"]) -> str:
+    """A picture as the address of an HTML image that carries its own bytes."""
+    memory = io.BytesIO()
+    Image.fromarray(picture).save(memory, format="PNG", optimize=True)
+    return data_uri(memory.getvalue(), "image/png")
+
+
+def data_uri(data: bytes, media_type: str) -> str:
+    """Bytes as an address that a page can embed.
+
+    >>> data_uri(b"a", "text/plain")
+    'data:text/plain;base64,YQ=='
+    """
+    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"

@@ -1,0 +1,119 @@
+"""Class probabilities of image files, one row for each, whatever state the files are in."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float, Num
+
+from darklens.classify import Classifier
+from darklens.data import read_image
+from darklens.errors import DarklensError, UnreadableImage
+from darklens.evaluate.classifier import same_shape_batches
+from darklens.hub import ModelCard
+
+__all__ = ["FilePrediction", "predict_files", "prediction_table"]
+
+
+@dataclass(frozen=True)
+class FilePrediction:
+    """What came of one file: probabilities, or the reason why there are none.
+
+    Attributes:
+        path: The file.
+        image: Its image, or None when it could not be read.
+        probabilities: Class probabilities, or None when there is an error.
+        error: The reason, or empty.
+    """
+
+    path: Path
+    image: Num[np.ndarray, "c h w"] | None
+    probabilities: Float[np.ndarray, " k"] | None
+    error: str = ""
+
+
+def predict_files(
+    classifier: Classifier,
+    card: ModelCard,
+    paths: Sequence[Path],
+    *,
+    batch: int = 64,
+    workers: int = 1,
+) -> Iterator[FilePrediction]:
+    """Classify files in their order, holding one batch of images at a time.
+
+    A file that cannot be read or does not suit the model gives its reason and stops no other.
+
+    Args:
+        classifier: The model.
+        card: Its card.
+        paths: Image files.
+        batch: Images read and classified together.
+        workers: Threads that read.
+    """
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for start in range(0, len(paths), batch):
+            read = list(pool.map(lambda path: _read(path, card), paths[start : start + batch]))
+            for group in same_shape_batches(read, _kind, batch):
+                yield from _classify(classifier, group)
+
+
+def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
+    """Table with path, label, p_CLASS for each class, and error."""
+    missing = np.full(len(classes), np.nan)
+    values = [missing if row.probabilities is None else row.probabilities for row in rows]
+    columns = np.array(values, dtype=np.float64).reshape(-1, len(classes))
+    labels = [
+        None if row.probabilities is None else classes[int(row.probabilities.argmax())]
+        for row in rows
+    ]
+    return pd.DataFrame(
+        {
+            "path": [str(row.path) for row in rows],
+            "label": pd.Series(labels, dtype="string"),
+            **{f"p_{name}": columns[:, index] for index, name in enumerate(classes)},
+            "error": pd.Series([row.error or None for row in rows], dtype="string"),
+        }
+    )
+
+
+def _read(path: Path, card: ModelCard) -> FilePrediction:
+    try:
+        image = read_image(path)
+    except UnreadableImage as error:
+        return FilePrediction(path, None, None, _reason(error, path))
+    return FilePrediction(path, image, None, card.unsuitable(image.shape) or "")
+
+
+def _kind(row: FilePrediction) -> tuple[object, ...]:
+    """Files of one kind go through the network together: same state, shape and type."""
+    if row.error or row.image is None:
+        return ("error",)
+    return (row.image.shape, row.image.dtype)
+
+
+def _classify(classifier: Classifier, group: list[FilePrediction]) -> list[FilePrediction]:
+    """Fill in the probabilities of one batch; when it fails, image by image to find which."""
+    images = [row.image for row in group if row.image is not None]
+    if group[0].error or len(images) != len(group):
+        return group
+    run: Callable[[np.ndarray], Float[np.ndarray, "n k"]] = classifier.probabilities
+    try:
+        probabilities = run(np.stack(images))
+    except DarklensError as error:
+        if len(group) > 1:
+            return [row for single in group for row in _classify(classifier, [single])]
+        row = group[0]
+        return [FilePrediction(row.path, row.image, None, _reason(error, row.path))]
+    return [
+        FilePrediction(row.path, row.image, values)
+        for row, values in zip(group, probabilities, strict=True)
+    ]
+
+
+def _reason(error: DarklensError, path: Path) -> str:
+    """One line without the path, which has its own column."""
+    return " ".join(str(error).split()).removeprefix(f"{path}").lstrip(": ")
