@@ -1,37 +1,49 @@
-"""Draw the picture of the README: simulated lenses of the three classes, in two presets.
+"""Draw the picture of the README: simulated lenses, and what their substructure changes.
 
 Run `python docs/figures/readme_picture.py`; it writes `classes.png` beside this file.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
+from matplotlib.axes import Axes
 
-from darklens.lensing import Simulator
+from darklens.lensing import Perturbers, Simulator
 
 PRESETS = ("common-test-1", "model-1-legacy")
 TITLES = {"no": "no substructure", "sphere": "subhalos", "vort": "vortex (line mass)"}
-SEED = 0
-EXAMPLES = 2
+SEED = 1
+HALF_WIDTH = 2.9  # shown around the lens [arcsec]
+
+
+def draw_column(image_axis: Axes, change_axis: Axes, simulator: Simulator, index: int) -> None:
+    """Draw one lens, and below it how far its noiseless image is from that of the smooth lens."""
+    lens = simulator.lens(index, seed=SEED)
+    smooth = replace(lens.scene, perturbers=Perturbers())
+    expected = simulator.expected_rate(lens.scene)
+    change = (expected - simulator.expected_rate(smooth)) / expected.max()
+    half = simulator.preset.grid.pixel_scale * simulator.shape[-1] / 2
+    shared = {"origin": "lower", "extent": (-half, half, -half, half)}
+    image_axis.imshow(lens.image[0], cmap="inferno", **shared)
+    change_axis.imshow(change, cmap="RdBu_r", vmin=-0.3, vmax=0.3, **shared)
+    for axis in (image_axis, change_axis):
+        axis.set(xlim=(-HALF_WIDTH, HALF_WIDTH), ylim=(-HALF_WIDTH, HALF_WIDTH))
+        axis.set(xticks=[], yticks=[])
+    image_axis.set_title(TITLES[simulator.classes[lens.label]])
 
 
 def main() -> None:
-    """Simulate and draw."""
-    columns = EXAMPLES * len(TITLES)
-    figure, axes = plt.subplots(
-        len(PRESETS), columns, figsize=(12, 4.3), layout="constrained", dpi=110
-    )
-    for row, preset in zip(axes, PRESETS, strict=True):
-        lenses = Simulator(preset).simulate(count=columns, seed=SEED)
-        order = np.argsort(lenses.labels, kind="stable")
-        for axis, i in zip(row, order, strict=True):
-            image = lenses.images[i, 0].astype(float)
-            axis.imshow(np.arcsinh(8 * image / image.max()), cmap="magma", origin="lower")
-            axis.set(xticks=[], yticks=[])
-            if row is axes[0]:
-                axis.set_title(TITLES[lenses.classes[lenses.labels[i]]])
-        row[0].set_ylabel(preset)
+    """Draw all columns and save the picture."""
+    figure = plt.figure(figsize=(12.6, 4.7), layout="constrained", dpi=110)
+    for panel, preset in zip(figure.subfigures(1, len(PRESETS)), PRESETS, strict=True):
+        simulator = Simulator(preset)
+        panel.suptitle(f"preset {preset}", weight="bold")
+        axes = panel.subplots(2, len(simulator.classes))
+        for index, (image_axis, change_axis) in enumerate(axes.T):
+            draw_column(image_axis, change_axis, simulator, index)
+        axes[0, 0].set_ylabel("observed")
+        axes[1, 0].set_ylabel("change by substructure")
     figure.savefig(Path(__file__).with_name("classes.png"))
 
 
