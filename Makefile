@@ -21,8 +21,9 @@ $(STAMP): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
-demo: $(STAMP) ## simulate and classify a few lenses, write runs/demo/report.html
-	$(BIN)/darklens demo $(DEMO)
+demo: $(STAMP) ## simulate and classify a few lenses, write a report to runs/demo
+	DARKLENS_SHARED_DATA="$${DARKLENS_SHARED_DATA:-../shared/data}" \
+	  $(BIN)/darklens demo --output $(DEMO)
 
 test: $(STAMP) ## lint, types, import contracts, docs, tests with coverage
 	scripts/check

@@ -39,7 +39,43 @@ install_import_hook(_checkable_modules(), "beartype.beartype")
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder with genuine images; tests that ask for it are skipped where there is none."""
-    folder = Path(os.environ.get("DARKLENS_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    folder = Path(os.environ.get("DARKLENS_SHARED_DATA") or ROOT.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"no genuine images at {folder}; set DARKLENS_SHARED_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained classifier of 0.1 million parameters for 1 x 150 x 150 images."""
+    import torch
+
+    from darklens.classify import build_network
+    from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
+
+    torch.manual_seed(0)
+    spec = {"name": "backbone", "backbone": "test_efficientnet"}
+    card = ModelCard(
+        name="tiny",
+        kind="classifier",
+        description="An untrained network for tests.",
+        classes=("no", "sphere", "vort"),
+        input=InputCard(channels=1, height=150, width=150, pixel_scale=0.05, values="counts"),
+        preprocessing=({"min_max": {}}, {"center_crop": {"size": 64}}),
+        network=spec,
+        temperature=1.0,
+        training=TrainingCard(
+            command="none",
+            images=0,
+            seconds=0.0,
+            machine="any",
+            date="2026-01-01",
+            version="0",
+            preset="model-1-legacy",
+        ),
+        licence="MIT",
+        metrics=(Metric("accuracy", 1 / 3, 0.3, 0.4, "guesses", "none"),),
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    save_model(folder, build_network(spec), card)
     return folder
