@@ -1,0 +1,104 @@
+"""The README and the pages: their Python runs, their commands are accepted, their table is true."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from darklens import __version__
+from darklens.cli.main import main
+from darklens.hub import shipped_models
+
+ROOT = Path(__file__).resolve().parents[1]
+README = ROOT / "README.md"
+PAGES = sorted([README, ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^```(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return [text for name, text in BLOCK.findall(path.read_text()) if name == language]
+
+
+def _commands(path: Path) -> list[list[str]]:
+    """Words of each command in the console blocks of a page."""
+    lines = "".join(_blocks(path, "console")).splitlines()
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+DARKLENS_COMMANDS = [
+    pytest.param(words[1:], id=f"{path.name}: {' '.join(words)}")
+    for path in PAGES
+    for words in _commands(path)
+    if words[0] == "darklens"
+]
+
+
+@pytest.mark.parametrize("words", DARKLENS_COMMANDS)
+def test_command_is_accepted(words: list[str], monkeypatch, capsys) -> None:
+    """The arguments are read and checked; nothing is simulated or trained."""
+    monkeypatch.chdir(ROOT)
+    last = [] if words in (["models"], ["--version"]) else ["--print_config"]
+    code = main(words + last)
+    assert (code, capsys.readouterr().err) == (0, "")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_make_targets_and_stages_exist(path: Path) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    stages = re.findall(r"^ +([a-z]+)\)", (ROOT / "scripts" / "check").read_text(), re.MULTILINE)
+    for words in _commands(path):
+        if words[0] == "make":
+            assert words[1] in targets
+        if words[0] == "scripts/check":
+            assert set(words[1:]) <= set(stages)
+
+
+@pytest.mark.skipif(not shipped_models(), reason="no model is shipped yet")
+def test_example_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    code, *_ = _blocks(README, "python")
+    output, *_ = _blocks(README, "text")
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    for shown, printed in zip(output.split(), run.stdout.split(), strict=True):
+        if re.fullmatch(r"[\d.]+", shown):  # the last digit depends on the processor
+            assert float(printed) == pytest.approx(float(shown), abs=0.02)
+        else:
+            assert printed == shown
+
+
+def test_example_is_short() -> None:
+    code, *_ = _blocks(README, "python")
+    assert len(code.splitlines()) <= 12
+
+
+def test_table_of_models_is_that_of_the_cards() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "models_table"), "--check"]
+    run = subprocess.run(command, check=False)
+    assert run.returncode == 0, "run scripts/models_table"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_linked_files_exist(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text())
+    files = [link for link in links if "://" not in link]
+    assert [link for link in files if not (path.parent / link).exists()] == []
+
+
+def test_citation_and_changelog_name_the_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == __version__
+    heading = f"## [{__version__}] - {citation['date-released']}"
+    assert heading in (ROOT / "CHANGELOG.md").read_text()
