@@ -1,0 +1,59 @@
+"""Images in and out: files, stores, data sets, splits, preprocessing, the data module.
+
+Names that need torch or Lightning are loaded when they are first asked for, so that simulating
+to disk and listing files start fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from darklens.data.datasets import ImageDataset, open_dataset
+from darklens.data.files import find_images
+from darklens.data.npy_tree import NpyTreeWriter
+from darklens.data.preprocessing import Preprocessing, build_preprocessing
+from darklens.data.readers import read_image
+from darklens.data.splits import (
+    check_disjoint,
+    reference_split,
+    split_from_lists,
+    stratified_folds,
+)
+from darklens.data.store import Store, StoreWriter, open_store
+from darklens.data.writer import ImageWriter
+
+if TYPE_CHECKING:
+    from darklens.data.augmentation import Augmentation
+    from darklens.data.datamodule import FreshImages, LensDataModule
+
+__all__ = [
+    "Augmentation",
+    "FreshImages",
+    "ImageDataset",
+    "ImageWriter",
+    "LensDataModule",
+    "NpyTreeWriter",
+    "Preprocessing",
+    "Store",
+    "StoreWriter",
+    "build_preprocessing",
+    "check_disjoint",
+    "find_images",
+    "open_dataset",
+    "open_store",
+    "read_image",
+    "reference_split",
+    "split_from_lists",
+    "stratified_folds",
+]
+
+_HEAVY = {
+    "Augmentation": "darklens.data.augmentation",
+    "FreshImages": "darklens.data.datamodule",
+    "LensDataModule": "darklens.data.datamodule",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,74 @@
+"""Which files are images, and finding them from the names a person gives."""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from darklens.errors import BadInput
+
+__all__ = ["IMAGE_ENDINGS", "find_images", "is_image_name", "list_images"]
+
+IMAGE_ENDINGS = (
+    ".npy",
+    ".fits",
+    ".fit",
+    ".fts",
+    ".fits.gz",
+    ".fits.fz",
+    ".jpg",
+    ".jpeg",
+    ".png",
+)
+
+
+def is_image_name(path: Path) -> bool:
+    """Whether the ending is one of `IMAGE_ENDINGS` and the file is not hidden."""
+    return path.name.lower().endswith(IMAGE_ENDINGS) and not path.name.startswith(".")
+
+
+def list_images(folder: Path, *, recursive: bool = True) -> list[Path]:
+    """The image files in a folder, sorted; hidden files and folders are left out."""
+    found = folder.rglob("*") if recursive else folder.iterdir()
+    return sorted(path for path in found if is_image_name(path) and _visible(path, folder))
+
+
+def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
+    """The image files that files, folders and globs name.
+
+    Folders are searched recursively for the endings in `IMAGE_ENDINGS`. A file that is named
+    itself is kept whatever its ending; so is a name that matches nothing beside others that do,
+    and `read_image` then says what is wrong with it.
+
+    Args:
+        inputs: Files, folders and globs (`**` goes through folders); a single one may stand alone.
+
+    Returns:
+        Distinct paths: those of each input sorted, the inputs in their order.
+
+    Raises:
+        BadInput: If not a single file is found.
+    """
+    names = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    found = {path: None for name in names for path in _expand(Path(name))}
+    if not any(path.is_file() for path in found):
+        shown = ", ".join(str(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
+        raise BadInput(f"no images found in {shown or 'an empty list'}")
+    return list(found)
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir():
+        return list_images(path) or [path]
+    if path.exists() or not glob.has_magic(str(path)):
+        return [path]
+    matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    files = [match for match in matches if match.is_file()]
+    inside = [image for match in matches if match.is_dir() for image in list_images(match)]
+    if "**" in path.parts:  # such a glob names the folders and the files in them
+        inside = []
+    return sorted({*files, *inside}) or [path]
+
+
+def _visible(path: Path, folder: Path) -> bool:
+    parts = path.relative_to(folder).parts
+    return not any(part.startswith(".") for part in parts) and path.is_file()

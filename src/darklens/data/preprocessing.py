@@ -1,0 +1,108 @@
+"""The preprocessing that a model's card declares, as a function on images.
+
+The declaration is a list of steps in their order, each `{name: {parameters}}`:
+
+    >>> import numpy as np
+    >>> preprocessing = build_preprocessing([{"center_crop": {"size": 2}}, {"min_max": {}}])
+    >>> preprocessing(np.arange(16, dtype=np.uint16).reshape(1, 4, 4)).tolist()
+    [[[0.0, 0.20000000298023224], [0.800000011920929, 1.0]]]
+
+It is the same for training, prediction and the web app. Steps that other packages bring, such as
+the residual of a fit, are handed in by name as `extra_steps`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32, Shaped
+
+from darklens.data.steps import STEPS, Images, Step
+from darklens.errors import BadModel
+
+__all__ = ["Preprocessing", "build_preprocessing"]
+
+StepSpec = Mapping[str, Mapping[str, Any] | None]
+
+
+class Preprocessing:
+    """Steps that turn raw images into what a network takes.
+
+    Args:
+        spec: The declaration, kept so that it can be written into a card.
+        steps: The functions of the steps, in order.
+    """
+
+    def __init__(self, spec: Sequence[StepSpec], steps: Sequence[Step]) -> None:
+        self._spec = tuple(
+            {name: dict(given or {}) for name, given in item.items()} for item in spec
+        )
+        self._steps = tuple(steps)
+
+    @property
+    def spec(self) -> list[dict[str, dict[str, Any]]]:
+        """The declaration as plain lists and dicts; building it again gives the same."""
+        return [{name: dict(given) for name, given in item.items()} for item in self._spec]
+
+    def __call__(self, image: Shaped[np.ndarray, "c h w"]) -> Float32[np.ndarray, "d i j"]:
+        """One raw image to one input of the network."""
+        prepared: Float32[np.ndarray, "d i j"] = self.batch(image[None])[0]
+        return prepared
+
+    def batch(self, images: Shaped[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n d i j"]:
+        """Raw images to inputs of the network.
+
+        Raises:
+            BadData: If the images are too small, or not what a step needs.
+        """
+        values: Images = images.astype(np.float32)
+        for step in self._steps:
+            values = step(values)
+        return np.ascontiguousarray(values, dtype=np.float32)
+
+
+def build_preprocessing(
+    spec: Sequence[StepSpec], extra_steps: Mapping[str, Callable[..., Step]] | None = None
+) -> Preprocessing:
+    """Build the declared steps.
+
+    Args:
+        spec: List of `{name: {parameters}}`.
+        extra_steps: Further factories by name: each takes the declared parameters and returns a
+            function on float32 images (N, C, H, W).
+
+    Raises:
+        BadModel: If a step or a parameter is unknown, missing or of the wrong type.
+    """
+    if isinstance(spec, str | Mapping) or not isinstance(spec, Sequence):
+        raise BadModel("preprocessing must be a list of steps, each {name: {parameters}}")
+    known = {**STEPS, **(extra_steps or {})}
+    return Preprocessing(spec, [_build_step(item, known) for item in spec])
+
+
+def _build_step(item: Any, known: Mapping[str, Callable[..., Step]]) -> Step:
+    if not isinstance(item, Mapping) or len(item) != 1:
+        raise BadModel(f"preprocessing step {item!r} must be one {{name: {{parameters}}}}")
+    name, given = next(iter(item.items()))
+    if name not in known:
+        raise BadModel(f"unknown preprocessing step {name!r}; known are {', '.join(sorted(known))}")
+    parameters = {} if given is None else given
+    if not isinstance(parameters, Mapping):
+        raise BadModel(f"preprocessing step {name}: its parameters must be {{name: value}}")
+    signature = inspect.signature(known[name])
+    try:
+        signature.bind(**parameters)
+    except TypeError as error:
+        raise BadModel(f"preprocessing step {name}: {error}") from None
+    for key, value in parameters.items():
+        _check_type(name, key, value, signature.parameters[key].annotation)
+    return known[name](**parameters)
+
+
+def _check_type(step: str, key: str, value: Any, kind: Any) -> None:
+    """Numbers must be numbers; other annotations are left to the factory."""
+    accepted = {int: (int,), float: (int, float)}.get(kind)
+    if accepted and (not isinstance(value, accepted) or isinstance(value, bool)):
+        wanted = "a whole number" if kind is int else "a number"
+        raise BadModel(f"preprocessing step {step}: {key} must be {wanted}, not {value!r}")

@@ -1,0 +1,153 @@
+"""Explicit, reproducible splits, and the check that their parts share no image.
+
+All randomness comes from a seed; classes keep their shares in every part.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64, Shaped
+
+from darklens.data.datasets import ImageDataset
+from darklens.errors import BadData
+
+__all__ = ["check_disjoint", "reference_split", "split_from_lists", "stratified_folds"]
+
+_SELECTION_SHARE = 0.9
+_READ_AT_ONCE = 256
+
+
+def reference_split(
+    train: ImageDataset, val: ImageDataset, *, seed: int = 0
+) -> dict[str, ImageDataset]:
+    """The reference protocol: train on `train`; 90 % of `val` selects the model, 10 % tests it.
+
+    Args:
+        train: The training folder.
+        val: The validation folder, divided class by class.
+        seed: Decides which images are tested.
+
+    Returns:
+        The parts `train`, `val` (for selection) and `test`.
+    """
+    selection, test = [], []
+    for members in _shuffled_classes(val, seed):
+        cut = round(_SELECTION_SHARE * len(members))
+        selection.append(members[:cut])
+        test.append(members[cut:])
+    return {
+        "train": train,
+        "val": val.subset(np.sort(np.concatenate(selection))),
+        "test": val.subset(np.sort(np.concatenate(test))),
+    }
+
+
+def stratified_folds(
+    dataset: ImageDataset, folds: int = 5, *, seed: int = 0
+) -> list[tuple[ImageDataset, ImageDataset]]:
+    """Pairs of training and test set; each image is tested once, classes are spread evenly.
+
+    Raises:
+        BadData: If there are fewer than two folds, or a class has fewer images than folds.
+    """
+    if folds < 2:
+        raise BadData(f"cross-validation needs at least 2 folds, not {folds}")
+    fold = np.empty(len(dataset), dtype=np.int64)
+    for members in _shuffled_classes(dataset, seed):
+        if len(members) < folds:
+            name = dataset.classes[dataset.labels[members[0]]]
+            raise BadData(f"the class {name} has {len(members)} images, too few for {folds} folds")
+        fold[members] = np.arange(len(members)) % folds
+    return [
+        (dataset.subset(np.flatnonzero(fold != k)), dataset.subset(np.flatnonzero(fold == k)))
+        for k in range(folds)
+    ]
+
+
+def split_from_lists(
+    dataset: ImageDataset, lists: Mapping[str, str | Path | Sequence[str]]
+) -> dict[str, ImageDataset]:
+    """Parts by lists of image names.
+
+    Args:
+        dataset: The images.
+        lists: For each part its image names (the `ids` of the data set), or a text file with one
+            name a line.
+
+    Raises:
+        BadData: If a name is unknown or stands in two lists, or a list cannot be read.
+    """
+    position = {name: i for i, name in enumerate(dataset.ids)}
+    owner: dict[str, str] = {}
+    parts = {}
+    for part, given in lists.items():
+        names = _read_list(Path(given)) if isinstance(given, str | Path) else list(given)
+        for name in names:
+            if name not in position:
+                raise BadData(f"the list {part} names {name!r}, which is not in the data set")
+            if owner.setdefault(name, part) != part:
+                raise BadData(f"{name!r} stands in both lists, {owner[name]} and {part}")
+        parts[part] = dataset.subset([position[name] for name in dict.fromkeys(names)])
+    return parts
+
+
+def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
+    """Make sure that no image is in two parts, by content and not by name.
+
+    Images count as equal when they are after scaling from 0 to 1 in single precision, so that
+    photon counts and the scaled copy of the same image are recognised.
+
+    Raises:
+        BadData: With the names of the first image that is shared, and how many there are.
+    """
+    owners: dict[bytes, tuple[str, str]] = {}
+    shared = []
+    for part, dataset in parts.items():
+        own: dict[bytes, tuple[str, str]] = {}
+        for name, digest in zip(dataset.ids, _digests(dataset), strict=True):
+            own.setdefault(digest, (part, name))
+            if digest in owners:
+                shared.append((owners[digest], (part, name)))
+        owners = own | owners
+    if shared:
+        (part, name), (other_part, other_name) = shared[0]
+        more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
+        raise BadData(
+            f"{other_part} and {part} share images: {other_name} in {other_part} is the same as"
+            f" {name} in {part}{more}"
+        )
+
+
+def _shuffled_classes(dataset: ImageDataset, seed: int) -> list[Int64[np.ndarray, " m"]]:
+    """The positions of each class's images in random order; classes without images left out."""
+    generator = np.random.default_rng(seed)
+    return [
+        generator.permutation(np.flatnonzero(dataset.labels == label))
+        for label in np.unique(dataset.labels)
+    ]
+
+
+def _read_list(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadData(f"cannot read the list {path}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _digests(dataset: ImageDataset) -> Iterator[bytes]:
+    for start in range(0, len(dataset), _READ_AT_ONCE):
+        positions = np.arange(start, min(start + _READ_AT_ONCE, len(dataset)))
+        for image in dataset.images(positions):
+            yield _digest(image)
+
+
+def _digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
+    values: np.ndarray[Any, Any] = image.astype(np.float64)
+    values -= values.min()
+    values /= values.max() or 1.0
+    scaled = values.astype(np.float32)
+    return hashlib.blake2b(repr(scaled.shape).encode() + scaled.tobytes()).digest()

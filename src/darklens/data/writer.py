@@ -1,0 +1,243 @@
+"""What the writers of labelled images share: whole shards, resuming, the table of parameters.
+
+A writer fills `PATH.partial` and renames it to `PATH` when all is there. Images are written in
+shards of consecutive images; a shard counts as written when its part of the parameter table
+exists, which is written last. So a run may be killed anywhere, several processes may write
+different shards at once, and the bytes at the end are the same.
+"""
+
+import json
+import os
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from jaxtyping import Int64, Shaped
+
+from darklens.errors import BadInput
+
+__all__ = ["DESCRIPTION", "PARAMETERS", "ImageWriter"]
+
+DESCRIPTION = "dataset.yaml"
+PARAMETERS = "parameters.parquet"
+_PARTS = "parts"
+_ROWS = 65536  # rows in a row group of the merged table
+
+
+class ImageWriter(ABC):
+    """Writes `count` labelled images with their true parameters, shard by shard.
+
+    Making one for a `PATH.partial` that an earlier run left continues that run; making one for a
+    finished `PATH` of the same description leaves nothing to do.
+
+    Args:
+        path: Final place of the output.
+        shape: Shape (C, H, W) of an image.
+        dtype: Type of the images given to `write`.
+        count: Number of images in all.
+        classes: Class names; label `k` is `classes[k]`.
+        attributes: What made the images (preset, seed, version, ...): plain YAML values.
+        shard: Images in a shard.
+
+    Raises:
+        BadInput: If `path` or its partial output holds something else.
+    """
+
+    format: str
+    """Name of the layout, kept in the description."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        shape: tuple[int, int, int],
+        dtype: np.dtype[Any] | type | str,
+        count: int,
+        classes: Sequence[str],
+        attributes: Mapping[str, Any] | None = None,
+        shard: int = 512,
+    ) -> None:
+        if count < 1 or shard < 1:
+            raise BadInput(f"the number of images must be at least 1, not {count}")
+        self.path = Path(path)
+        self.shape = (int(shape[0]), int(shape[1]), int(shape[2]))
+        self.dtype = np.dtype(dtype)
+        self.count = int(count)
+        self.classes = tuple(classes)
+        self.attributes: dict[str, Any] = json.loads(json.dumps(dict(attributes or {})))
+        self.shard = int(shard)
+        if not self._finished():
+            self._open_partial()
+
+    @property
+    def partial(self) -> Path:
+        """Where the images are written until all are there."""
+        return self.path.with_name(self.path.name + ".partial")
+
+    def description(self) -> dict[str, Any]:
+        """What the output is, as written to `dataset.yaml`."""
+        return {
+            "format": self.format,
+            "count": self.count,
+            "shape": list(self.shape),
+            "dtype": self.dtype.name,
+            "classes": list(self.classes),
+            "shard": self.shard,
+            "attributes": self.attributes,
+        }
+
+    def pending(self) -> list[tuple[int, int]]:
+        """First and one-past-last image of each shard that is not yet written."""
+        if self._finished() or (self.partial / PARAMETERS).is_file():
+            return []
+        starts = range(0, self.count, self.shard)
+        return [(i, self._stop(i)) for i in starts if not self._part(i).is_file()]
+
+    def write(
+        self,
+        start: int,
+        images: Shaped[np.ndarray, "n c h w"],
+        labels: Int64[np.ndarray, " n"],
+        parameters: pd.DataFrame,
+    ) -> None:
+        """Write the whole shard that begins with image `start`.
+
+        Args:
+            start: Number of the first image, a multiple of `shard`.
+            images: All images of the shard, of the writer's shape and type.
+            labels: Their classes as numbers.
+            parameters: One row an image; columns that a class lacks may be missing or null.
+
+        Raises:
+            ValueError: If the arrays are not exactly this shard.
+        """
+        n = self._stop(start) - start
+        if start % self.shard or not 0 <= start < self.count:
+            raise ValueError(f"no shard begins with image {start}")
+        if images.shape != (n, *self.shape) or images.dtype != self.dtype:
+            raise ValueError(f"expected {n} images {self.shape} of {self.dtype}")
+        if len(labels) != n or len(parameters) != n:
+            raise ValueError(f"expected {n} labels and {n} rows of parameters")
+        self._write_images(start, images, labels)
+        self._write_part(start, labels, parameters)
+
+    def finish(self) -> Path:
+        """Merge the table of parameters and give the output its final name.
+
+        Returns:
+            The final path.
+
+        Raises:
+            BadInput: If shards are missing.
+        """
+        missing = self.pending()
+        if missing:
+            raise BadInput(f"{self.partial} lacks {len(missing)} shards; run it again to continue")
+        if self._finished():
+            return self.path
+        if not (self.partial / PARAMETERS).is_file():
+            self._merge_parts()
+        self._complete()
+        shutil.rmtree(self.partial / _PARTS, ignore_errors=True)
+        self.partial.replace(self.path)
+        return self.path
+
+    @abstractmethod
+    def _create(self) -> None:
+        """Make the skeleton in `partial`; other processes may be doing the same."""
+
+    @abstractmethod
+    def _write_images(
+        self,
+        start: int,
+        images: Shaped[np.ndarray, "n c h w"],
+        labels: Int64[np.ndarray, " n"],
+    ) -> None:
+        """Write one shard's images and labels."""
+
+    @abstractmethod
+    def _complete(self) -> None:
+        """Write what can only be written when all shards are there; may run twice."""
+
+    def _stop(self, start: int) -> int:
+        return min(start + self.shard, self.count)
+
+    def _part(self, start: int) -> Path:
+        return self.partial / _PARTS / f"{start:012d}.parquet"
+
+    def _finished(self) -> bool:
+        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+            return False
+        if _read_description(self.path) != self.description():
+            raise BadInput(f"{self.path} exists already; choose another name or remove it first")
+        return True
+
+    def _open_partial(self) -> None:
+        try:
+            (self.partial / _PARTS).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"cannot make the folder {self.partial}: {error.strerror}") from error
+        if not (self.partial / DESCRIPTION).is_file():
+            self._write_description()
+        if _read_description(self.partial) != self.description():
+            raise BadInput(
+                f"{self.partial} was begun with other settings; use those to continue it,"
+                " or remove it"
+            )
+        self._create()
+
+    def _write_description(self) -> None:
+        """Write it whole; when another process was first, that one's stays."""
+        temporary = self.partial / _PARTS / f"{DESCRIPTION}.{os.getpid()}.tmp"
+        temporary.write_text(yaml.safe_dump(self.description(), sort_keys=False))
+        with suppress(FileExistsError):
+            os.link(temporary, self.partial / DESCRIPTION)
+        temporary.unlink()
+
+    def _write_part(
+        self, start: int, labels: Int64[np.ndarray, " n"], parameters: pd.DataFrame
+    ) -> None:
+        table = parameters.reset_index(drop=True)
+        if "label" not in table:
+            table.insert(0, "label", [self.classes[k] for k in labels])
+        part = self._part(start)
+        temporary = part.with_suffix(f".{os.getpid()}.tmp")
+        arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        pq.write_table(arrow, temporary, compression="zstd")
+        temporary.replace(part)
+
+    def _merge_parts(self) -> None:
+        parts = [self._part(start) for start in range(0, self.count, self.shard)]
+        schema = pa.unify_schemas([pq.read_schema(p) for p in parts], promote_options="permissive")
+        temporary = self.partial / _PARTS / f"{PARAMETERS}.tmp"
+        step = max(1, _ROWS // self.shard)
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for i in range(0, len(parts), step):
+                tables = [_fit_schema(pq.read_table(p), schema) for p in parts[i : i + step]]
+                writer.write_table(pa.concat_tables(tables).combine_chunks(), row_group_size=_ROWS)
+        temporary.replace(self.partial / PARAMETERS)
+
+
+def _fit_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        table[field.name].cast(field.type)
+        if field.name in table.column_names
+        else pa.nulls(len(table), field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _read_description(folder: Path) -> Any:
+    try:
+        return yaml.safe_load((folder / DESCRIPTION).read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
