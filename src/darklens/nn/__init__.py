@@ -1,6 +1,22 @@
-"""Network parts that the classifier and the generator share."""
+"""Network parts and training parts that the classifier and the generator share."""
 
 from darklens.nn.attention import AttentionBlock
+from darklens.nn.averaging import MovingAverage
+from darklens.nn.run import RunConfig, best_weights, build_trainer, can_resume, fit
+from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 from darklens.nn.symmetry import d4_average, d4_transform
 
-__all__ = ["AttentionBlock", "d4_average", "d4_transform"]
+__all__ = [
+    "AttentionBlock",
+    "Budget",
+    "MovingAverage",
+    "RunConfig",
+    "best_weights",
+    "build_trainer",
+    "can_resume",
+    "cosine_restarts",
+    "d4_average",
+    "d4_transform",
+    "fit",
+    "one_cycle",
+]
