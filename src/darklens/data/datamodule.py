@@ -1,0 +1,180 @@
+"""Training, validation and test batches for Lightning."""
+
+import lightning
+import torch
+from torch.utils.data import DataLoader
+
+from darklens.data.augmentation import Augmentation
+from darklens.data.batches import (
+    Batch,
+    BatchOrder,
+    FixedBatches,
+    FreshBatches,
+    FreshImages,
+    PreparedImages,
+    ShuffledBatches,
+)
+from darklens.data.datasets import ImageDataset
+from darklens.data.preprocessing import Preprocessing
+from darklens.data.splits import check_disjoint
+from darklens.errors import BadConfig, BadData
+
+__all__ = ["FreshImages", "LensDataModule"]
+
+
+class LensDataModule(lightning.LightningDataModule):
+    """Prepared and augmented batches `(images, labels)` from data sets or from fresh images.
+
+    The batches follow from the seed alone, for any number of workers, and a resumed run goes on
+    with those that are left.
+
+    Args:
+        train: The training set, or a function that gives fresh images without end.
+        preprocessing: What the network's card declares.
+        val: The set that selects the model.
+        test: The set that is scored at the end.
+        augmentation: Changes of the training images.
+        batch_size: Images in a batch.
+        workers: Processes that make batches; 0 makes them in the training process.
+        seed: Decides the order and the augmentation.
+        images_per_epoch: Length of an epoch of fresh images.
+        cache_gigabytes: Memory that may be used to keep prepared images; sets that do not fit
+            are read and prepared batch by batch.
+        check_leaks: Make sure before training that no two sets share an image.
+
+    Raises:
+        BadConfig: If a number is out of range or fresh images lack the length of an epoch.
+        BadData: If a set is empty or has a class that the first one lacks.
+    """
+
+    def __init__(
+        self,
+        train: ImageDataset | FreshImages,
+        preprocessing: Preprocessing,
+        *,
+        val: ImageDataset | None = None,
+        test: ImageDataset | None = None,
+        augmentation: Augmentation | None = None,
+        batch_size: int = 32,
+        workers: int = 0,
+        seed: int = 0,
+        images_per_epoch: int | None = None,
+        cache_gigabytes: float = 4.0,
+        check_leaks: bool = True,
+    ) -> None:
+        super().__init__()
+        if batch_size < 1 or workers < 0:
+            raise BadConfig("batch_size must be at least 1 and workers at least 0")
+        if not isinstance(train, ImageDataset) and not images_per_epoch:
+            raise BadConfig("fresh images have no end: give images_per_epoch")
+        sets = {"train": train, "val": val, "test": test}
+        self._sets = _same_classes({k: d for k, d in sets.items() if isinstance(d, ImageDataset)})
+        self._fresh = None if isinstance(train, ImageDataset) else train
+        self._preprocessing = preprocessing
+        self._augmentation = augmentation or Augmentation()
+        self._batch_size = batch_size
+        self._workers = workers
+        self._seed = seed
+        self._images_per_epoch = images_per_epoch or 0
+        self._memory = cache_gigabytes * 2**30
+        self._check_leaks = check_leaks
+        self._prepared: dict[str, PreparedImages] = {}
+        self._seen = 0
+
+    def setup(self, stage: str) -> None:
+        """Check for leaks and prepare the sets that the stage needs."""
+        if stage == "fit" and self._check_leaks and "train" in self._sets:
+            check_disjoint(self._sets)
+            self._check_leaks = False
+        for name in {"fit": ("val", "train"), "validate": ("val",)}.get(stage, ("test",)):
+            if name in self._sets and name not in self._prepared:
+                left = self._memory - sum(images.memory for images in self._prepared.values())
+                prepared = PreparedImages(self._sets[name], self._preprocessing, left)
+                self._prepared[name] = prepared
+
+    def train_dataloader(self) -> "DataLoader[Batch]":
+        """Training batches, from the one that is next."""
+        batches = self._train_batches()
+        trainer = self.trainer
+        order = BatchOrder(
+            batches,
+            lambda: self._seen,
+            num_replicas=trainer.world_size if trainer else 1,
+            rank=trainer.global_rank if trainer else 0,
+        )
+        return self._loader(batches, order)
+
+    def val_dataloader(self) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
+        """Batches of the validation set in its own order; none without the set."""
+        return self._fixed_loader("val")
+
+    def test_dataloader(self) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
+        """Batches of the test set in its own order; none without the set."""
+        return self._fixed_loader("test")
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Count the batches that were trained on."""
+        if self.trainer is not None and self.trainer.training:
+            self._seen += 1
+        return batch
+
+    def state_dict(self) -> dict[str, int]:
+        """What a checkpoint keeps so that training goes on with the batches that are left."""
+        return {"seen": self._seen, "batch_size": self._batch_size, "seed": self._seed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Continue from a checkpoint.
+
+        Raises:
+            BadConfig: If it was trained with another batch size or seed.
+        """
+        for name in ("batch_size", "seed"):
+            if state_dict[name] != self.state_dict()[name]:
+                raise BadConfig(
+                    f"the run was begun with {name} {state_dict[name]};"
+                    f" it cannot be resumed with {self.state_dict()[name]}"
+                )
+        self._seen = state_dict["seen"]
+
+    def _train_batches(self) -> ShuffledBatches | FreshBatches:
+        if self._fresh is None:
+            return ShuffledBatches(
+                self._prepared["train"],
+                self._augmentation,
+                batch_size=self._batch_size,
+                seed=self._seed,
+            )
+        return FreshBatches(
+            self._fresh,
+            self._preprocessing,
+            self._augmentation,
+            batch_size=self._batch_size,
+            images_per_epoch=self._images_per_epoch,
+            seed=self._seed,
+        )
+
+    def _fixed_loader(self, name: str) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
+        if name not in self._prepared:
+            return []
+        return self._loader(FixedBatches(self._prepared[name], batch_size=self._batch_size), None)
+
+    def _loader(
+        self, batches: ShuffledBatches | FreshBatches | FixedBatches, order: BatchOrder | None
+    ) -> "DataLoader[Batch]":
+        return DataLoader(
+            batches,
+            batch_size=None,  # an item is a whole batch already
+            sampler=order,
+            num_workers=self._workers,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self._workers > 0,
+        )
+
+
+def _same_classes(sets: dict[str, ImageDataset]) -> dict[str, ImageDataset]:
+    """The sets with labels that count in the classes of the first one."""
+    for name, dataset in sets.items():
+        if len(dataset) == 0:
+            raise BadData(f"the set {name} has no images")
+    classes = next((dataset.classes for dataset in sets.values()), ())
+    return {name: dataset.with_classes(classes) for name, dataset in sets.items()}
