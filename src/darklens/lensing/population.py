@@ -8,6 +8,7 @@ the contract that image `i` of seed `s` never changes.
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from numpy.random import Generator
 
 from darklens.errors import BadPreset
@@ -137,7 +138,7 @@ def _draw_places(
 
 def _draw_points(
     prior: SubhaloPrior, one_mass: float, record: Record, rng: Generator
-) -> np.ndarray[Any, Any]:
+) -> Float[np.ndarray, "n 3"]:
     x, y, masses = _draw_places(prior, record, rng)
     return np.column_stack([x, y, one_mass * np.sqrt(masses)])
 
@@ -149,7 +150,7 @@ def _draw_halos(
     one_mass: float,
     record: Record,
     rng: Generator,
-) -> np.ndarray[Any, Any]:
+) -> Float[np.ndarray, "n 5"]:
     """Halos of M200 `m` and concentration `c`: M0 = m / (ln(1 + c) - c / (1 + c))."""
     assert prior.concentration is not None and prior.truncation is not None  # by SubhaloPrior
     x, y, masses = _draw_places(prior, record, rng)
@@ -164,7 +165,7 @@ def _draw_halos(
 
 def _draw_line(
     prior: LinePrior, one_mass: float, record: Record, rng: Generator
-) -> np.ndarray[Any, Any]:
+) -> Float[np.ndarray, "1 6"]:
     mass = prior.mass.draw(rng)
     if prior.axion_mass is not None:
         record["axion_mass"] = prior.axion_mass.draw(rng)
