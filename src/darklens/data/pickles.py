@@ -105,7 +105,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 def _from_bytes(
     data: bytes, dtype: _DType, shape: tuple[int, ...], order: Any
-) -> np.ndarray[Any, Any]:
+) -> np.ndarray[Any, np.dtype[Any]]:
     kind = dtype.numpy()
     if not isinstance(data, bytes) or len(data) != math.prod(shape) * kind.itemsize:
         raise pickle.UnpicklingError("an array whose size does not fit its shape")

@@ -69,7 +69,7 @@ def read_image(path: str | Path) -> Shaped[np.ndarray, "c h w"]:
     return _checked(image)
 
 
-def _checked(image: np.ndarray[Any, Any]) -> Shaped[np.ndarray, "c h w"]:
+def _checked(image: np.ndarray[Any, np.dtype[Any]]) -> Shaped[np.ndarray, "c h w"]:
     """The image as (C, H, W) in native byte order, or the reason why it cannot be used."""
     kind = image.dtype.kind
     if kind not in "biuf":
@@ -88,7 +88,7 @@ def _checked(image: np.ndarray[Any, Any]) -> Shaped[np.ndarray, "c h w"]:
     return image
 
 
-def _native(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _native(image: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     if image.dtype.kind == "b":
         return image.astype(np.uint8)
     if image.dtype.kind == "f" and image.dtype.itemsize not in (4, 8):
@@ -96,7 +96,7 @@ def _native(image: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("="))
 
 
-def _read_npy(path: Path) -> np.ndarray[Any, Any]:
+def _read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     with path.open("rb") as file:
         shape, fortran, dtype = _npy_header(file)
         if dtype.hasobject:
@@ -130,7 +130,7 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, fortran, dtype
 
 
-def _image_in_pickle(file: IO[bytes]) -> np.ndarray[Any, Any]:
+def _image_in_pickle(file: IO[bytes]) -> np.ndarray[Any, np.dtype[Any]]:
     """The image of a pickled `[image, axion_mass]`, or of a pickled image."""
     try:
         content = read_pickled_array(file)
@@ -146,7 +146,7 @@ def _image_in_pickle(file: IO[bytes]) -> np.ndarray[Any, Any]:
     return content
 
 
-def _read_picture(path: Path) -> np.ndarray[Any, Any]:
+def _read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -167,7 +167,7 @@ def _read_picture(path: Path) -> np.ndarray[Any, Any]:
     return _channels(mode, values)
 
 
-def _channels(mode: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _channels(mode: str, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
     if values.ndim == 2:
         return values
     if mode not in ("LA", "RGB", "RGBA"):
@@ -181,7 +181,7 @@ def _channels(mode: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return first if grey else np.moveaxis(values, -1, 0)
 
 
-def _read_fits(path: Path) -> np.ndarray[Any, Any]:
+def _read_fits(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     from astropy.io import fits
 
     try:
@@ -204,7 +204,7 @@ def _read_fits(path: Path) -> np.ndarray[Any, Any]:
     return image
 
 
-def _first_image(extensions: Any) -> np.ndarray[Any, Any] | None:
+def _first_image(extensions: Any) -> np.ndarray[Any, np.dtype[Any]] | None:
     for extension in extensions:
         if not extension.is_image:
             continue

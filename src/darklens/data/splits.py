@@ -146,7 +146,7 @@ def _digests(dataset: ImageDataset) -> Iterator[bytes]:
 
 
 def _digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
-    values: np.ndarray[Any, Any] = image.astype(np.float64)
+    values: np.ndarray[Any, np.dtype[Any]] = image.astype(np.float64)
     values -= values.min()
     values /= values.max() or 1.0
     scaled = values.astype(np.float32)
