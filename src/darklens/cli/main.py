@@ -125,7 +125,7 @@ def _complete_switches(words: list[str], function: Callable[..., int | None]) ->
         for name, item in signature(function).parameters.items()
         if item.default is False
     }
-    following = [*words[1:], ""]
+    following = [*words, ""][1:]
     return [
         f"{word}=true" if word in switches and next_word not in ("true", "false") else word
         for word, next_word in zip(words, following, strict=True)

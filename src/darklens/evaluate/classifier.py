@@ -118,11 +118,11 @@ def score_classifier(
     scalars = {"accuracy": interval(accuracy), "macro_auc": interval(macro_auc)}
     for index, name in enumerate(classes):
         scalars[f"auc_{name}"] = Interval(
-            per_class.value[index], per_class.low[index], per_class.high[index]
+            *(end[..., index] for end in (per_class.value, per_class.low, per_class.high))
         )
     error = interval(expected_calibration_error, centred=True)
     scalars["expected_calibration_error"] = Interval(
-        error.value, np.maximum(error.low, 0.0), error.high
+        error.value, np.asarray(np.maximum(error.low, 0.0)), error.high
     )
     return ClassifierScores(
         classes=tuple(classes),

@@ -1,6 +1,6 @@
 """Class probabilities of image files, one row for each, whatever state the files are in."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +84,7 @@ def _read(path: Path, card: ModelCard) -> FilePrediction:
     try:
         image = read_image(path)
     except UnreadableImage as error:
-        return FilePrediction(path, None, None, _reason(error, path))
+        return FilePrediction(path, None, None, str(error))
     return FilePrediction(path, image, None, card.unsuitable(image.shape) or "")
 
 
@@ -100,20 +100,14 @@ def _classify(classifier: Classifier, group: list[FilePrediction]) -> list[FileP
     images = [row.image for row in group if row.image is not None]
     if group[0].error or len(images) != len(group):
         return group
-    run: Callable[[np.ndarray], Float[np.ndarray, "n k"]] = classifier.probabilities
     try:
-        probabilities = run(np.stack(images))
+        probabilities = classifier.probabilities(np.stack(images))
     except DarklensError as error:
         if len(group) > 1:
             return [row for single in group for row in _classify(classifier, [single])]
         row = group[0]
-        return [FilePrediction(row.path, row.image, None, _reason(error, row.path))]
+        return [FilePrediction(row.path, row.image, None, str(error))]
     return [
         FilePrediction(row.path, row.image, values)
         for row, values in zip(group, probabilities, strict=True)
     ]
-
-
-def _reason(error: DarklensError, path: Path) -> str:
-    """One line without the path, which has its own column."""
-    return " ".join(str(error).split()).removeprefix(f"{path}").lstrip(": ")

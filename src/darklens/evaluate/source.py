@@ -56,8 +56,8 @@ class SimulatedImages:
 
     def __getitem__(self, index: int) -> tuple[Num[np.ndarray, "c h w"], int]:
         """One image and its label."""
-        lens = self._simulator.image(index, seed=self._seed)
-        return lens.image, int(lens.label)
+        lens = self._simulator.lens(index, seed=self._seed)
+        return lens.image, lens.label
 
 
 def labels_for(images: LabelledImages, classes: Sequence[str]) -> Int[np.ndarray, " n"]:

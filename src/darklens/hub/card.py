@@ -141,6 +141,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         """Check what types alone do not say."""
         size = self.input
+        channels = self.network.get("in_channels", size.channels)
         checks = {
             "name must consist of letters, digits and .-_": _is_plain_name(self.name),
             "kind must be classifier": self.kind == "classifier",
@@ -152,6 +153,8 @@ class ModelCard:
                 len(step) == 1 for step in self.preprocessing
             ),
             "network must have a name": isinstance(self.network.get("name"), str),
+            "network.in_channels must be a positive whole number": type(channels) is int
+            and channels > 0,
             "weights.file must be the plain name of a .safetensors file": self.weights is None
             or (_is_plain_name(self.weights.file) and self.weights.file.endswith(".safetensors")),
             "weights.sha256 must be 64 hexadecimal digits": self.weights is None
@@ -160,6 +163,12 @@ class ModelCard:
         for rule, holds in checks.items():
             if not holds:
                 raise BadModel(f"model card: {rule}")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the preprocessed images, which the network takes."""
+        channels: int = self.network.get("in_channels", self.input.channels)
+        return channels
 
     def unsuitable(self, shape: tuple[int, ...]) -> str | None:
         """Why an image of this (C, H, W) shape does not suit the model, or None when it does.

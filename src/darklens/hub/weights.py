@@ -66,9 +66,8 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     folder = find_model(model)
     card = load_card(folder)
     preprocessing = build_preprocessing(list(card.preprocessing))
-    channels = card.network.get("in_channels", card.input.channels)
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
-    network = build_network(spec, in_channels=channels, classes=len(card.classes))
+    network = build_network(spec, in_channels=card.channels, classes=len(card.classes))
     _load_weights(network, folder, card)
     return Classifier(network, card.classes, preprocessing, card.temperature, device)
 

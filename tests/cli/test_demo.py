@@ -1,0 +1,54 @@
+"""`demo`: simulated lenses, genuine ones where they are, one report."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darklens.cli.main import main
+
+
+@pytest.fixture
+def genuine(tmp_path: Path) -> Path:
+    """Images at the place that the environment variable names."""
+    root = tmp_path / "shared" / "common_test_1"
+    for number, name in enumerate(("no", "sphere", "vort")):
+        (root / name).mkdir(parents=True)
+        np.save(root / name / "1.npy", np.random.default_rng(number).random((1, 150, 150)))
+    return root
+
+
+@pytest.mark.parametrize("by", ["argument", "environment", "neither"])
+def test_the_demo(
+    by: str,
+    genuine: Path,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("DARKLENS_SHARED_DATA", raising=False)
+    words = ["demo", "--model", str(tiny_model), "--count", "3", "--output", str(tmp_path / "demo")]
+    if by == "argument":
+        words += ["--genuine", str(genuine)]
+    if by == "environment":
+        monkeypatch.setenv("DARKLENS_SHARED_DATA", str(genuine.parent))
+    assert main(words) == 0
+    html = (tmp_path / "demo" / "report.html").read_text()
+    shown = capsys.readouterr().out
+    sections = 1 if by == "neither" else 2
+    assert shown.count(" of 3 right") == sections
+    assert html.count("data:image/png;base64,") == 3 * sections
+    assert not re.search(r'(src|href)="(?!data:)', html), "the report loads nothing"
+    assert (tmp_path / "demo" / "config.yaml").is_file()
+
+
+def test_wrong_arguments_are_one_line(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in (["--count", "0"], ["--genuine", "/no/such/folder"]):
+        command = ["demo", "--model", str(tiny_model), "--output", str(tmp_path / "demo")]
+        assert main([*command, *words, "--quiet"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "demo").exists()

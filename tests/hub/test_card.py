@@ -1,0 +1,113 @@
+"""Cards: what is written is read again, and what breaks the schema is refused in one line."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from darklens.errors import BadModel
+from darklens.hub import load_card
+from darklens.hub.card import write_card
+
+
+@pytest.fixture
+def plain(tiny_model: Path) -> dict[str, Any]:
+    """A good card as plain YAML values."""
+    return yaml.safe_load((tiny_model / "card.yaml").read_text())
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "card.yaml").write_text(text)
+    return folder
+
+
+def test_a_card_is_read_as_it_was_written(tiny_model: Path, tmp_path: Path) -> None:
+    card = load_card(tiny_model)
+    write_card(tmp_path, card)
+    assert load_card(tmp_path) == card
+    assert card.preprocessing == ({"min_max": {}}, {"center_crop": {"size": 64}})
+    assert card.metrics[0].name == "accuracy"
+
+
+def test_a_bare_date_and_a_whole_temperature_are_fine(
+    plain: dict[str, Any], tmp_path: Path
+) -> None:
+    plain["temperature"] = 2
+    text = yaml.safe_dump(plain).replace("'2026-01-01'", "2026-01-01")
+    card = load_card(write(tmp_path, text))
+    assert card.training.date == "2026-01-01"
+    assert card.temperature == 2.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trojan": 1}, "unknown key 'trojan'"),
+        ({"temperature": "hot"}, "card.temperature must be a number"),
+        ({"temperature": True}, "card.temperature must be a number"),
+        ({"temperature": float("nan")}, "finite"),
+        ({"temperature": -1.0}, "temperature must be positive"),
+        ({"classes": ["no", "no"]}, "two or more different names"),
+        ({"classes": "no"}, "card.classes must be a list"),
+        ({"kind": "oracle"}, "kind must be classifier"),
+        ({"name": "../x"}, "name must consist of"),
+        ({"network": {"size": 3}}, "network must have a name"),
+        ({"network": {1: 3}}, "mapping with names as keys"),
+        ({"preprocessing": [{"a": {}, "b": {}}]}, "one {step: {parameters}}"),
+        ({"input": {"channels": 1}}, "card.input lacks the key 'height'"),
+        ({"input": 3}, "card.input must be a mapping"),
+        ({"weights": {"file": "../../x.safetensors", "sha256": "0" * 64}}, "plain name"),
+        ({"weights": {"file": "x.pt", "sha256": "0" * 64}}, ".safetensors"),
+        ({"weights": {"file": "x.safetensors", "sha256": "zz"}}, "64 hexadecimal digits"),
+        ({"weights": None}, "lacks the key 'weights'"),
+    ],
+)
+def test_a_wrong_card_is_refused_in_one_line(
+    plain: dict[str, Any], tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    write(tmp_path, yaml.safe_dump(plain | change))
+    with pytest.raises(BadModel) as caught:
+        load_card(tmp_path)
+    assert message in str(caught.value)
+    assert str(tmp_path / "card.yaml") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "!!python/object/apply:os.system ['touch trojan']",
+        "name: !!python/name:os.system",
+        "{" * 5000,
+        "name: [",
+        "\x00",
+        "a: 2026-99-99",
+        "just text",
+        "",
+    ],
+)
+def test_what_is_not_plain_yaml_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="card"):
+        load_card(write(tmp_path, text))
+    assert not Path("trojan").exists()
+
+
+def test_a_huge_card_is_not_even_parsed(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="too large"):
+        load_card(write(tmp_path, "#" * 2_000_000))
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="cannot read the model card"):
+        load_card(tmp_path)
+
+
+def test_suitable_shapes(tiny_model: Path) -> None:
+    card = load_card(tiny_model)
+    assert card.unsuitable((1, 200, 180)) is None
+    assert "has 3 channels" in str(card.unsuitable((3, 150, 150)))
+    strict = replace(card, preprocessing=())
+    assert strict.unsuitable((1, 150, 150)) is None
+    assert "takes 150 x 150" in str(strict.unsuitable((1, 200, 180)))
