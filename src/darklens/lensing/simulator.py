@@ -133,7 +133,7 @@ class Simulator:
             lens = self.lens(start + i, seed=seed)
             images[i], labels[i] = lens.image, lens.label
             rows.append(
-                {"index": start + i, "class": self.classes[lens.label], **lens.parameters}
+                {"index": start + i, "label": self.classes[lens.label], **lens.parameters}
             )
         return Lenses(images, labels, pd.DataFrame(rows), self.classes)
 
