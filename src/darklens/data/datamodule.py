@@ -21,6 +21,8 @@ from darklens.errors import BadConfig, BadData
 
 __all__ = ["FreshImages", "LensDataModule"]
 
+_ENDLESS = 2**40
+
 
 class LensDataModule(lightning.LightningDataModule):
     """Prepared and augmented batches `(images, labels)` from data sets or from fresh images.
@@ -37,13 +39,14 @@ class LensDataModule(lightning.LightningDataModule):
         batch_size: Images in a batch.
         workers: Processes that make batches; 0 makes them in the training process.
         seed: Decides the order and the augmentation.
-        images_per_epoch: Length of an epoch of fresh images.
+        images_per_epoch: Length of an epoch of fresh images; without it only the trainer's
+            `limit_train_batches` ends an epoch.
         cache_gigabytes: Memory that may be used to keep prepared images; sets that do not fit
             are read and prepared batch by batch.
         check_leaks: Make sure before training that no two sets share an image.
 
     Raises:
-        BadConfig: If a number is out of range or fresh images lack the length of an epoch.
+        BadConfig: If `batch_size` or `workers` is out of range.
         BadData: If a set is empty or has a class that the first one lacks.
     """
 
@@ -65,8 +68,6 @@ class LensDataModule(lightning.LightningDataModule):
         super().__init__()
         if batch_size < 1 or workers < 0:
             raise BadConfig("batch_size must be at least 1 and workers at least 0")
-        if not isinstance(train, ImageDataset) and not images_per_epoch:
-            raise BadConfig("fresh images have no end: give images_per_epoch")
         sets = {"train": train, "val": val, "test": test}
         self._sets = _same_classes({k: d for k, d in sets.items() if isinstance(d, ImageDataset)})
         self._fresh = None if isinstance(train, ImageDataset) else train
@@ -75,7 +76,7 @@ class LensDataModule(lightning.LightningDataModule):
         self._batch_size = batch_size
         self._workers = workers
         self._seed = seed
-        self._images_per_epoch = images_per_epoch or 0
+        self._images_per_epoch = images_per_epoch or _ENDLESS
         self._memory = cache_gigabytes * 2**30
         self._check_leaks = check_leaks
         self._prepared: dict[str, PreparedImages] = {}

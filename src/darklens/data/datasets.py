@@ -7,7 +7,7 @@ folder `sub` keeps its own names, because `sub` says that there is substructure,
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
@@ -18,11 +18,13 @@ from darklens.data.readers import read_image
 from darklens.data.store import Store, open_store
 from darklens.errors import BadData, UnreadableImage
 
-__all__ = ["ImageDataset", "open_dataset"]
+__all__ = ["ImageDataset", "ImageSource", "open_dataset"]
 
 _SPLITS = ("train", "val", "test")
 
 
+@runtime_checkable
+@runtime_checkable
 class ImageSource(Protocol):
     """Gives images by their numbers."""
 

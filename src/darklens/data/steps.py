@@ -12,7 +12,19 @@ from jaxtyping import Float32
 
 from darklens.errors import BadData, BadModel
 
-__all__ = ["STEPS", "Images", "Step"]
+__all__ = [
+    "STEPS",
+    "Images",
+    "Step",
+    "affine",
+    "asinh",
+    "center_crop",
+    "log",
+    "min_max",
+    "resize",
+    "sqrt",
+    "standardise",
+]
 
 Images = Float32[np.ndarray, "n c h w"]
 Step = Callable[[Images], Images]
