@@ -1,7 +1,7 @@
 """Labelled images to evaluate on: a data set on disk and fresh simulations look alike."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Num
@@ -12,6 +12,7 @@ from darklens.lensing import Simulator
 __all__ = ["LabelledImages", "SimulatedImages", "labels_for"]
 
 
+@runtime_checkable
 class LabelledImages(Protocol):
     """What evaluation needs of a data set; `darklens.data.ImageDataset` has it."""
 
