@@ -1,7 +1,10 @@
 """Training, validation and test batches for Lightning."""
 
+from collections.abc import Sequence
+
 import lightning
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from darklens.data.augmentation import Augmentation
@@ -113,7 +116,9 @@ class LensDataModule(lightning.LightningDataModule):
         """Batches of the test set in its own order; none without the set."""
         return self._fixed_loader("test")
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+    def on_after_batch_transfer(
+        self, batch: Sequence[Tensor], dataloader_idx: int
+    ) -> Sequence[Tensor]:
         """Count the batches that were trained on."""
         if self.trainer is not None and self.trainer.training:
             self._seen += 1
