@@ -7,7 +7,7 @@ folder `sub` keeps its own names, because `sub` says that there is substructure,
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
@@ -23,7 +23,6 @@ __all__ = ["ImageDataset", "ImageSource", "open_dataset"]
 _SPLITS = ("train", "val", "test")
 
 
-@runtime_checkable
 @runtime_checkable
 class ImageSource(Protocol):
     """Gives images by their numbers."""

@@ -26,7 +26,7 @@ __all__ = [
     "standardise",
 ]
 
-Images = Float32[np.ndarray, "n c h w"]
+Images = Float32[np.ndarray, "_ _ _ _"]
 Step = Callable[[Images], Images]
 
 
