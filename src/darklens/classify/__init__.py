@@ -6,6 +6,8 @@ from darklens.classify.network import (
     ClassifierNetwork,
     ReferenceConfig,
     ReferenceNetwork,
+    SubspaceConfig,
+    SubspaceNetwork,
     build_network,
     network_spec,
 )
@@ -21,6 +23,8 @@ __all__ = [
     "ClassifierTask",
     "ReferenceConfig",
     "ReferenceNetwork",
+    "SubspaceConfig",
+    "SubspaceNetwork",
     "TrainingConfig",
     "build_network",
     "load_imagenet",

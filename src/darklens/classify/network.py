@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from darklens.errors import BadModel
-from darklens.nn import AttentionBlock, d4_average
+from darklens.nn import AttentionBlock, PlainBackbone, SmoothSubspace, d4_average
 
 __all__ = [
     "BackboneConfig",
@@ -25,6 +25,8 @@ __all__ = [
     "ClassifierNetwork",
     "ReferenceConfig",
     "ReferenceNetwork",
+    "SubspaceConfig",
+    "SubspaceNetwork",
     "build_network",
     "network_spec",
 ]
@@ -41,11 +43,17 @@ class ClassifierNetwork(nn.Module, ABC):
         config: Its configuration, a frozen dataclass.
         backbone: The convolutional part, a timm model without pooling and classifier.
         d4: Whether predictions are averaged over the symmetries of the square.
+        smooth_images: Number of preprocessed images of smooth lenses that `fit_smooth` wants
+            before the training; 0 where the network has no such part.
     """
 
     config: Any
     backbone: Any
     d4: bool = False
+    smooth_images: int = 0
+
+    def fit_smooth(self, images: Float[Tensor, "n c h w"]) -> None:
+        """Learn what smooth lenses look like; networks without such a part need not."""
 
     @abstractmethod
     def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
@@ -123,14 +131,15 @@ class BackboneConfig:
     """Configuration of a network made of a timm backbone and a pooled linear head.
 
     Attributes:
-        backbone: Name of a timm architecture, such as `resnet10t`.
+        backbone: `plain` for `PlainBackbone`, or the name of a timm architecture, such as
+            `resnet10t`.
         pool: How the feature map becomes a vector: mean, mean and maximum side by side, or mean
             after one attention layer over the cells of the map.
         dropout: Share of the pooled features dropped in training.
         d4: Whether predictions average the logits over the eight flips and rotations.
         channels_last: Whether weights and images lie in memory with the channels innermost.
-        options: Settings of the architecture itself, such as `drop_path_rate`, `output_stride`,
-            `stem_width`.
+        options: Settings of the architecture itself: `width` of `plain`, and such as
+            `drop_path_rate`, `output_stride`, `stem_width` of timm's.
     """
 
     backbone: str = "resnet10t"
@@ -148,7 +157,7 @@ class BackboneNetwork(ClassifierNetwork):
         super().__init__()
         self.config = config
         self.d4 = config.d4
-        self.backbone = _timm_backbone(config, in_channels)
+        self.backbone = _backbone(config, in_channels)
         width = int(self.backbone.num_features)
         attention = config.pool == "attention"
         self.block = AttentionBlock(width, heads=4) if attention else nn.Identity()
@@ -171,8 +180,59 @@ class BackboneNetwork(ClassifierNetwork):
         return logits
 
 
+@dataclass(frozen=True)
+class SubspaceConfig(BackboneConfig):
+    """Configuration of a backbone that also sees what a linear model of smooth lenses leaves.
+
+    Attributes:
+        size: Height and width of the preprocessed images [pixel].
+        components: Dimensions of the linear space of smooth lenses.
+        smooth_images: Images of smooth lenses from which the space is found.
+        gain: Variance that a unit of preprocessed signal brings: 1 for photon counts.
+        stretch: The image itself enters as (sqrt(max(0, x) / stretch + 1) - 1) / 10.
+    """
+
+    size: int = 100
+    components: int = 64
+    smooth_images: int = 6000
+    gain: float = 1.0
+    stretch: float = 10.0
+
+
+class SubspaceNetwork(BackboneNetwork):
+    """A backbone over two images: the stretched image, and its residual in units of noise.
+
+    The residual is that against a linear space of smooth lenses, see `darklens.nn.subspace`; it is
+    meant for populations whose smooth lenses have few free numbers.
+    """
+
+    config: SubspaceConfig
+
+    def __init__(self, config: SubspaceConfig, *, in_channels: int, classes: int) -> None:
+        super().__init__(config, in_channels=2 * in_channels, classes=classes)
+        self.smooth_images = config.smooth_images
+        pixels = in_channels * config.size**2
+        self.subspace = SmoothSubspace(pixels, config.components, config.gain)
+
+    def fit_smooth(self, images: Float[Tensor, "n c h w"]) -> None:
+        """Find the space of smooth lenses from images of them."""
+        self.subspace.fit(images)
+
+    def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """Logits by one pass."""
+        size, stretch = self.config.size, self.config.stretch
+        if images.shape[-2:] != (size, size):
+            raise BadModel(
+                f"the network takes {size} x {size} pixels, "
+                f"not {images.shape[-2]} x {images.shape[-1]}"
+            )
+        stretched = (torch.sqrt(images.clamp(min=0.0) / stretch + 1.0) - 1.0) / 10.0
+        return super().logits(torch.cat([stretched, self.subspace(images)], dim=1))
+
+
 _NETWORKS: dict[str, tuple[type[Any], Callable[..., ClassifierNetwork]]] = {
     "reference": (ReferenceConfig, ReferenceNetwork),
+    "subspace": (SubspaceConfig, SubspaceNetwork),
     "backbone": (BackboneConfig, BackboneNetwork),
 }
 
@@ -183,7 +243,7 @@ def build_network(
     """A network with fresh weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "reference" or "backbone", **fields}`; fields that are left out keep
+        spec: `{"name": "reference", "backbone" or "subspace", **fields}`; fields that are left out keep
             their defaults.
         in_channels: Channels of the preprocessed images.
         classes: Number of logits.
@@ -209,7 +269,7 @@ def network_spec(network: ClassifierNetwork) -> dict[str, Any]:
     """The complete description from which `build_network` makes such a network again."""
     for name, (config_class, _) in _NETWORKS.items():
         config = network.config
-        if isinstance(config, config_class):
+        if type(config) is config_class:
             return {"name": name, **asdict(config)}
     raise BadModel(f"{type(network).__name__} is not one of the networks that cards can name")
 
@@ -225,8 +285,20 @@ def _check_values(name: str, settings: Mapping[str, Any], *, defaults: Any) -> N
         raise BadModel("the reference network needs a size of 32 pixels or more")
     if settings.get("pool", "avg") not in ("avg", "avgmax", "attention"):
         raise BadModel(f"there is no pool '{settings['pool']}'; known are avg, avgmax, attention")
+    if settings.get("components", 1) < 1 or settings.get("stretch", 1) <= 0:
+        raise BadModel("components must be at least 1 and stretch positive")
     if not 0 <= settings.get("dropout", 0) < 1:
         raise BadModel("dropout must be at least 0 and below 1")
+
+
+def _backbone(config: BackboneConfig, in_channels: int) -> nn.Module:
+    """The convolutional part with fresh weights."""
+    if config.backbone != "plain":
+        return _timm_backbone(config, in_channels)
+    width = config.options.get("width", 32)
+    if set(config.options) - {"width"} or not isinstance(width, int) or not 1 <= width <= 512:
+        raise BadModel("the backbone 'plain' has one option, a width from 1 to 512")
+    return PlainBackbone(in_channels, width)
 
 
 def _timm_backbone(config: BackboneConfig, in_channels: int) -> nn.Module:

@@ -2,15 +2,19 @@
 
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage
+from darklens.nn.plain import PlainBackbone
 from darklens.nn.run import RunConfig, best_weights, build_trainer, can_resume, fit
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
+from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
 
 __all__ = [
     "AttentionBlock",
     "Budget",
     "MovingAverage",
+    "PlainBackbone",
     "RunConfig",
+    "SmoothSubspace",
     "best_weights",
     "build_trainer",
     "can_resume",

@@ -29,6 +29,7 @@ _IGNORED_WARNINGS = (
     ".*exists and is not empty.*",  # so it is when a run is resumed
     ".*smaller than the logging interval.*",
     ".*your dataloader is not resumable.*",  # the data module is
+    ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.14
     ".*GPU available but not used.*",
 )
 

@@ -27,12 +27,14 @@ class Budget:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a run without an end."""
-        limits = [self.images, self.epochs, self.minutes]
-        if all(limit is None for limit in limits):
-            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
-        if any(limit is not None and limit <= 0 for limit in limits):
+        """Refuse limits that end a run before it begins."""
+        if any(limit is not None and limit <= 0 for limit in self.limits):
             raise BadConfig("budget.images, .epochs and .minutes must be positive")
+
+    @property
+    def limits(self) -> tuple[float | None, ...]:
+        """The three limits; a run needs one at least."""
+        return self.images, self.epochs, self.minutes
 
     def progress(self, *, images: int, epochs: float, seconds: float) -> float:
         """Part of the run that is done, from 0 to 1.
