@@ -138,9 +138,7 @@ def test_tnfw_is_that_of_lenstronomy_and_caustics(scale_radius: float, truncatio
     assert relative_error(found, truth) < TOLERANCE
     m0 = theta**2 * arcsec_to_rad / (4 * G_over_c2 * rad_to_arcsec)  # at a distance of 1 Mpc
     parameters = tensors(*CENTRE, scale_radius, truncation)
-    truth = arrays(
-        physical_deflection_angle_tnfw(*parameters, *tensors(x, y), *tensors(m0, 1.0))
-    )
+    truth = arrays(physical_deflection_angle_tnfw(*parameters, *tensors(x, y), *tensors(m0, 1.0)))
     # Within 1 % of the scale radius caustics uses a series with an error of 1e-7.
     radius = np.hypot(x - CENTRE[0], y - CENTRE[1]) / scale_radius
     clear = abs(radius - 1) > 0.0101
@@ -196,7 +194,9 @@ def test_closed_line_is_the_limit_of_many_points() -> None:
     for count in (50, 500, 5000):
         t = (np.arange(count) + 0.5) / count * 2 * 0.85 - 0.85
         points: list[MassProfile] = [
-            PointMass(0.3 / np.sqrt(count), CENTRE[0] + s * np.cos(ANGLE), CENTRE[1] + s * np.sin(ANGLE))
+            PointMass(
+                0.3 / np.sqrt(count), CENTRE[0] + s * np.cos(ANGLE), CENTRE[1] + s * np.sin(ANGLE)
+            )
             for s in t
         ]
         errors.append(relative_error(closed, sum_deflections(points, x, y)))
@@ -216,8 +216,9 @@ def test_closed_line_is_the_integral_over_points() -> None:
         accuracy = {"epsabs": 1e-14, "epsrel": 1e-12, "limit": 500}
         along = quad(lambda t, u=u, v=v: (u - t) / ((u - t) ** 2 + v**2), -0.85, 0.85, **accuracy)
         across = quad(lambda t, u=u, v=v: v / ((u - t) ** 2 + v**2), -0.85, 0.85, **accuracy)
-        truth[:, i] = scale * (cos * along[0] - sin * across[0]), scale * (
-            sin * along[0] + cos * across[0]
+        truth[:, i] = (
+            scale * (cos * along[0] - sin * across[0]),
+            scale * (sin * along[0] + cos * across[0]),
         )
     assert relative_error(closed, (truth[0], truth[1])) < TOLERANCE
 

@@ -123,9 +123,7 @@ def _draw_perturbers(
     return Perturbers(np.concatenate(points), np.concatenate(lines), np.concatenate(halos))
 
 
-def _draw_places(
-    prior: SubhaloPrior, record: Record, rng: Generator
-) -> tuple[Any, Any, Any]:
+def _draw_places(prior: SubhaloPrior, record: Record, rng: Generator) -> tuple[Any, Any, Any]:
     """Positions and masses of subhalos, also put into the record."""
     count = round(prior.number.draw(rng))
     masses = prior.mass.sample(rng, count)

@@ -324,7 +324,9 @@ def _build(kind: type[Any], value: object, where: str) -> Any:
     for name, f in known.items():
         if name not in settings and f.default is MISSING and f.default_factory is MISSING:
             raise BadPreset(f"{where}: {name} is missing")
-    arguments = {name: _value(item, known[name].type, f"{where}: {name}") for name, item in settings.items()}
+    arguments = {
+        name: _value(item, known[name].type, f"{where}: {name}") for name, item in settings.items()
+    }
     try:
         return kind(**arguments)
     except (TypeError, ValueError) as error:

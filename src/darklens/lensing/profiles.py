@@ -347,9 +347,7 @@ class LineMass(MassProfile):
 
     def _add(self, x: Rays, y: Rays, ax: Rays, ay: Rays) -> None:
         c, s = np.cos(self.position_angle), np.sin(self.position_angle)
-        add_line_mass(
-            x, y, ax, ay, self.einstein_radius, self.half_length, c, s, self.x, self.y
-        )
+        add_line_mass(x, y, ax, ay, self.einstein_radius, self.half_length, c, s, self.x, self.y)
 
 
 @dataclass(frozen=True)

@@ -132,9 +132,7 @@ class Simulator:
         for i in range(count):
             lens = self.lens(start + i, seed=seed)
             images[i], labels[i] = lens.image, lens.label
-            rows.append(
-                {"index": start + i, "label": self.classes[lens.label], **lens.parameters}
-            )
+            rows.append({"index": start + i, "label": self.classes[lens.label], **lens.parameters})
         return Lenses(images, labels, pd.DataFrame(rows), self.classes)
 
     def stream(

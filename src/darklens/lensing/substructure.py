@@ -40,7 +40,6 @@ class Perturbers:
                 place = (x + t * np.cos(angle), y + t * np.sin(angle))
                 masses.append(PointMass(theta / np.sqrt(count), *place))
         masses += [
-            TNFW(theta, radius, truncation, x, y)
-            for x, y, radius, truncation, theta in self.halos
+            TNFW(theta, radius, truncation, x, y) for x, y, radius, truncation, theta in self.halos
         ]
         return masses
