@@ -1,0 +1,138 @@
+"""Two-sample tests between sets of counts images of DeepLenseSim Model I, chosen beforehand.
+
+Twelve summary statistics are compared one by one (Kolmogorov-Smirnov, Holm-corrected), and
+together by a classifier with fixed features in five folds (Lopez-Paz & Oquab 2017,
+arXiv:1610.06545). An image is (150, 150) counts; lengths are pixels.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from scipy import fft, ndimage, stats
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+SIDE = 150
+STATISTICS = (
+    "total counts",
+    "peak counts",
+    "background mean",
+    "background variance",
+    "share of empty pixels",
+    "mean radius",
+    "ring radius",
+    "flux within 20 pixels",
+    "ellipticity along the axes",
+    "ellipticity along the diagonals",
+    "high-frequency power",
+    "noise of the bright pixels",
+)
+_Y, _X = np.mgrid[:SIDE, :SIDE] - 0.5 * (SIDE - 1)
+_R = np.hypot(_X, _Y)
+_CORNERS = (abs(_X) > 54) & (abs(_Y) > 54)
+_RING = _R.astype(np.int64).ravel()
+_HIGH = np.hypot(np.fft.fftfreq(SIDE)[:, np.newaxis], np.fft.rfftfreq(SIDE)) > 0.4
+_LEVELS = (0.03, 0.1, 0.2, 0.35, 0.6)
+
+
+def summary_statistics(images: Iterable[np.ndarray]) -> np.ndarray:
+    """The twelve statistics of each image, (images, 12)."""
+    return np.array([_summary(image.astype(np.float64)) for image in images])
+
+
+def _summary(image: np.ndarray) -> list[float]:
+    background = image[_CORNERS]
+    smooth = ndimage.gaussian_filter(image, 2.0)
+    signal = np.where(smooth > background.mean() + 0.1 * smooth.max(), image, 0)
+    total = signal.sum()
+    x, y = (signal * _X).sum() / total, (signal * _Y).sum() / total
+    xx, yy = (signal * (_X - x) ** 2).sum() / total, (signal * (_Y - y) ** 2).sum() / total
+    xy = (signal * (_X - x) * (_Y - y)).sum() / total
+    profile = np.bincount(_RING, image.ravel()) / np.bincount(_RING)
+    power = np.abs(fft.rfft2(image)[_HIGH]) ** 2 / image.size
+    return [
+        image.sum(),
+        image.max(),
+        background.mean(),
+        background.var(),
+        (image == 0).mean(),
+        (signal * _R).sum() / total,
+        ndimage.uniform_filter1d(profile, 5)[:75].argmax(),
+        signal[_R < 20].sum() / total,
+        (xx - yy) / (xx + yy),
+        2 * xy / (xx + yy),
+        power.mean() / image.mean(),
+        noise_ratios(image)[-1],
+    ]
+
+
+def noise_ratios(image: np.ndarray) -> list[float]:
+    """Variance over mean, from the fourth difference, at five levels of brightness.
+
+    Blocks of 2 x 2 pixels, differenced along both axes, hold the noise and hardly the image.
+    """
+    a, b, c, d = (image[i::2, j::2] for i in (0, 1) for j in (0, 1))
+    squared, mean = (a - b - c + d) ** 2 / 4, (a + b + c + d) / 4
+    level = ndimage.gaussian_filter(mean, 1.0)
+    level = level / level.max()
+    ratios = []
+    for low, high in zip(_LEVELS, (*_LEVELS[1:], np.inf), strict=True):
+        chosen = (level >= low) & (level < high)
+        ratios.append(float(squared[chosen].mean() / mean[chosen].mean()))
+    return ratios
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """P values corrected for their number by Holm's step-down procedure."""
+    order = np.argsort(p_values)
+    steps = (p_values.size - np.arange(p_values.size)) * p_values[order]
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return corrected
+
+
+def compare(real: np.ndarray, simulated: np.ndarray) -> np.ndarray:
+    """Kolmogorov-Smirnov p value of each statistic of two sets of images, not corrected."""
+    tables = summary_statistics(real), summary_statistics(simulated)
+    return np.array([stats.ks_2samp(a, b).pvalue for a, b in zip(*(t.T for t in tables), strict=True)])
+
+
+def features(images: Iterable[np.ndarray]) -> np.ndarray:
+    """Fixed features for the classifier: the statistics, noise at five levels, a profile."""
+    rows = []
+    for image in images:
+        image = image.astype(np.float64)
+        profile = np.bincount(_RING // 5, image.ravel())[:14] / np.bincount(_RING // 5)[:14]
+        summary = np.array(_summary(image))
+        summary[:4] = np.log(summary[:4])
+        shape = np.log(profile / image.mean())
+        rows.append(np.concatenate([summary, np.log(noise_ratios(image)), shape]))
+    return np.array(rows)
+
+
+def classifier_auc(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
+    """AUC of a logistic regression that tells two tables of features apart, with its interval.
+
+    Returns:
+        The AUC over five folds' held-out rows, and its 95 % interval (DeLong's variance).
+    """
+    x = np.concatenate([first, second])
+    y = np.repeat([0, 1], [len(first), len(second)])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    folds = StratifiedKFold(5, shuffle=True, random_state=0)
+    score = cross_val_predict(model, x, y, cv=folds, method="decision_function")
+    auc = float(roc_auc_score(y, score))
+    half = 1.96 * _delong_deviation(score[y == 1], score[y == 0])
+    return auc, auc - half, auc + half
+
+
+def _delong_deviation(positive: np.ndarray, negative: np.ndarray) -> float:
+    """Standard deviation of the AUC by DeLong, DeLong & Clarke-Pearson 1988."""
+    ranks = stats.rankdata(np.concatenate([positive, negative]))
+    m, n = positive.size, negative.size
+    of_positive = (ranks[:m] - stats.rankdata(positive)) / n
+    of_negative = 1 - (ranks[m:] - stats.rankdata(negative)) / m
+    return float(np.sqrt(of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n))
