@@ -243,8 +243,8 @@ def build_network(
     """A network with fresh weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "reference", "backbone" or "subspace", **fields}`; fields that are left out keep
-            their defaults.
+        spec: `{"name": "reference", "backbone" or "subspace", **fields}`; fields that are left
+            out keep their defaults.
         in_channels: Channels of the preprocessed images.
         classes: Number of logits.
 

@@ -15,7 +15,7 @@ from numba import njit
 __all__ = ["FASTMATH", "atan2", "exp", "log"]
 
 FASTMATH = {"contract", "nnan", "ninf", "nsz"}
-"""Fused multiply-add is allowed; reordering of sums is not, so results do not depend on the loop."""
+"""Fused multiply-add is allowed, reordering of sums is not: results do not depend on the loop."""
 
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10

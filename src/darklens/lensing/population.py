@@ -150,7 +150,8 @@ def _draw_halos(
     rng: Generator,
 ) -> Float[np.ndarray, "n 5"]:
     """Halos of M200 `m` and concentration `c`: M0 = m / (ln(1 + c) - c / (1 + c))."""
-    assert prior.concentration is not None and prior.truncation is not None  # by SubhaloPrior
+    assert prior.concentration is not None  # checked by SubhaloPrior
+    assert prior.truncation is not None
     x, y, masses = _draw_places(prior, record, rng)
     c = prior.concentration.sample(rng, masses.size)
     truncation = prior.truncation.sample(rng, masses.size)

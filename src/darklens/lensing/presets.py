@@ -204,7 +204,7 @@ def preset_text(name_or_path: str | Path) -> str:
         BadPreset: If there is no such preset, or the file cannot be read.
     """
     if str(name_or_path) in preset_names():
-        return (_shipped() / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+        return str((_shipped() / f"{name_or_path}.yaml").read_text(encoding="utf-8"))
     path = Path(name_or_path)
     if not _is_yaml(path.name):
         raise BadPreset(

@@ -13,10 +13,7 @@ from numba import njit
 
 from darklens.lensing.elementary import FASTMATH
 from darklens.lensing.grid import PixelGrid
-from darklens.lensing.profiles import (
-    SIE,
-    Sersic,
-    Shear,
+from darklens.lensing.kernels import (
     add_line_mass,
     add_line_of_points,
     add_point_mass,
@@ -25,6 +22,7 @@ from darklens.lensing.profiles import (
     add_sie,
     add_tnfw,
 )
+from darklens.lensing.profiles import SIE, Sersic, Shear
 from darklens.lensing.substructure import Perturbers
 
 __all__ = ["Scene", "render", "source_plane"]
