@@ -6,12 +6,12 @@ and because they belong to a checkpoint.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -23,7 +23,7 @@ from darklens.nn import Budget, MovingAverage, cosine_restarts, one_cycle
 
 __all__ = ["ClassifierTask", "TrainingConfig"]
 
-Batch = tuple[Float[Tensor, "n c h w"], Int[Tensor, " n"]]
+Batch = Sequence[Tensor]  # images (n, c, h, w) and labels (n,); loaders make lists of pairs
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,9 @@ class ClassifierTask(LightningModule):
 
     Attributes:
         images_seen: Training images so far, over all devices.
+
+    Raises:
+        BadConfig: If the budget has no end.
     """
 
     def __init__(
@@ -103,6 +106,8 @@ class ClassifierTask(LightningModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if all(limit is None for limit in budget.limits):
+            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
         self.network = network
         decay = config.average_decay
         self.average = MovingAverage(network, decay=decay) if decay else None
@@ -111,7 +116,7 @@ class ClassifierTask(LightningModule):
         self.seed = seed
         self.images_seen = 0
         self._seconds_before = 0.0
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._outputs: list[tuple[Tensor, Tensor]] = []
         if config.compile:
             network.compile()  # in place: the names of the weights stay
@@ -126,7 +131,8 @@ class ClassifierTask(LightningModule):
     @property
     def seconds(self) -> float:
         """Wall time of the training so far, over all resumed parts [s]."""
-        return self._seconds_before + time.monotonic() - self._started
+        running = 0.0 if self._started is None else time.monotonic() - self._started
+        return self._seconds_before + running
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The optimiser; the learning rate is set before each step."""
@@ -146,6 +152,10 @@ class ClassifierTask(LightningModule):
         """Start the clock; a run that is resumed after its end has nothing to do."""
         self._started = time.monotonic()
         self._stop_when_done()
+
+    def on_train_end(self) -> None:
+        """Stop the clock."""
+        self._seconds_before, self._started = self.seconds, None
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set the learning rate and the random state of this step."""

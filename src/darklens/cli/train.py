@@ -1,0 +1,266 @@
+"""`darklens train classifier`: train a network and write a model folder.
+
+A run has a folder: `config.yaml`, logs, checkpoints, and at the end `model/`, which
+`load_classifier` reads. A stopped run continues with `--resume`.
+"""
+
+import datetime
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import seed_everything
+
+from darklens import __version__
+from darklens.classify import (
+    Classifier,
+    ClassifierNetwork,
+    ClassifierTask,
+    TrainingConfig,
+    build_network,
+    load_imagenet,
+    network_spec,
+)
+from darklens.cli.configuration import write_configuration
+from darklens.cli.progress import say
+from darklens.cli.training_data import DataOptions, TrainingData, training_data
+from darklens.data import (
+    Augmentation,
+    FreshImages,
+    ImageDataset,
+    LensDataModule,
+    Preprocessing,
+    build_preprocessing,
+)
+from darklens.errors import BadInput
+from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
+from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
+from darklens.nn import Budget, RunConfig, best_weights, build_trainer, fit
+
+__all__ = ["CardOptions", "classifier"]
+
+_READ_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """What the model's card says that the run does not know.
+
+    Attributes:
+        description: A sentence or two.
+        values: What the pixel values of the raw images are.
+        pixel_scale: Size of a pixel [arcsec]; a preset's is known.
+        licence: Licence of the weights.
+    """
+
+    description: str = "A classifier of dark-matter substructure in lens images."
+    values: str = "counts"
+    pixel_scale: float | None = None
+    licence: str = "MIT"
+
+
+DATA = DataOptions()
+NETWORK = {"name": "backbone"}
+TRAINING = TrainingConfig()
+AUGMENTATION = Augmentation()
+BUDGET = Budget()
+RUN = RunConfig()
+CARD = CardOptions()
+
+
+def classifier(
+    *,
+    name: str = "classifier",
+    data: DataOptions = DATA,
+    preprocessing: Sequence[dict[str, Any]] = ({"min_max": {}},),
+    network: dict[str, Any] = NETWORK,
+    training: TrainingConfig = TRAINING,
+    augmentation: Augmentation = AUGMENTATION,
+    budget: Budget = BUDGET,
+    run: RunConfig = RUN,
+    card: CardOptions = CARD,
+    pretrained: bool | Path | None = None,
+    trainer: dict[str, Any] | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Train a classifier and write it as a model folder.
+
+    Args:
+        name: Name of the model.
+        data: Training data: a folder, a store, or a simulation preset.
+        preprocessing: Steps from a raw image to the network's input, each {step: {parameters}}.
+        network: Name and settings of the network, as build_network takes them.
+        training: Optimiser, learning rates and loss.
+        augmentation: Random changes of the training images that keep their class.
+        budget: When training ends.
+        run: Checkpoints, early stopping.
+        card: Words for the model's card.
+        pretrained: Start from ImageNet weights: true for the local cache or the hub, or a file.
+        trainer: Further arguments of Lightning's Trainer, such as devices or gradient_clip_val.
+        output: Folder of the run; runs/NAME by default.
+        resume: Continue the run in that folder where it stopped.
+        seed: Seed of the weights, the order of the images and the dropout.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    folder = Path("runs") / name if output is None else output
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
+    seed_everything(seed, verbose=False)
+    steps = build_preprocessing(preprocessing)
+    parts = training_data(data)
+    net = _network(network, steps, parts.val, pretrained)
+    if net.smooth_images and not resume:  # a checkpoint holds it
+        say(f"looking at {net.smooth_images} smooth lenses", quiet=quiet)
+        count, classes = net.smooth_images, len(parts.val.classes)
+        net.fit_smooth(_smooth_images(parts.train, steps, count, classes))
+    task = ClassifierTask(net, training, budget=budget, seed=seed)
+    module = LensDataModule(
+        parts.train,
+        steps,
+        val=parts.val,
+        augmentation=augmentation,
+        batch_size=data.batch_size,
+        workers=data.workers,
+        seed=seed,
+        images_per_epoch=data.epoch_images,
+    )
+    bar = sys.stderr.isatty() and not quiet
+    lightning = build_trainer(
+        folder,
+        run,
+        progress_bar=bar,
+        report=None if quiet or bar else say,
+        arguments={"max_epochs": budget.epochs or -1, **(trainer or {})},
+    )
+    write_configuration(folder / "config.yaml", "train classifier", settings)
+    say(f"training '{name}' in {folder}", quiet=quiet)
+    fit(lightning, task, module, folder)
+    if not lightning.is_global_zero:
+        return
+    best = best_weights(folder)
+    if best is not None:
+        task.load_state_dict(best)
+    written = save_model(
+        folder / "model", task.best_network, _model_card(name, task, parts, steps, data, card)
+    )
+    for metric in written.metrics:
+        say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)
+    say(f"model: {folder / 'model'}", quiet=quiet)
+
+
+def _network(
+    spec: dict[str, Any],
+    steps: Preprocessing,
+    example: ImageDataset,
+    pretrained: bool | Path | None,
+) -> ClassifierNetwork:
+    """The network for the data, tried on one image so that what does not fit shows at once."""
+    image = torch.from_numpy(steps.batch(example.images([0])))
+    net = build_network(spec, in_channels=image.shape[1], classes=len(example.classes))
+    if pretrained:
+        load_imagenet(net, None if pretrained is True else pretrained)
+    with torch.inference_mode():
+        net.eval().logits(image)
+    net.train()
+    return net
+
+
+def _smooth_images(
+    train: ImageDataset | FreshImages, steps: Preprocessing, count: int, classes: int
+) -> torch.Tensor:
+    """The first images of the first class of the training data, preprocessed."""
+    if isinstance(train, ImageDataset):
+        indices = np.flatnonzero(train.labels == 0)[:count]
+        images = [
+            train.images(indices[i : i + _READ_AT_ONCE])
+            for i in range(0, len(indices), _READ_AT_ONCE)
+        ]
+        return torch.from_numpy(np.concatenate([steps.batch(batch) for batch in images]))
+    smooth = (steps(image) for image, _ in train(0, classes))  # label i of the stream: i % classes
+    return torch.from_numpy(np.stack(list(islice(smooth, count))))
+
+
+def _model_card(
+    name: str,
+    task: ClassifierTask,
+    parts: TrainingData,
+    steps: Preprocessing,
+    data: DataOptions,
+    words: CardOptions,
+) -> ModelCard:
+    """The card of the trained model, with its temperature and, if there is a test part, scores."""
+    classes = parts.val.classes
+    classifier = Classifier(task.best_network, classes, steps)
+    temperature = fit_temperature(_logits(classifier, parts.val), parts.val.labels)
+    command = f"darklens {shlex.join(sys.argv[1:])}"
+    channels, height, width = parts.val[0][0].shape
+    prepared = steps.batch(parts.val.images([0])).shape[1]
+    network = network_spec(task.network)
+    return ModelCard(
+        name=name,
+        kind="classifier",
+        description=words.description,
+        classes=classes,
+        input=InputCard(
+            channels, height, width, words.pixel_scale or parts.pixel_scale, words.values
+        ),
+        preprocessing=tuple(steps.spec),
+        network=network if prepared == channels else {**network, "in_channels": prepared},
+        temperature=round(temperature, 4),
+        training=TrainingCard(
+            command=command,
+            images=task.images_seen,
+            seconds=round(task.seconds, 1),
+            machine=machine_name(),
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            version=__version__,
+            preset=None if data.preset is None else Path(data.preset).stem,
+            data=None if data.path is None else data.path.name,
+            recipe=name,
+        ),
+        licence=words.licence,
+        metrics=() if parts.test is None else _scores(classifier, parts.test, command),
+    )
+
+
+def _scores(classifier: Classifier, test: ImageDataset, command: str) -> tuple[Metric, ...]:
+    """Accuracy and macro AUC on the test part, with 95 % bootstrap intervals."""
+    logits = torch.from_numpy(_logits(classifier, test))
+    probabilities = logits.softmax(dim=1).numpy()
+    where = f"test part of the training data, {len(test)} images"
+    metrics = []
+    for name, function in (("accuracy", accuracy), ("macro_auc", macro_auc)):
+        interval = bootstrap_interval(partial(function, test.labels, probabilities), test.labels)
+        numbers = (float(interval.value), float(interval.low), float(interval.high))
+        metrics.append(Metric(name, *numbers, data=where, command=command))
+    return tuple(metrics)
+
+
+def _logits(classifier: Classifier, dataset: ImageDataset) -> np.ndarray:
+    """Logits of a whole data set, read in pieces."""
+    starts = range(0, len(dataset), _READ_AT_ONCE)
+    pieces = [slice(start, start + _READ_AT_ONCE) for start in starts]
+    return np.concatenate([classifier.logits(dataset.images(piece)) for piece in pieces])
+
+
+def machine_name() -> str:
+    """Processor and number of its cores, in words."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"

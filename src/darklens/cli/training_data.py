@@ -1,0 +1,130 @@
+"""What a training run trains, selects and tests on: a folder or store, or endless simulations."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Num
+
+from darklens.data import (
+    FreshImages,
+    ImageDataset,
+    open_dataset,
+    reference_split,
+    stratified_folds,
+)
+from darklens.errors import BadConfig
+from darklens.lensing import Simulator
+
+__all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Where the images come from and how they are divided.
+
+    Attributes:
+        path: Folder in the DeepLense layout, or a store. With the folders train and val, the
+            reference protocol divides val into selection and test 90:10; otherwise a part of
+            all images is kept for validation.
+        preset: Train on an endless stream of fresh simulations of this preset (name or YAML
+            file) instead.
+        split_seed: Seed of the division of a folder or store.
+        folds: One in so many images is kept for validation where there is no folder val.
+        stream_seed: Seed of the simulated training images.
+        validation_seed: Seed of the simulated validation images.
+        validation_images: Number of simulated validation images.
+        epoch_images: Simulated training images between two validations.
+        batch_size: Images in a step, on each device.
+        workers: Processes that read or simulate; 0 does it in the training process.
+    """
+
+    path: Path | None = None
+    preset: str | None = None
+    split_seed: int = 0
+    folds: int = 10
+    stream_seed: int = 1_000_001
+    validation_seed: int = 1_000_002
+    validation_images: int = 3000
+    epoch_images: int = 16384
+    batch_size: int = 32
+    workers: int = 0
+
+
+class SimulatedStream:
+    """Fresh simulations for training: images `start`, `start + stride` and so on of a seed.
+
+    Args:
+        simulator: The simulator.
+        seed: Seed of the images.
+    """
+
+    def __init__(self, simulator: Simulator, *, seed: int) -> None:
+        self._simulator = simulator
+        self._seed = seed
+
+    def __call__(self, start: int, stride: int) -> Iterator[tuple[Num[np.ndarray, "c h w"], int]]:
+        """Endless iterator over images and labels."""
+        return self._simulator.stream(seed=self._seed, start=start, stride=stride)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The parts of the data of one run.
+
+    Attributes:
+        train: Images to train on.
+        val: Images that select the best weights and fit the temperature.
+        test: Images that nothing is chosen by, if any.
+        pixel_scale: Size of a pixel, where it is known [arcsec].
+    """
+
+    train: ImageDataset | FreshImages
+    val: ImageDataset
+    test: ImageDataset | None = None
+    pixel_scale: float | None = None
+
+
+def training_data(options: DataOptions) -> TrainingData:
+    """Open or simulate the data of a run.
+
+    Raises:
+        BadConfig: If the options contradict each other.
+        BadData: If the folder is laid out wrongly or its parts have different classes.
+    """
+    if options.validation_images < 1 or options.epoch_images < 1:
+        raise BadConfig("data.validation_images and data.epoch_images must be positive")
+    if options.path is not None and options.preset is None:
+        return _from_disk(options.path, options)
+    if options.preset is not None and options.path is None:
+        return _simulated(options.preset, options)
+    raise BadConfig("give the training data: either data.path or data.preset")
+
+
+def _from_disk(path: Path, options: DataOptions) -> TrainingData:
+    parts = _divided(path, options)
+    classes = parts["train"].classes
+    val = parts["val"].with_classes(classes)
+    test = parts["test"].with_classes(classes) if "test" in parts else None
+    return TrainingData(parts["train"], val, test)
+
+
+def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
+    """The reference protocol where there are folders train and val, else one fold kept out."""
+    if (path / "train").is_dir() and (path / "val").is_dir():
+        train, val = open_dataset(path, "train"), open_dataset(path, "val")
+        return reference_split(train, val, seed=options.split_seed)
+    dataset = open_dataset(path, "train" if (path / "train").is_dir() else None)
+    train, val = stratified_folds(dataset, options.folds, seed=options.split_seed)[0]
+    return {"train": train, "val": val}
+
+
+def _simulated(preset: str, options: DataOptions) -> TrainingData:
+    if options.stream_seed == options.validation_seed:
+        raise BadConfig("data.stream_seed and data.validation_seed must differ")
+    simulator = Simulator(preset)
+    lenses = simulator.simulate(options.validation_images, seed=options.validation_seed)
+    val = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
+    stream = SimulatedStream(simulator, seed=options.stream_seed)
+    return TrainingData(stream, val, pixel_scale=simulator.preset.grid.pixel_scale)

@@ -1,0 +1,48 @@
+"""Raw images to probabilities."""
+
+import numpy as np
+import pytest
+
+from darklens.classify import Classifier, build_network
+from darklens.data import ImageDataset, build_preprocessing
+from darklens.errors import BadInput
+
+STEPS = build_preprocessing([{"min_max": {}}])
+
+
+@pytest.fixture(scope="module")
+def classifier() -> Classifier:
+    network = build_network({"name": "backbone", "backbone": "test_resnet"})
+    return Classifier(network, ("no", "sphere", "vort"), STEPS, temperature=2.0)
+
+
+def test_probabilities_and_table_agree(classifier: Classifier, dataset: ImageDataset) -> None:
+    images = dataset.images()
+    probabilities = classifier.probabilities(images)
+    assert probabilities.shape == (24, 3)
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    table = classifier.predict(images[:, 0])
+    assert list(table.columns) == ["label", "p_no", "p_sphere", "p_vort"]
+    np.testing.assert_allclose(table[["p_no", "p_sphere", "p_vort"]].to_numpy(), probabilities)
+    assert table["label"].tolist() == [
+        classifier.classes[index] for index in probabilities.argmax(axis=1)
+    ]
+
+
+def test_batches_do_not_change_the_result(classifier: Classifier, dataset: ImageDataset) -> None:
+    images = np.concatenate([dataset.images()] * 4)
+    once = classifier.probabilities(dataset.images())
+    np.testing.assert_allclose(classifier.probabilities(images)[72:], once, rtol=1e-4)
+
+
+def test_the_temperature_divides_the_logits(classifier: Classifier, dataset: ImageDataset) -> None:
+    logits = classifier.logits(dataset.images()) / 2
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(classifier.probabilities(dataset.images()), expected)
+
+
+def test_no_images_give_an_empty_table_and_wrong_axes_an_error(classifier: Classifier) -> None:
+    assert len(classifier.predict(np.zeros((0, 1, 32, 32)))) == 0
+    with pytest.raises(BadInput, match="not 5 axes"):
+        classifier.probabilities(np.zeros((1, 1, 1, 32, 32)))

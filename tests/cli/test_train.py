@@ -1,0 +1,171 @@
+"""`darklens train classifier`, as a user runs it: recipes, kills, resumption, the model folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from darklens.cli.main import main
+from darklens.hub import load_card, load_classifier
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("classifier-*.yaml"))
+TINY = ["--network.name=backbone", "--network.backbone=test_resnet", "--data.batch_size=4"]
+STEPS = '--preprocessing=[{"min_max": {}}]'
+
+
+def run(*words: str | Path) -> int:
+    return main(["train", "classifier", *map(str, words)])
+
+
+def images(folder: Path, count: int, *, seed: int, classes: tuple[str, ...]) -> None:
+    """Files in the DeepLense layout: noise with a bright patch whose place tells the class."""
+    generator = np.random.default_rng(seed)
+    for label, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            image = generator.random((1, 40, 40))
+            image[0, 10 * label : 10 * label + 10] += 2
+            np.save(folder / name / f"{number}.npy", image)
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders train and val, as the reference protocol wants them."""
+    root = tmp_path_factory.mktemp("tree")
+    images(root / "train", 8, seed=1, classes=("no", "sphere", "vort"))
+    images(root / "val", 10, seed=2, classes=("no", "sphere", "vort"))
+    return root
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_trains_for_one_step(recipe: Path, tree: Path, tmp_path: Path) -> None:
+    words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
+    if yaml.safe_load(recipe.read_text()).get("data", {}).get("preset"):
+        words += [*TINY, "--data.validation_images=6", "--data.epoch_images=8", "--data.workers=0"]
+    else:
+        words += ["--data.path", tree, "--pretrained=false", "--network.size=32"]
+        words += ['--preprocessing=[{"min_max": {}}, {"center_crop": {"size": 32}}]']
+    assert run(*words) == 0
+    card = load_card(tmp_path / "run" / "model")
+    assert card.name == recipe.stem
+    assert card.classes == ("no", "sphere", "vort")
+    assert card.training.images in (4, 32)
+    assert card.training.command.startswith("darklens ")
+    settings = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert settings["trainer"]["max_steps"] == 1
+
+
+def test_the_reference_recipe_is_the_published_protocol() -> None:
+    recipe = next(path for path in RECIPES if path.stem == "classifier-reference")
+    settings = yaml.safe_load(recipe.read_text())
+    assert settings["network"] == {"name": "reference", "size": 100}
+    assert settings["pretrained"] is True
+    assert settings["data"]["batch_size"] == 32
+    assert settings["budget"] == {"epochs": 30}
+    assert settings["training"] == {
+        "optimiser": "adam",
+        "learning_rate": 3e-4,
+        "final_learning_rate": 1e-6,
+        "weight_decay": 0.0,
+        "schedule": "cosine_restarts",
+        "restart_epochs": 15,
+    }
+
+
+def test_a_tree_gives_a_model_that_predicts_and_test_scores(tree: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    words = [*TINY, STEPS, "--data.path", tree, "--output", folder, "--training.learning_rate=3e-3"]
+    words += ["--augmentation.flips=false", "--augmentation.rotations=false", "--quiet"]
+    assert run(*words, "--budget.epochs=10", "--name=bands") == 0
+    card = load_card(folder / "model")
+    assert {metric.name for metric in card.metrics} == {"accuracy", "macro_auc"}
+    assert card.metrics[0].data == "test part of the training data, 3 images"
+    assert card.training.images == 240
+    model = load_classifier(folder / "model")
+    val = np.stack([np.load(path) for path in sorted((tree / "val").rglob("*.npy"))])
+    table = model.predict(val)
+    truth = np.repeat(["no", "sphere", "vort"], 10)
+    assert (table["label"] == truth).mean() > 0.6
+    assert (folder / "metrics.csv").is_file()
+
+
+def test_two_classes_keep_their_names(tmp_path: Path) -> None:
+    images(tmp_path / "tree", 6, seed=3, classes=("no_sub", "sub"))
+    words = [*TINY, STEPS, "--data.path", tmp_path / "tree", "--data.folds=3", "--budget.epochs=1"]
+    assert run(*words, "--output", tmp_path / "run", "--quiet") == 0
+    assert load_card(tmp_path / "run" / "model").classes == ("no_sub", "sub")
+
+
+def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_path: Path) -> None:
+    words = [*TINY, STEPS, "--data.path", str(tree), "--budget.epochs=8", "--network.dropout=0.2"]
+    words += ["--run.checkpoint_minutes=0", "--training.average_decay=0.9", "--quiet"]
+    assert run(*words, "--output", tmp_path / "whole") == 0
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
+    process = subprocess.Popen([*command, "--output", str(killed)])
+    last = killed / "checkpoints" / "last.ckpt"
+    deadline = time.monotonic() + 120
+    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(np.random.default_rng().uniform(0, 1))
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "model").exists()
+    assert run(*words, "--output", killed) == 2  # nothing is overwritten without --resume
+    assert run(*words, "--output", killed, "--resume") == 0
+    states = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (tmp_path / "whole", killed)
+    ]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    files = [
+        (folder / "model" / "weights.safetensors").read_bytes()
+        for folder in (tmp_path / "whole", killed)
+    ]
+    assert files[0] == files[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "either data.path or data.preset"),
+        (["--data.path=nowhere"], "nowhere is not a folder"),
+        (["--data.preset=model-9"], "no preset"),
+        (["--data.preset=model-1", "--data.stream_seed=5", "--data.validation_seed=5"], "differ"),
+        (["--data.preset=model-1", "--data.epoch_images=0"], "must be positive"),
+        (["--data.preset=model-1", "--data.validation_images=3"], "the run has no end"),
+        (["--network.name=transformer", "--data.preset=model-1"], "no network 'transformer'"),
+        (["--preprocessing=[{sharpen: {}}]", "--data.preset=model-1"], "sharpen"),
+        (["--trainer.devises=2", "--budget.epochs=1", "--data.preset=model-1"], "devises"),
+        (["--config=missing.yaml"], "missing.yaml"),
+    ],
+)
+def test_wrong_settings_exit_with_2_and_one_line(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("darklens: error: ")
+    assert error.count("\n") == 1
+    assert message in error
+
+
+def test_without_imagenet_weights_the_run_says_what_to_do(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = next(path for path in RECIPES if path.stem == "classifier-reference")
+    steps = '--preprocessing=[{"center_crop": {"size": 32}}]'
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    words = ["--config", recipe, "--data.path", tree, steps, "--network.size=32"]
+    assert run(*words, "--output", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "--pretrained false" in error
+    assert error.count("\n") == 1
