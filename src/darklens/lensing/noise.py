@@ -4,19 +4,17 @@ Every law takes the expected flux `m` of each pixel [counts/s] behind the PSF, t
 and an explicit generator.
 """
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
-from numba import njit
 from numpy.random import Generator
 
 from darklens.errors import BadPreset
+from darklens.lensing.poisson import poisson
 
-__all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseLaw", "PhotonNoise", "poisson"]
+__all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseLaw", "PhotonNoise"]
 
 Image = Float[np.ndarray, "h w"]
 
@@ -115,66 +113,9 @@ class CCDNoise(NoiseLaw):
         return (counts / total - sky_rate).astype(np.float32)
 
 
-def poisson(mean: Image, rng: Generator) -> Num[np.ndarray, "h w"]:
-    """Independent Poisson counts with the given means, int64.
-
-    Below a mean of 10 by inversion, above by the transformed rejection PTRS of Hormann 1993,
-    doi:10.1016/0167-6687(93)90997-4, which is what NumPy uses; compiled here because a different
-    mean in each pixel makes NumPy's set-up of the rejection the larger part of its time.
-    """
-    return np.asarray(_poisson(np.ascontiguousarray(mean), rng))
-
-
 def _as_counts(counts: Num[np.ndarray, "h w"]) -> Num[np.ndarray, "h w"]:
     if counts.max(initial=0) > np.iinfo(np.uint16).max:
         raise BadPreset(
             f"a pixel holds {counts.max()} counts, more than 65535: lower the source's brightness"
         )
     return counts.astype(np.uint16)
-
-
-_kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
-
-
-@_kernel
-def _poisson(mean, rng):  # type: ignore[no-untyped-def]
-    counts = np.empty(mean.shape, dtype=np.int64)
-    flat_mean, flat = mean.ravel(), counts.ravel()
-    for i in range(flat.size):
-        flat[i] = _invert(flat_mean[i], rng) if flat_mean[i] < 10.0 else _ptrs(flat_mean[i], rng)
-    return counts
-
-
-@_kernel
-def _invert(mean, rng):  # type: ignore[no-untyped-def]
-    """Smallest k whose cumulative probability exceeds a uniform number."""
-    u = rng.random()
-    probability = np.exp(-mean)
-    cumulative = probability
-    k = 0
-    while u > cumulative and k < 200:
-        k += 1
-        probability *= mean / k
-        cumulative += probability
-    return k
-
-
-@_kernel
-def _ptrs(mean, rng):  # type: ignore[no-untyped-def]
-    root = np.sqrt(mean)
-    b = 0.931 + 2.53 * root
-    a = -0.059 + 0.02483 * b
-    v_r = 0.9277 - 3.6224 / (b - 2.0)
-    while True:
-        u = rng.random() - 0.5
-        v = rng.random()
-        us = 0.5 - abs(u)
-        k = np.floor((2.0 * a / us + b) * u + mean + 0.43)
-        if us >= 0.07 and v <= v_r:
-            return int(k)
-        if k < 0.0 or (us < 0.013 and v > us):
-            continue
-        inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
-        left = np.log(v * inverse_alpha / (a / (us * us) + b))
-        if left <= k * np.log(mean) - mean - math.lgamma(k + 1.0):
-            return int(k)
