@@ -18,7 +18,9 @@ def shipped(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_shipped_models_are_listed(shipped: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
-    head, row = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2, lines
+    head, row = lines
     assert head.split()[0] == "name"
     assert row.split()[:3] == ["tiny", "shipped", "no,sphere,vort"]
     assert "model-1-legacy" in row

@@ -130,7 +130,7 @@ class ModelCard:
     description: str
     classes: tuple[str, ...]
     input: InputCard
-    preprocessing: tuple[dict[str, Any], ...]
+    preprocessing: tuple[dict[str, dict[str, Any]], ...]
     network: dict[str, Any]
     temperature: float
     training: TrainingCard

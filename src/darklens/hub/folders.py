@@ -18,10 +18,10 @@ def shipped_models() -> list[ModelCard]:
 
 def cached_models() -> dict[str, Path]:
     """Folders of the darklens models in the Hugging Face cache, by hub id."""
-    from huggingface_hub import CacheNotFound, scan_cache_dir  # slow to import
+    from huggingface_hub import CacheNotFound, constants, scan_cache_dir  # slow to import
 
     try:
-        repositories = scan_cache_dir().repos
+        repositories = scan_cache_dir(constants.HF_HUB_CACHE).repos
     except CacheNotFound:
         return {}
     found = {}
@@ -61,12 +61,16 @@ def find_model(model: str | Path) -> Path:
 
 def _download(hub_id: str) -> Path:
     """Snapshot of a hub repository: the card and the weights, nothing else."""
-    from huggingface_hub import snapshot_download  # slow to import
+    from huggingface_hub import constants, snapshot_download  # slow to import
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         folder = Path(
-            snapshot_download(hub_id, allow_patterns=[CARD_FILE, "*.safetensors", "README.md"])
+            snapshot_download(
+                hub_id,
+                allow_patterns=[CARD_FILE, "*.safetensors", "README.md"],
+                cache_dir=constants.HF_HUB_CACHE,
+            )
         )
     except LocalEntryNotFoundError as error:
         raise BadModel(

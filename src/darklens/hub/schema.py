@@ -18,13 +18,15 @@ def from_plain(kind: Any, value: Any, where: str) -> Any:
     """Build a value of an annotated type out of what a safe YAML loader returns.
 
     Args:
-        kind: A dataclass, `tuple[T, ...]`, `dict[str, Any]`, `T | None`, str, int or float.
+        kind: A dataclass, `tuple[T, ...]`, `dict[str, T]`, `T | None`, `Any`, str, int or float.
         value: The plain value.
         where: Place in the file, for the message, such as `card.yaml: input`.
 
     Raises:
         BadModel: If the value does not fit, with the place and what is expected there.
     """
+    if kind is Any:
+        return value
     if is_dataclass(kind):
         return _dataclass(kind, value, where)
     if get_origin(kind) is UnionType:
@@ -38,7 +40,8 @@ def from_plain(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is dict:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             raise BadModel(f"{where} must be a mapping with names as keys")
-        return value
+        item_kind = get_args(kind)[1]
+        return {key: from_plain(item_kind, item, f"{where}.{key}") for key, item in value.items()}
     return _scalar(kind, value, where)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darklens.atomic import atomic_folder
-from darklens.errors import BadModel
+from darklens.errors import BadInput, BadModel
 from darklens.hub.card import ModelCard, WeightsCard, load_card, write_card
 from darklens.hub.folders import find_model
 
@@ -59,10 +59,12 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
 
     Raises:
         BadModel: If the model is missing, damaged or not one that darklens can build.
+        BadInput: If there is no such device.
     """
     from darklens.classify import Classifier, build_network
     from darklens.data import build_preprocessing
 
+    _check_device(device)
     folder = find_model(model)
     card = load_card(folder)
     preprocessing = build_preprocessing(list(card.preprocessing))
@@ -88,6 +90,16 @@ def verified_weights(folder: Path, card: ModelCard) -> bytes:
     if hashlib.sha256(data).hexdigest() != card.weights.sha256:
         raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
     return data
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise BadInput(f"the device '{device}' cannot be used here: {reason}") from error
 
 
 def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
