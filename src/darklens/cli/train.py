@@ -44,7 +44,7 @@ from darklens.data import (
 from darklens.errors import BadInput
 from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
-from darklens.nn import Budget, RunConfig, best_weights, build_trainer, fit
+from darklens.nn import Budget, RunConfig, best_weights, build_trainer, can_resume, fit
 
 __all__ = ["CardOptions", "classifier"]
 
@@ -122,7 +122,7 @@ def classifier(
     steps = build_preprocessing(preprocessing)
     parts = training_data(data)
     net = _network(network, steps, parts.val, pretrained)
-    if net.smooth_images and not resume:  # a checkpoint holds it
+    if net.smooth_images and not can_resume(folder):  # a checkpoint holds what is found here
         say(f"looking at {net.smooth_images} smooth lenses", quiet=quiet)
         count, classes = net.smooth_images, len(parts.val.classes)
         net.fit_smooth(_smooth_images(parts.train, steps, count, classes))
