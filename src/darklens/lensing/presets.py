@@ -10,7 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 import yaml
@@ -84,7 +84,7 @@ class LightPrior:
     y: Distribution = ZERO
     offset: Distribution = ZERO
     offset_angle: Distribution = ZERO
-    b_n: str = "exact"
+    b_n: Literal["exact", "lenstronomy", "prugniel"] = "exact"
 
     def __post_init__(self) -> None:
         if (self.amplitude is None) == (self.magnitude is None):
@@ -241,9 +241,9 @@ def _parse(content: object, folder: Path) -> Preset:
     noise, settings = _single(top.pop("noise", None), "noise", _NOISE)
     grid = _mapping(top.pop("grid", None), "grid")
     shape = grid.get("shape")
-    if not isinstance(shape, list) or len(shape) != 2:
+    if not isinstance(shape, list) or [type(side) for side in shape] != [int, int]:
         raise BadPreset("grid: shape must be [rows, columns]")
-    grid["shape"] = (int(shape[0]), int(shape[1]))
+    grid["shape"] = tuple(shape)
     parts: dict[str, Any] = {
         "grid": _build(PixelGrid, grid, "grid"),
         "lens": _build(LensPrior, top.pop("lens", None), "lens"),
@@ -341,4 +341,6 @@ def _value(value: object, annotation: Any, where: str) -> Any:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise BadPreset(f"{where}: a number is needed, not {value!r}")
         return int(value) if annotation is int else float(value)
+    if get_origin(annotation) is Literal and value not in get_args(annotation):
+        raise BadPreset(f"{where}: {value!r} is none of {', '.join(get_args(annotation))}")
     return value
