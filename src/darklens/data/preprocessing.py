@@ -63,12 +63,12 @@ class Preprocessing:
 
 
 def build_preprocessing(
-    spec: Sequence[StepSpec], extra_steps: Mapping[str, Callable[..., Step]] | None = None
+    spec: Any, extra_steps: Mapping[str, Callable[..., Step]] | None = None
 ) -> Preprocessing:
     """Build the declared steps.
 
     Args:
-        spec: List of `{name: {parameters}}`.
+        spec: List of `{name: {parameters}}`, as a safe YAML loader returns it; checked here.
         extra_steps: Further factories by name: each takes the declared parameters and returns a
             function on float32 images (N, C, H, W).
 

@@ -116,8 +116,8 @@ def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
         (part, name), (other_part, other_name) = shared[0]
         more = f" (and {len(shared) - 1} more)" if len(shared) > 1 else ""
         raise BadData(
-            f"{other_part} and {part} share images: {other_name} in {other_part} is the same as"
-            f" {name} in {part}{more}"
+            f"{part} and {other_part} share images: {name} in {part} is the same as"
+            f" {other_name} in {other_part}{more}"
         )
 
 
