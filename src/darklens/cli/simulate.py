@@ -1,5 +1,7 @@
 """`darklens simulate`: labelled lenses with their true parameters, as a store or a tree of files.
 
+A name that ends in .png gets a picture of a few instead.
+
 Each worker process simulates whole shards and writes them itself. A killed run continues where it
 stopped when the same command is given again, and ends with the same bytes.
 """
@@ -9,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
@@ -16,6 +19,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from darklens import __version__
+from darklens.atomic import atomic_file
 from darklens.cli.configuration import beside, write_configuration
 from darklens.cli.progress import say
 from darklens.data import NpyTreeWriter, StoreWriter
@@ -26,6 +30,7 @@ from darklens.lensing.presets import preset_text
 __all__ = ["simulate"]
 
 _SHARD = 512
+_GRID = 400
 
 
 @dataclass(frozen=True)
@@ -43,34 +48,23 @@ class _Job:
         return Simulator(self.preset, classes=self.classes)
 
     def writer(self, simulator: Simulator) -> StoreWriter | NpyTreeWriter:
-        shape, dtype = simulator.shape, simulator.dtype
-        attributes = {
-            "preset": simulator.preset.name,
-            "declaration": preset_text(self.preset),
-            "seed": self.seed,
-            "version": __version__,
-        }
-        # A shard is also the unit of work: small sets are cut so that every worker has some.
-        shard = min(_SHARD, max(16, -(-self.count // 64) * 16))
-        if self.format == "zarr":
-            return StoreWriter(
-                self.output,
-                shape=shape,
-                dtype=dtype,
-                count=self.count,
-                classes=simulator.classes,
-                attributes=attributes,
-                shard=shard,
-            )
-        return NpyTreeWriter(
+        # The benchmark's own files are scaled; a store keeps the counts.
+        scaled = simulator.preset.name == "common-test-1"
+        kind = StoreWriter if self.format == "zarr" else partial(NpyTreeWriter, scaled=scaled)
+        return kind(
             self.output,
-            shape=shape,
-            dtype=dtype,
+            shape=simulator.shape,
+            dtype=simulator.dtype,
             count=self.count,
             classes=simulator.classes,
-            attributes=attributes,
-            shard=shard,
-            scaled=simulator.preset.name == "common-test-1",
+            attributes={
+                "preset": simulator.preset.name,
+                "declaration": preset_text(self.preset),
+                "seed": self.seed,
+                "version": __version__,
+            },
+            # A shard is also the unit of work: small sets are cut so that every worker has some.
+            shard=min(_SHARD, max(16, -(-self.count // 64) * 16)),
         )
 
 
@@ -87,7 +81,8 @@ def simulate(
     """Simulate labelled lenses.
 
     Args:
-        output: A name that ends in .zarr is a store, any other a folder of .npy files by class.
+        output: A name that ends in .zarr is a store, one in .png a picture of up to 400 lenses,
+            any other a folder of .npy files by class.
         preset: Name of a shipped preset, or a YAML file.
         count: Number of images in all, over all classes.
         seed: The same seed gives the same bytes, whatever the number of workers.
@@ -98,16 +93,41 @@ def simulate(
     """
     if workers < 0:
         raise BadInput(f"workers {workers} must not be negative")
+    settings = dict(locals())
     chosen = None if classes is None else tuple(part.strip() for part in classes.split(","))
     ending: Literal["zarr", "npy"] = "zarr" if output.suffix == ".zarr" else "npy"
     job = _Job(output, preset, chosen, count, seed, format or ending)
     simulator = job.simulator()
     simulator.lens(0, seed=seed)  # a preset that draws impossible values fails here, in one line
+    if output.suffix == ".png":
+        _write_grid(output, simulator, count, seed)
+    else:
+        _write_images(job, simulator, workers, quiet)
+    write_configuration(beside(output), "simulate", settings)
+    say(f"wrote {count} images to {output}", quiet=quiet)
+
+
+def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> None:
+    """A picture of all images, each class in columns of its own."""
+    from darklens.evaluate import grid_picture, write_picture  # torch, which workers do without
+
+    if not 1 <= count <= _GRID:
+        raise BadInput(f"a picture holds 1 to {_GRID} images, not {count}: give --count")
+    images = simulator.simulate(count, seed=seed).images
+    classes = len(simulator.classes)
+    columns = min(count, classes * max(1, round(count**0.5 / classes)))
+    with atomic_file(output) as temporary:
+        write_picture(temporary, grid_picture(images, columns=columns))
+
+
+def _write_images(job: _Job, simulator: Simulator, workers: int, quiet: bool) -> None:
+    """All images that are not there yet, by several processes."""
+    count = job.count
     writer = job.writer(simulator)
     pending = writer.pending()
     remaining = sum(stop - start for start, stop in pending)
     if remaining < count and not quiet:
-        say(f"{output}: {count - remaining} of {count} images are there already")
+        say(f"{job.output}: {count - remaining} of {count} images are there already")
     workers = min(workers or len(os.sched_getaffinity(0)), max(1, len(pending)))
     if quiet or not sys.stderr.isatty():
         say(f"simulating {remaining} images of {simulator.preset.name}", quiet=quiet)
@@ -116,20 +136,6 @@ def simulate(
         for made in _run(job, pending, workers):
             bar.update(made)
     writer.finish()
-    write_configuration(
-        beside(output),
-        "simulate",
-        {
-            "output": output,
-            "preset": preset,
-            "count": count,
-            "seed": seed,
-            "classes": classes,
-            "format": job.format,
-            "workers": workers,
-        },
-    )
-    say(f"wrote {count} images to {output}", quiet=quiet)
 
 
 def _run(job: _Job, pending: list[tuple[int, int]], workers: int) -> Iterator[int]:

@@ -13,7 +13,12 @@ from darklens.evaluate.figures import (
     roc_figure,
     write_figure,
 )
-from darklens.evaluate.pictures import lens_picture, picture_uri, write_picture
+from darklens.evaluate.pictures import (
+    grid_picture,
+    lens_picture,
+    picture_uri,
+    write_picture,
+)
 from darklens.evaluate.prediction import FilePrediction, predict_files, prediction_table
 from darklens.evaluate.report import (
     LensCard,
@@ -36,6 +41,7 @@ __all__ = [
     "confident_mistakes",
     "confusion_figure",
     "demo_report",
+    "grid_picture",
     "labels_for",
     "lens_card",
     "lens_picture",

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Num, UInt8
 from PIL import Image
 
-__all__ = ["data_uri", "lens_picture", "picture_uri", "write_picture"]
+__all__ = ["data_uri", "grid_picture", "lens_picture", "picture_uri", "write_picture"]
 
 
 def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[np.ndarray, "H W 3"]:
@@ -25,6 +25,20 @@ def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[n
     colours = matplotlib.colormaps["inferno"](np.sqrt(scaled))[..., :3]
     factor = max(1, round(size / max(plane.shape)))
     return np.asarray(np.repeat(np.repeat(colours, factor, 0), factor, 1) * 255, dtype=np.uint8)
+
+
+def grid_picture(
+    images: Num[np.ndarray, "n c h w"], *, columns: int, gap: int = 2
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Pictures of several lenses side by side, row by row, with white gaps between them [pixel]."""
+    pictures = [lens_picture(image) for image in images]
+    height, width, _ = pictures[0].shape
+    rows = -(-len(pictures) // columns)
+    grid = np.full((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * (height + gap), i % columns * (width + gap)
+        grid[top : top + height, left : left + width] = picture
+    return grid
 
 
 def write_picture(path: Path, picture: UInt8[np.ndarray, "H W 3"]) -> None:
