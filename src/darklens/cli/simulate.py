@@ -48,9 +48,8 @@ class _Job:
         return Simulator(self.preset, classes=self.classes)
 
     def writer(self, simulator: Simulator) -> StoreWriter | NpyTreeWriter:
-        # The benchmark's own files are scaled; a store keeps the counts.
-        scaled = simulator.preset.name == "common-test-1"
-        kind = StoreWriter if self.format == "zarr" else partial(NpyTreeWriter, scaled=scaled)
+        tree = partial(NpyTreeWriter, scaled=simulator.preset.scaled_files)
+        kind = StoreWriter if self.format == "zarr" else tree
         return kind(
             self.output,
             shape=simulator.shape,

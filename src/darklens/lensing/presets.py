@@ -149,6 +149,7 @@ class Preset:
         instrument: Telescope.
         exposure: Exposure time [s].
         noise: How the image is observed.
+        scaled_files: Whether its `.npy` files are min-max scaled, as the benchmark's are.
     """
 
     name: str
@@ -162,6 +163,7 @@ class Preset:
     exposure: Distribution = ONE
     cosmology: Cosmology = field(default_factory=Cosmology)
     lens_light: LightPrior | None = None
+    scaled_files: bool = False
 
     def __post_init__(self) -> None:
         if self.source.redshift is None:
@@ -253,6 +255,7 @@ def _parse(content: object, folder: Path) -> Preset:
         "noise": _build(_NOISE[noise], settings, f"noise: {noise}"),
         "cosmology": _build(Cosmology, top.pop("cosmology", {}), "cosmology"),
     }
+    parts["scaled_files"] = top.pop("scaled_files", False) is True
     if "lens_light" in top:
         parts["lens_light"] = _build(LightPrior, top.pop("lens_light"), "lens_light")
     if "exposure" in top:
@@ -301,7 +304,8 @@ def _parse_psf(value: object, folder: Path) -> GaussianPSF | PixelPSF:
 def _mapping(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise BadPreset(f"{where}: a mapping is needed" + (" (missing)" if value is None else ""))
-    return {str(key): item for key, item in value.items()}
+    # YAML 1.1 reads the bare word no, the name of a class, as false.
+    return {"no" if key is False else str(key): item for key, item in value.items()}
 
 
 def _single(value: object, where: str, known: Mapping[str, object]) -> tuple[str, Any]:
