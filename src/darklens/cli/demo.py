@@ -66,7 +66,7 @@ def demo(
     sections = [
         LensSection(
             title="Simulated lenses",
-            note=f"Fresh simulations of the preset {preset}, which the model has never seen.",
+            note=f"Fresh simulations of the preset {preset}, seed {seed}.",
             lenses=_classified(simulated, classifier, card),
         )
     ]
@@ -74,8 +74,8 @@ def demo(
         say(f"classifying the images in {genuine}", quiet=quiet)
         sections.append(
             LensSection(
-                title="Genuine benchmark images",
-                note=f"Images of {genuine.name}, which the model was never trained on.",
+                title="Genuine images",
+                note=f"Images of the folder {genuine.name}; the folders in it name the classes.",
                 lenses=_classified(open_dataset(genuine), classifier, card),
             )
         )
@@ -104,7 +104,7 @@ def _classified(images: LabelledImages, classifier: Classifier, card: ModelCard)
             images[index][0],
             probabilities[index],
             card.classes,
-            name=Path(images.ids[index]).name,
+            name=images.ids[index],
             truth=str(truth[index]),
         )
         for index in range(len(images))

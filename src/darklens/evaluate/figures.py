@@ -54,17 +54,20 @@ def roc_figure(
 
 
 def confusion_figure(scores: ClassifierScores) -> Figure:
-    """Confusion matrix: share of each true class, and the number of images."""
-    counts = scores.confusion.value
-    with np.errstate(invalid="ignore"):  # a class without images: an empty row
-        share = counts / counts.sum(axis=1, keepdims=True)
+    """Confusion matrix: share of each true class with its interval, and the number of images."""
+    value, low, high = (
+        _shares(end, scores.counts)
+        for end in (scores.confusion.value, scores.confusion.low, scores.confusion.high)
+    )
     figure, axes = _square_figure()
-    axes.imshow(np.nan_to_num(share), cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(*counts.shape):
-        value = share[row, column]
-        text = "-" if np.isnan(value) else f"{100 * value:.1f} %\n{int(counts[row, column])}"
-        colour = "white" if value > 0.5 else "#2b3440"
-        axes.text(column, row, text, ha="center", va="center", color=colour)
+    axes.imshow(np.nan_to_num(value), cmap="Blues", vmin=0, vmax=100)
+    for row, column in np.ndindex(*value.shape):
+        cell = (row, column)
+        interval = f"{low[cell]:.0f} to {high[cell]:.0f} %"
+        text = f"{value[cell]:.1f} %\n{interval}\n{int(scores.confusion.value[cell])}"
+        text = "-" if np.isnan(value[cell]) else text
+        colour = "white" if value[cell] > 50 else "#2b3440"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     ticks = range(len(scores.classes))
     axes.set_xticks(ticks, scores.classes)
     axes.set_yticks(ticks, scores.classes)
@@ -133,6 +136,12 @@ def _square_figure() -> tuple[Figure, Axes]:
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(4.6, 4.4), layout="constrained")
         return figure, figure.subplots()
+
+
+def _shares(confusion: Float[np.ndarray, "k k"], counts: Sequence[int]) -> Float[np.ndarray, "k k"]:
+    """Per cent of each row; NaN for a class without images."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(100 * confusion / np.array(counts)[:, None])
 
 
 def _with_interval(interval: Interval) -> str:

@@ -20,9 +20,9 @@ def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[n
         size: Pixels of the longer side at least; small images are enlarged by whole factors.
     """
     plane = np.nan_to_num(image[0, ::-1].astype(np.float64))
-    low, high = np.percentile(plane, (1.0, 99.8))
+    low, high = np.percentile(plane, (50.0, 99.8))  # half of the pixels are sky
     scaled = np.clip((plane - low) / max(high - low, np.finfo(float).tiny), 0, 1)
-    colours = matplotlib.colormaps["inferno"](np.sqrt(scaled))[..., :3]
+    colours = matplotlib.colormaps["inferno"](scaled**0.6)[..., :3]
     factor = max(1, round(size / max(plane.shape)))
     return np.asarray(np.repeat(np.repeat(colours, factor, 0), factor, 1) * 255, dtype=np.uint8)
 

@@ -20,7 +20,10 @@ __all__ = ["LensCard", "LensSection", "classifier_report", "demo_report", "lens_
 
 _CAPTIONS = {
     "roc": "ROC curve of each class against the rest, with the area under it.",
-    "confusion": "True class (rows) and predicted class (columns): share of the row, images.",
+    "confusion": (
+        "True class (rows) and predicted class (columns): share of the row, its interval, and "
+        "the number of images."
+    ),
     "reliability": (
         "Accuracy against confidence. On the dashed line, the probabilities can be taken at "
         "their word. The pale bars show where the images are."
