@@ -82,8 +82,38 @@ def test_channels_last_changes_the_speed_only() -> None:
     torch.testing.assert_close(outputs[0], outputs[1], rtol=1e-4, atol=1e-5)
 
 
-def test_a_network_is_built_again_from_its_spec() -> None:
-    spec = {"name": "backbone", "dropout": 0.2, "options": {"stem_width": 16}}
+SUBSPACE = {
+    "name": "subspace",
+    "backbone": "plain",
+    "size": 32,
+    "components": 4,
+    "options": {"width": 4},
+}
+
+
+def test_the_subspace_network_sees_the_image_and_its_residual() -> None:
+    network = build_network(SUBSPACE).eval()
+    assert network.smooth_images == 6000
+    images = torch.poisson(torch.full((20, 1, 32, 32), 50.0))
+    network.fit_smooth(images)
+    assert network.subspace.basis.abs().sum() > 0
+    with torch.no_grad():
+        assert network(images).shape == (20, 3)
+        assert network.backbone.layers[0][0].in_channels == 2
+    with pytest.raises(BadModel, match="takes 32 x 32 pixels, not 40 x 40"):
+        network(torch.zeros(1, 1, 40, 40))
+
+
+def test_other_networks_need_no_smooth_images() -> None:
+    network = build_network({"name": "backbone", "backbone": "test_resnet"})
+    assert network.smooth_images == 0
+    network.fit_smooth(torch.zeros(1, 1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "spec", [{"name": "backbone", "dropout": 0.2, "options": {"stem_width": 16}}, SUBSPACE]
+)
+def test_a_network_is_built_again_from_its_spec(spec: dict[str, object]) -> None:
     network = build_network(spec, in_channels=2, classes=4)
     again = build_network(network_spec(network), in_channels=2, classes=4)
     again.load_state_dict(network.state_dict(), strict=True)
@@ -94,13 +124,15 @@ def test_a_network_is_built_again_from_its_spec() -> None:
     ("spec", "message"),
     [
         ({}, "there is no network 'None'"),
-        ({"name": "os.system"}, "there is no network 'os.system'; known are reference, backbone"),
+        ({"name": "os.system"}, "there is no network 'os.system'; known are reference, subspace"),
         ({"name": "reference", "width": 3}, "the network 'reference' has no 'width'"),
         ({"name": "reference", "size": 16}, "32 pixels or more"),
         ({"name": "reference", "size": True}, "cannot have size=True"),
         ({"name": "backbone", "pool": "max"}, "there is no pool 'max'"),
         ({"name": "backbone", "dropout": "high"}, "cannot have dropout='high'"),
         ({"name": "backbone", "dropout": 1.0}, "dropout must be"),
+        ({"name": "subspace", "components": 0}, "components must be"),
+        ({"name": "backbone", "backbone": "plain", "options": {"width": 0}}, "a width from 1"),
         ({"name": "backbone", "backbone": "hf-hub:owner/name"}, "timm has no architecture"),
         (
             {"name": "backbone", "options": {"checkpoint_path": "evil.pth"}},

@@ -16,8 +16,10 @@ from darklens.cli.main import main
 from darklens.hub import load_card, load_classifier
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("classifier-*.yaml"))
-TINY = ["--network.name=backbone", "--network.backbone=test_resnet", "--data.batch_size=4"]
+TINY = ['--network={"name": "backbone", "backbone": "test_resnet"}', "--data.batch_size=4"]
 STEPS = '--preprocessing=[{"min_max": {}}]'
+FEW = ["--data.preset=model-1-legacy", "--data.validation_images=3"]
+CROP = '--preprocessing=[{"center_crop": {"size": 32}}]'
 
 
 def run(*words: str | Path) -> int:
@@ -46,20 +48,25 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_trains_for_one_step(recipe: Path, tree: Path, tmp_path: Path) -> None:
+    settings = yaml.safe_load(recipe.read_text())
     words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
-    if yaml.safe_load(recipe.read_text()).get("data", {}).get("preset"):
-        words += [*TINY, "--data.validation_images=6", "--data.epoch_images=8", "--data.workers=0"]
+    words += ["--network.size=32", CROP, "--data.batch_size=4"]
+    if settings["network"]["name"] == "subspace":
+        words += ["--network.smooth_images=20", "--network.components=4"]
+        words += ['--network.options={"width": 4}']
+    if settings.get("data", {}).get("preset"):
+        words += ["--data.validation_images=6", "--data.epoch_images=8", "--data.workers=0"]
     else:
-        words += ["--data.path", tree, "--pretrained=false", "--network.size=32"]
-        words += ['--preprocessing=[{"min_max": {}}, {"center_crop": {"size": 32}}]']
+        words += ["--data.path", tree, "--pretrained=false"]
     assert run(*words) == 0
     card = load_card(tmp_path / "run" / "model")
-    assert card.name == recipe.stem
+    assert card.name == settings["name"]
     assert card.classes == ("no", "sphere", "vort")
-    assert card.training.images in (4, 32)
+    assert card.training.images == 4
     assert card.training.command.startswith("darklens ")
-    settings = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
-    assert settings["trainer"]["max_steps"] == 1
+    resolved = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    assert resolved["trainer"]["max_steps"] == 1
+    assert resolved["network"]["name"] == settings["network"]["name"]
 
 
 def test_the_reference_recipe_is_the_published_protocol() -> None:
@@ -104,8 +111,11 @@ def test_two_classes_keep_their_names(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_path: Path) -> None:
-    words = [*TINY, STEPS, "--data.path", str(tree), "--budget.epochs=8", "--network.dropout=0.2"]
+    network = '{"name": "subspace", "size": 40, "components": 4, "smooth_images": 8}'
+    words = [f"--network={network}", "--network.backbone=test_resnet", "--network.dropout=0.2"]
+    words += ["--preprocessing=[]", "--data.path", str(tree), "--data.batch_size=4"]
     words += ["--run.checkpoint_minutes=0", "--training.average_decay=0.9", "--quiet"]
+    words += ["--budget.epochs=8"]
     assert run(*words, "--output", tmp_path / "whole") == 0
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
@@ -141,10 +151,10 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
         (["--data.preset=model-9"], "no preset"),
         (["--data.preset=model-1", "--data.stream_seed=5", "--data.validation_seed=5"], "differ"),
         (["--data.preset=model-1", "--data.epoch_images=0"], "must be positive"),
-        (["--data.preset=model-1", "--data.validation_images=3"], "the run has no end"),
-        (["--network.name=transformer", "--data.preset=model-1"], "no network 'transformer'"),
-        (["--preprocessing=[{sharpen: {}}]", "--data.preset=model-1"], "sharpen"),
-        (["--trainer.devises=2", "--budget.epochs=1", "--data.preset=model-1"], "devises"),
+        (FEW, "the run has no end"),
+        (["--network.name=transformer", *FEW], "no network 'transformer'"),
+        (["--preprocessing=[{sharpen: {}}]", *FEW], "sharpen"),
+        (["--trainer.devises=2", "--budget.epochs=1", *FEW], "devises"),
         (["--config=missing.yaml"], "missing.yaml"),
     ],
 )
@@ -162,9 +172,8 @@ def test_without_imagenet_weights_the_run_says_what_to_do(
     tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = next(path for path in RECIPES if path.stem == "classifier-reference")
-    steps = '--preprocessing=[{"center_crop": {"size": 32}}]'
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    words = ["--config", recipe, "--data.path", tree, steps, "--network.size=32"]
+    words = ["--config", recipe, "--data.path", tree, CROP, "--network.size=32"]
     assert run(*words, "--output", tmp_path / "run") == 2
     error = capsys.readouterr().err
     assert "--pretrained false" in error

@@ -6,6 +6,7 @@ the three colours are summed.
 
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from huggingface_hub import (
@@ -62,6 +63,8 @@ def _from_file(file: Path) -> Mapping[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         state: Mapping[str, Tensor] = torch.load(file, map_location="cpu", weights_only=True)
+    except UnpicklingError as error:
+        raise BadModel(f"cannot read the ImageNet weights {file}: not plain weights") from error
     except (OSError, SafetensorError, RuntimeError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())[:120]
         raise BadModel(f"cannot read the ImageNet weights {file}: {reason}") from error

@@ -111,7 +111,9 @@ def fit(trainer: Trainer, task: LightningModule, data: LightningDataModule, fold
     last = _last(folder)
     try:
         task.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
-    except (UnpicklingError, RuntimeError, KeyError, TypeError, EOFError) as error:
+    except UnpicklingError as error:
+        raise BadModel(f"cannot resume from {last}: it is not a checkpoint of ours") from error
+    except (RuntimeError, KeyError, TypeError, EOFError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadModel(f"cannot resume from {last}: {reason}") from error
     trainer.fit(task, data, ckpt_path=last, weights_only=True)
