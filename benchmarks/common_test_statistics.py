@@ -6,9 +6,12 @@ pixels, the origin is the centre of the array.
 """
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 from scipy import fft
+
+from darklens.lensing import Simulator
 
 SIDE = 150
 PROFILE_BINS = 37
@@ -139,6 +142,47 @@ def summarise(table: np.ndarray) -> dict[str, np.ndarray]:
             values = _summary(columns, kind)
             summaries |= {f"{name}/{kind}": values[..., i] for i, name in enumerate(names)}
     return summaries
+
+
+def summarise_groups(table: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Summaries over all images and over those of each class; table (..., classes, n, k)."""
+    everything = table.reshape(*table.shape[:-3], -1, table.shape[-1])
+    groups = {"all": summarise(everything)}
+    return groups | {name: summarise(table[..., i, :, :]) for i, name in enumerate(classes)}
+
+
+def simulate_table(simulator: Simulator, count: int, *, seed: int) -> np.ndarray:
+    """Image statistics of `count` simulated images (count, statistics)."""
+    images = (image for image, _ in islice(simulator.stream(seed=seed), count))
+    return np.array([image_statistics(min_max(image[0])) for image in images])
+
+
+def simulate_samples(simulator: Simulator, count: int, *, seed: int) -> np.ndarray:
+    """Image statistics of samples of five images a class (count, classes, 5, statistics)."""
+    n = len(simulator.classes)
+    table = simulate_table(simulator, count * 5 * n, seed=seed)
+    return table.reshape(count, 5, n, -1).transpose(0, 2, 1, 3)
+
+
+def outside(
+    genuine: np.ndarray, samples: np.ndarray, classes: Sequence[str], *, share: float = 0.998
+) -> list[str]:
+    """The summaries of the genuine images that lie outside the central `share` of the samples.
+
+    Args:
+        genuine: Image statistics (classes, 5, statistics).
+        samples: The same of simulated samples (samples, classes, 5, statistics).
+        classes: Names of the classes.
+        share: Central share of the samples.
+    """
+    found = []
+    simulated = summarise_groups(samples, classes)
+    for group, summary in summarise_groups(genuine, classes).items():
+        for key, value in summary.items():
+            low, high = np.quantile(simulated[group][key], [(1 - share) / 2, (1 + share) / 2])
+            if not low <= value <= high:
+                found.append(f"{group}/{key}")
+    return found
 
 
 def _summary(columns: np.ndarray, kind: str) -> np.ndarray:
