@@ -6,11 +6,19 @@ from typing import Any
 
 import lightning
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from darklens.data import Augmentation, ImageDataset, LensDataModule, build_preprocessing
+from darklens.data import (
+    Augmentation,
+    ImageDataset,
+    LensDataModule,
+    StoreWriter,
+    build_preprocessing,
+    open_dataset,
+)
 from darklens.data.batches import BatchOrder, PreparedImages, ShuffledBatches
 from darklens.errors import BadConfig, BadData
 
@@ -86,6 +94,22 @@ def test_epochs_have_different_orders_and_augmentations() -> None:
     assert not torch.equal(numbered[0][0], numbered[2][0])
     sums = [torch.cat([numbered[i][0], numbered[i + 1][0]]).sum(dim=(1, 2, 3)) for i in (0, 2)]
     np.testing.assert_allclose(sums[0].sort().values, sums[1].sort().values, rtol=1e-5)
+
+
+def test_a_store_beyond_the_memory_is_shuffled_in_runs(tmp_path: Path) -> None:
+    images = dataset(0, 44)
+    writer = StoreWriter(tmp_path / "s", shape=(1, 6, 6), dtype=float, count=44, classes=CLASSES)
+    writer.write(0, images.images(), images.labels, pd.DataFrame(index=range(44)))
+    stored = open_dataset(writer.finish())
+    plain = Augmentation(flips=False, rotations=False)
+    known = {MIN_MAX(image_of(i)).tobytes(): i for i in range(44)}
+    data = module(stored, augmentation=plain, cache_gigabytes=0, batch_size=11)
+    read = torch.cat([images for images, _ in batches(data)])
+    numbers = np.array([known[image.numpy().tobytes()] for image in read])
+    assert sorted(numbers) == list(range(44))
+    assert 0 < (np.diff(numbers) != 1).sum() <= 2
+    kept = torch.cat([images for images, _ in batches(module(stored, batch_size=11))])
+    assert len(torch.unique(kept, dim=0)) == 44
 
 
 def test_fresh_images_continue_through_the_epochs() -> None:

@@ -203,6 +203,7 @@ def test_store(tmp_path: Path) -> None:
     assert next(iter(store.parameters())) == "label"
     dataset = open_dataset(tmp_path / "out.zarr")
     np.testing.assert_array_equal(dataset.images([31, 2, 17]), content(0, 40)[0][[31, 2, 17]])
+    assert dataset.images([]).shape == (0, 1, 5, 6)
     with pytest.raises(BadData, match="no part 'train'"):
         open_dataset(tmp_path / "out.zarr", "train")
     with pytest.raises(ValueError, match="multiple"):

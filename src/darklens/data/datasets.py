@@ -25,7 +25,13 @@ _SPLITS = ("train", "val", "test")
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """Gives images by their numbers."""
+    """Gives images by their numbers.
+
+    Attributes:
+        together: How many neighbours are best read together, because they lie in one piece.
+    """
+
+    together: int
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Shaped[np.ndarray, "n c h w"]:
         """The images with these numbers."""
@@ -91,6 +97,11 @@ class ImageDataset:
         values = np.asarray(labels, dtype=np.int64)
         names = [path.relative_to(root).as_posix() for path in paths]
         return cls(_Files(paths), indices, values, ids=names, classes=classes)
+
+    @property
+    def together(self) -> int:
+        """How many neighbours are best read together: more than 1 for a store."""
+        return self._source.together
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -195,6 +206,8 @@ def _numbers(count: int) -> list[str]:
 
 
 class _Arrays:
+    together = 1
+
     def __init__(self, images: Shaped[np.ndarray, "n c h w"]) -> None:
         self._images = images
 
@@ -205,15 +218,19 @@ class _Arrays:
 class _StoreImages:
     def __init__(self, store: Store) -> None:
         self._images = store.images
+        self.together = store.images.chunks[0]
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Shaped[np.ndarray, "n c h w"]:
-        n = len(indices)
-        if n and np.array_equal(indices, np.arange(indices[0], indices[0] + n)):
-            return np.asarray(self._images[int(indices[0]) : int(indices[0]) + n])
-        return np.asarray(self._images.oindex[indices])
+        if len(indices) == 0:
+            return np.empty((0, *self._images.shape[1:]), dtype=self._images.dtype)
+        runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
+        read = [np.asarray(self._images[int(run[0]) : int(run[-1]) + 1]) for run in runs]
+        return read[0] if len(read) == 1 else np.concatenate(read)
 
 
 class _Files:
+    together = 1
+
     def __init__(self, paths: Sequence[Path]) -> None:
         self._paths = list(paths)
 

@@ -1,0 +1,130 @@
+"""What reading, preparing and augmenting training images costs beside a training step.
+
+    python benchmarks/loader.py
+
+Processor time an image, which other programs on the machine change little, of the networks and
+preprocessings of two recipes, from a data set of simulated lenses. The table goes to
+`benchmarks/results/loader.md`.
+"""
+
+import datetime
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import yaml
+
+from darklens.classify import build_network
+from darklens.cli.train import machine_name
+from darklens.data import (
+    Augmentation,
+    ImageDataset,
+    NpyTreeWriter,
+    Preprocessing,
+    StoreWriter,
+    build_preprocessing,
+    open_dataset,
+)
+from darklens.data.batches import PreparedImages, ShuffledBatches
+from darklens.lensing import Simulator
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "loader.md"
+RECIPES = {
+    "default": ROOT / "recipes" / "classifier-default.yaml",
+    "reference": ROOT / "recipes" / "classifier-reference.yaml",
+}
+IMAGES, BATCH = 512, 32
+EVERYTHING = Augmentation(flips=True, rotations=True, shifts=True)
+
+
+def processor_time(work: Callable[[int], object], repeats: int, images: int) -> float:
+    """Milliseconds of processor time an image, of all threads, after one call to warm up."""
+    work(0)
+    begin = time.process_time()
+    for i in range(1, repeats + 1):
+        work(i)
+    return 1e3 * (time.process_time() - begin) / (repeats * images)
+
+
+def write_datasets(folder: Path) -> dict[str, ImageDataset]:
+    """The same simulated lenses as a store and as a tree."""
+    simulator = Simulator("common-test-1")
+    batch = simulator.simulate(count=IMAGES, seed=0)
+    for writer_class, name in ((StoreWriter, "store"), (NpyTreeWriter, "npy")):
+        writer = writer_class(
+            folder / name,
+            shape=batch.images.shape[1:],
+            dtype=batch.images.dtype,
+            count=IMAGES,
+            classes=batch.classes,
+        )
+        writer.write(0, batch.images, batch.labels, batch.parameters)
+        writer.finish()
+    return {name: open_dataset(folder / name) for name in ("store", "npy")}
+
+
+def step_cost(network_spec: dict[str, object], inputs: torch.Tensor, labels: torch.Tensor) -> float:
+    """One training step on a batch: forward, backward, Adam."""
+    network = build_network(network_spec)
+    optimiser = torch.optim.Adam(network.parameters())
+
+    def step(_: int) -> None:
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(inputs), labels).backward()
+        optimiser.step()
+
+    return processor_time(step, 4, BATCH)
+
+
+def loader_costs(
+    datasets: dict[str, ImageDataset], preprocessing: Preprocessing
+) -> dict[str, float]:
+    """Batches from memory and from disk, prepared and with every augmentation."""
+    sources = {
+        "memory, prepared at the start": PreparedImages(datasets["store"], preprocessing, 1e9),
+        "a store too large for the memory": PreparedImages(datasets["store"], preprocessing, 0),
+        "a tree too large for the memory": PreparedImages(datasets["npy"], preprocessing, 0),
+    }
+    costs = {}
+    for name, images in sources.items():
+        batches = ShuffledBatches(images, EVERYTHING, batch_size=BATCH, seed=0)
+        costs[name] = processor_time(batches.__getitem__, 15, BATCH)
+    return costs
+
+
+def main() -> None:
+    """Measure and write the table."""
+    lines = [
+        "# Reading and augmenting beside a training step",
+        "",
+        f"{machine_name()}, {datetime.date.today()}, `python benchmarks/loader.py`.",
+        f"Processor time an image in milliseconds; 150 x 150 uint16 images, batches of {BATCH},",
+        "with flips, right-angle rotations and sub-pixel shifts all on. By default the data module",
+        "keeps the prepared images in memory when they fit into 4 GB.",
+        "",
+        "| network of the recipe | training step | batches from | loader | share of a step |",
+        "|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        datasets = write_datasets(Path(folder))
+        for name, path in RECIPES.items():
+            recipe = yaml.safe_load(path.read_text())
+            preprocessing = build_preprocessing(recipe["preprocessing"])
+            first = datasets["store"].subset(range(BATCH))
+            inputs = torch.from_numpy(preprocessing.batch(first.images()))
+            labels = torch.from_numpy(first.labels)
+            step = step_cost(recipe["network"], inputs, labels)
+            for source, cost in loader_costs(datasets, preprocessing).items():
+                lines.append(
+                    f"| {name} | {step:.2f} | {source} | {cost:.3f} | {100 * cost / step:.1f} % |"
+                )
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()
