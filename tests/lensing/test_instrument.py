@@ -48,7 +48,7 @@ def test_a_flat_sky_stays_flat(psf: GaussianPSF | PixelPSF) -> None:
     "pixels", [np.ones((2, 3)), np.ones(3), np.zeros((3, 3)), np.full((3, 3), np.nan)]
 )
 def test_wrong_psf_pixels_are_refused(pixels: np.ndarray) -> None:
-    with pytest.raises(BadPreset, match="^psf: "):
+    with pytest.raises(BadPreset, match=r"^psf: "):
         PixelPSF(pixels)
 
 

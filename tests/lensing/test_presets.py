@@ -99,7 +99,8 @@ def changed(tmp_path: Path, old: str, new: str, base: str = "model-1") -> Path:
 
 
 def test_changing_a_prior_takes_one_line(tmp_path: Path) -> None:
-    path = changed(tmp_path, "  axis_ratio: 0.8181818181818182  ", "  axis_ratio: {uniform: [0.5, 0.6]}  ")
+    line = "  axis_ratio: 0.8181818181818182  "
+    path = changed(tmp_path, line, "  axis_ratio: {uniform: [0.5, 0.6]}  ")
     ratios = true_parameters(str(path), 30)["lens_axis_ratio"]
     assert ratios.between(0.5, 0.6).all()
     assert ratios.nunique() == 30
@@ -186,7 +187,9 @@ def test_a_wrong_preset_is_one_line(tmp_path: Path, old: str, new: str, message:
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "just words", "name: x", "\x00", "a: !!python/object:os.x"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "just words", "name: x", "\x00", "a: !!python/object:os.x"]
+)
 def test_a_file_that_is_no_preset_is_one_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadPreset) as caught:
         load_preset(write(tmp_path, text))

@@ -65,9 +65,9 @@ def test_holm_is_the_step_down_procedure() -> None:
 def test_classifier_auc_of_equal_and_of_shifted_samples() -> None:
     rng = np.random.default_rng(0)
     first, second = rng.normal(size=(2, 300, 5))
-    auc, low, high = two_sample.classifier_auc(first, second)
+    _, low, high = two_sample.classifier_auc(first, second)
     assert low < 0.5 < high
-    auc, low, high = two_sample.classifier_auc(first, second + 1.0)
+    _, low, high = two_sample.classifier_auc(first, second + 1.0)
     assert low < 0.943 < high  # Phi(sqrt(5) / sqrt(2))
 
 

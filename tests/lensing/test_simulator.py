@@ -57,7 +57,8 @@ def test_stream_is_the_same_images_in_strides() -> None:
     simulator = Simulator("model-2")
     whole = simulator.simulate(9, seed=2)
     for start, stride in ((0, 1), (1, 2), (2, 3)):
-        for k, (image, label) in enumerate(islice(simulator.stream(seed=2, start=start, stride=stride), 3)):
+        stream = simulator.stream(seed=2, start=start, stride=stride)
+        for k, (image, label) in enumerate(islice(stream, 3)):
             i = start + k * stride
             assert image.tobytes() == whole.images[i].tobytes()
             assert label == whole.labels[i]
