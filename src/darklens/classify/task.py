@@ -89,6 +89,7 @@ class ClassifierTask(LightningModule):
         config: How to train it.
         budget: When the training ends.
         seed: Seed of the dropout.
+        seconds: Time that preparing the network took, which counts as training [s].
 
     Attributes:
         images_seen: Training images so far, over all devices.
@@ -104,6 +105,7 @@ class ClassifierTask(LightningModule):
         *,
         budget: Budget,
         seed: int = 0,
+        seconds: float = 0.0,
     ) -> None:
         super().__init__()
         if all(limit is None for limit in budget.limits):
@@ -115,7 +117,7 @@ class ClassifierTask(LightningModule):
         self.budget = budget
         self.seed = seed
         self.images_seen = 0
-        self._seconds_before = 0.0
+        self._seconds_before = seconds
         self._started: float | None = None
         self._outputs: list[tuple[Tensor, Tensor]] = []
         if config.compile:

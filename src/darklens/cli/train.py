@@ -9,6 +9,7 @@ import os
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,7 +47,7 @@ from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
 from darklens.nn import Budget, RunConfig, best_weights, build_trainer, can_resume, fit
 
-__all__ = ["CardOptions", "classifier"]
+__all__ = ["CardOptions", "classifier", "machine_name"]
 
 _READ_AT_ONCE = 256
 
@@ -122,11 +123,13 @@ def classifier(
     steps = build_preprocessing(preprocessing)
     parts = training_data(data)
     net = _network(network, steps, parts.val, pretrained)
+    started = time.monotonic()
     if net.smooth_images and not can_resume(folder):  # a checkpoint holds what is found here
         say(f"looking at {net.smooth_images} smooth lenses", quiet=quiet)
         count, classes = net.smooth_images, len(parts.val.classes)
         net.fit_smooth(_smooth_images(parts.train, steps, count, classes))
-    task = ClassifierTask(net, training, budget=budget, seed=seed)
+    prepared = time.monotonic() - started
+    task = ClassifierTask(net, training, budget=budget, seed=seed, seconds=prepared)
     module = LensDataModule(
         parts.train,
         steps,
@@ -153,9 +156,8 @@ def classifier(
     best = best_weights(folder)
     if best is not None:
         task.load_state_dict(best)
-    written = save_model(
-        folder / "model", task.best_network, _model_card(name, task, parts, steps, data, card)
-    )
+    model = _model_card(name, task, parts, steps, data, card, command=_command(folder))
+    written = save_model(folder / "model", task.best_network, model)
     for metric in written.metrics:
         say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)
     say(f"model: {folder / 'model'}", quiet=quiet)
@@ -200,12 +202,13 @@ def _model_card(
     steps: Preprocessing,
     data: DataOptions,
     words: CardOptions,
+    *,
+    command: str,
 ) -> ModelCard:
     """The card of the trained model, with its temperature and, if there is a test part, scores."""
     classes = parts.val.classes
     classifier = Classifier(task.best_network, classes, steps)
     temperature = fit_temperature(_logits(classifier, parts.val), parts.val.labels)
-    command = f"darklens {shlex.join(sys.argv[1:])}"
     channels, height, width = parts.val[0][0].shape
     prepared = steps.batch(parts.val.images([0])).shape[1]
     network = network_spec(task.network)
@@ -254,6 +257,14 @@ def _logits(classifier: Classifier, dataset: ImageDataset) -> np.ndarray:
     starts = range(0, len(dataset), _READ_AT_ONCE)
     pieces = [slice(start, start + _READ_AT_ONCE) for start in starts]
     return np.concatenate([classifier.logits(dataset.images(piece)) for piece in pieces])
+
+
+def _command(folder: Path) -> str:
+    """The command line of this run; from Python, the one that does the same."""
+    words = ["train", "classifier", "--config", str(folder / "config.yaml")]
+    if Path(sys.argv[0]).name in ("darklens", "__main__.py"):
+        words = sys.argv[1:]
+    return f"darklens {shlex.join(words)}"
 
 
 def machine_name() -> str:

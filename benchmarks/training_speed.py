@@ -1,0 +1,132 @@
+"""Whether `torch.compile` and channels_last pay, in training and in prediction.
+
+    python benchmarks/training_speed.py
+
+Images a second of the default and the reference network with fresh weights and random images of
+their size: the median over some batches, of which each variant takes its turn, so that other
+programs on the machine change all variants alike. The table goes to
+`benchmarks/results/training_speed.md`.
+"""
+
+import argparse
+import datetime
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from darklens.classify import ClassifierNetwork, build_network
+from darklens.cli.train import machine_name
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULT = ROOT / "benchmarks" / "results" / "training_speed.md"
+RECIPES = {"default": "classifier-default.yaml", "reference": "classifier-reference.yaml"}
+BATCH, SIZE = 32, 100
+VARIANTS = ("plain", "channels_last", "compiled", "channels_last and compiled")
+
+
+def variant(spec: dict[str, object], name: str) -> ClassifierNetwork:
+    """A network with fresh weights in one of the variants."""
+    last = "channels_last" in name
+    torch.manual_seed(0)
+    if spec["name"] == "reference":
+        network = build_network(spec)
+        network.to(memory_format=torch.channels_last if last else torch.contiguous_format)
+    else:
+        network = build_network({**spec, "channels_last": last})
+    if "compiled" in name:
+        network.compile()
+    return network
+
+
+def training_step(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[], None]:
+    """Forward, backward and one step of the optimiser."""
+    labels = torch.arange(len(images)) % 3
+    optimiser = torch.optim.AdamW(network.parameters())
+
+    def step() -> None:
+        network.train()
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        optimiser.step()
+
+    return step
+
+
+def prediction(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[], None]:
+    """One pass without gradients."""
+
+    def step() -> None:
+        network.eval()
+        with torch.no_grad():
+            network(images)
+
+    return step
+
+
+def speeds(works: dict[str, Callable[[], None]], batches: int) -> dict[str, tuple[float, float]]:
+    """Images a second (median) and the time of the first call [s] of each piece of work."""
+    first = {}
+    for name, work in works.items():
+        started = time.perf_counter()
+        work()
+        first[name] = time.perf_counter() - started
+    seconds: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(batches):
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            seconds[name].append(time.perf_counter() - started)
+    return {name: (BATCH / float(np.median(seconds[name])), first[name]) for name in works}
+
+
+def rows(network: str, batches: int) -> list[str]:
+    """The lines of the table for one network."""
+    settings = yaml.safe_load((ROOT / "recipes" / RECIPES[network]).read_text(encoding="utf-8"))
+    images = torch.rand(BATCH, 1, SIZE, SIZE) * 100
+    lines = []
+    for kind, make in (("training", training_step), ("prediction", prediction)):
+        works = {name: make(variant(settings["network"], name), images) for name in VARIANTS}
+        for name, (speed, first) in speeds(works, batches).items():
+            lines.append(f"| {network} | {kind} | {name} | {speed:.1f} | {first:.1f} |")
+            print(lines[-1], flush=True)
+    return lines
+
+
+def run() -> None:
+    """Measure and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--batches", type=int, default=7, help="timed batches of each variant")
+    parser.add_argument("--networks", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--output", type=Path, default=RESULT, help="Markdown file to write")
+    chosen = parser.parse_args()
+    load = os.getloadavg()[0]
+    lines = [line for network in chosen.networks for line in rows(network, chosen.batches)]
+    text = "\n".join(
+        [
+            "# torch.compile and channels_last",
+            "",
+            f"Command: `python benchmarks/training_speed.py --batches {chosen.batches}`. "
+            f"Machine: {machine_name()}, {torch.get_num_threads()} threads, torch "
+            f"{torch.__version__}. Load of the machine at the start: {load:.1f}. "
+            f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
+            "",
+            f"Batches of {BATCH} images of {SIZE} x {SIZE} pixels; the variants take turns, "
+            "the speed is that of the median batch.",
+            "",
+            "| network | work | variant | images a second | first call [s] |",
+            "|---|---|---|---|---|",
+            *lines,
+            "",
+        ]
+    )
+    chosen.output.parent.mkdir(parents=True, exist_ok=True)
+    chosen.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run()
