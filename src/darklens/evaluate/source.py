@@ -1,13 +1,15 @@
 """Labelled images to evaluate on: a data set on disk and fresh simulations look alike."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Num
 
 from darklens.errors import BadData
-from darklens.lensing import Simulator
+
+if TYPE_CHECKING:  # predicting needs no simulator, and astropy takes a second to import
+    from darklens.lensing import Simulator
 
 __all__ = ["LabelledImages", "SimulatedImages", "labels_for"]
 
@@ -44,7 +46,7 @@ class SimulatedImages:
         seed: Seed; one that no training run has used.
     """
 
-    def __init__(self, simulator: Simulator, *, count: int, seed: int) -> None:
+    def __init__(self, simulator: "Simulator", *, count: int, seed: int) -> None:
         self._simulator = simulator
         self._seed = seed
         self.classes: tuple[str, ...] = tuple(simulator.classes)
