@@ -169,7 +169,7 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
         ("amplitude: 20", "magnitude: {triangle: 1}", "source: magnitude: "),
         ("sersic_index: 1", "sersic_index: 1\n  b_n: 7", "source: b_n: 7 is none of exact,"),
         ("- subhalos:", "- clumps:", "classes: sphere: exactly one of subhalos, line is needed"),
-        ('"no": []', '"no": nothing', "classes: no: a list of substructure is needed"),
+        ("no: []", "no: nothing", "classes: no: a list of substructure is needed"),
         ("mass: 3.0e+10", "", "classes: vort: line: mass is missing"),
         ("{photon: {background_rms: 0.01}}", "{photons: {}}", "noise: exactly one of none, photon"),
         ("{photon: {background_rms: 0.01}}", "{photon: {rms: 1}}", "noise: photon: unknown key"),
