@@ -1,5 +1,7 @@
 """Trees in all spellings, stores and arrays give the same interface."""
 
+import tarfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +109,17 @@ def test_arrays() -> None:
     np.testing.assert_array_equal(dataset.images([3, 1]), images[[3, 1]])
     with pytest.raises(ValueError, match="same length"):
         ImageDataset.from_arrays(images, dataset.labels, classes=("no", "vort"), ids=["a"])
+
+
+def test_genuine_jpegs_of_two_classes(shared_data: Path, tmp_path: Path) -> None:
+    with tarfile.open(shared_data / "lenses_2021" / "train.tar") as tar:
+        for folder in ("no_sub", "sub"):
+            members = (m for m in tar if m.name.startswith(f"lenses_2021/{folder}/"))
+            tar.extractall(tmp_path, list(islice(members, 3)), filter="data")
+    dataset = open_dataset(tmp_path / "lenses_2021")
+    assert dataset.classes == ("no_sub", "sub")
+    assert dataset.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert (dataset.images().shape, dataset.images().dtype) == ((6, 1, 150, 150), np.uint8)
 
 
 def test_genuine_trees(shared_data: Path) -> None:

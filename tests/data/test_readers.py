@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -326,6 +327,21 @@ def test_any_array_is_read_as_it_is_or_refused(
         reason(path)
     else:
         np.testing.assert_array_equal(read_image(path), image.reshape(-1, *image.shape[-2:]))
+
+
+def test_threads_may_read_at_the_same_time(good_files: dict[str, bytes], tmp_path: Path) -> None:
+    filters = list(warnings.filters)
+    for name, content in good_files.items():
+        (tmp_path / name).write_bytes(content)
+    cut = tmp_path / "cut.fits"
+    cut.write_bytes(good_files["a.fits"][:3500])
+    paths = [tmp_path / name for name in good_files] * 20
+    with ThreadPoolExecutor(8) as pool:
+        reasons = [pool.submit(reason, cut) for _ in range(40)]
+        images = list(pool.map(read_image, paths))
+    assert {image.shape for image in images} == {(1, 16, 16)}
+    assert {each.result() for each in reasons} == {"the file is cut short"}
+    assert warnings.filters == filters
 
 
 def test_genuine_images(shared_data: Path) -> None:

@@ -13,7 +13,10 @@ a NaN in it, is an `UnreadableImage` whose message is the reason in one line, wi
 
 import math
 import pickle
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +31,7 @@ __all__ = ["read_image"]
 
 _MOST_CHANNELS = 16
 _SMALLEST_SIDE = 2
+_ONE_THREAD = threading.Lock()
 
 
 def read_image(path: str | Path) -> Shaped[np.ndarray, "c h w"]:
@@ -108,6 +112,14 @@ def _read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     return image.reshape(shape, order="F" if fortran else "C")
 
 
+@contextmanager
+def _recorded_warnings() -> Iterator[list[warnings.WarningMessage]]:
+    """Keep a decoder's warnings from the user; one thread at a time, as `warnings` needs it."""
+    with _ONE_THREAD, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield caught
+
+
 def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(file)
@@ -120,8 +132,7 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     if version not in readers:
         raise UnreadableImage(f"a .npy file of the unknown version {version[0]}.{version[1]}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _recorded_warnings():
             shape, fortran, dtype = readers[version](file)
     except Exception:  # noqa: BLE001  the header is Python text: a damaged one raises anything
         raise UnreadableImage("the header of the .npy file is damaged") from None
@@ -150,15 +161,15 @@ def _read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("JPEG", "PNG")) as file:
-                picture = file.convert("RGBA") if file.mode in ("P", "PA") else file
-                mode, values = picture.mode, np.asarray(picture)
+        with (
+            _recorded_warnings(),
+            Image.open(path, formats=("JPEG", "PNG")) as file,
+        ):
+            picture = file.convert("RGBA") if file.mode in ("P", "PA") else file
+            mode, values = picture.mode, np.asarray(picture)
     except UnidentifiedImageError:
         raise UnreadableImage("not a JPEG or PNG picture") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+    except Image.DecompressionBombError:
         raise UnreadableImage("a picture with too many pixels") from None
     except FileNotFoundError:
         raise
@@ -184,21 +195,16 @@ def _channels(mode: str, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[A
 def _read_fits(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     from astropy.io import fits
 
+    caught: list[warnings.WarningMessage] = []
     try:
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            with fits.open(path, memmap=False) as extensions:
-                image = _first_image(extensions)
-    except UnreadableImage:
-        raise
+        with _recorded_warnings() as caught, fits.open(path, memmap=False) as extensions:
+            image = _first_image(extensions)
     except FileNotFoundError:
         raise
     except Exception as error:  # noqa: BLE001  astropy raises OSError, ValueError, KeyError, ...
-        short = "buffer" in str(error) or "truncated" in str(error)
+        short = isinstance(error, EOFError) or any("truncated" in str(w.message) for w in caught)
         reason = "the file is cut short" if short else "not a FITS file, or a damaged one"
         raise UnreadableImage(reason) from None
-    if any("truncated" in str(warning.message) for warning in caught):
-        raise UnreadableImage("the file is cut short")
     if image is None:
         raise UnreadableImage("the FITS file holds no two-dimensional image")
     return image
