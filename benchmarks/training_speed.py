@@ -2,9 +2,9 @@
 
     python benchmarks/training_speed.py
 
-Images a second of the default and the reference network with fresh weights and random images of
-their size: the median over some batches, of which each variant takes its turn, so that other
-programs on the machine change all variants alike. The table goes to
+Processor time an image on one core, which other programs on the machine change little, of the
+default and the reference network with fresh weights and random images of their size: the median
+over some batches, of which each variant takes its turn. The table goes to
 `benchmarks/results/training_speed.md`.
 """
 
@@ -68,20 +68,20 @@ def prediction(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[],
     return step
 
 
-def speeds(works: dict[str, Callable[[], None]], batches: int) -> dict[str, tuple[float, float]]:
-    """Images a second (median) and the time of the first call [s] of each piece of work."""
-    first = {}
-    for name, work in works.items():
-        started = time.perf_counter()
-        work()
-        first[name] = time.perf_counter() - started
+def costs(works: dict[str, Callable[[], None]], batches: int) -> dict[str, tuple[float, float]]:
+    """Processor time an image (median) [ms] and of the first call [s] of each piece of work."""
+    first = {name: _seconds(work) for name, work in works.items()}
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(batches):
         for name, work in works.items():
-            started = time.perf_counter()
-            work()
-            seconds[name].append(time.perf_counter() - started)
-    return {name: (BATCH / float(np.median(seconds[name])), first[name]) for name in works}
+            seconds[name].append(_seconds(work))
+    return {name: (1e3 * float(np.median(seconds[name])) / BATCH, first[name]) for name in works}
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def rows(network: str, batches: int) -> list[str]:
@@ -91,8 +91,8 @@ def rows(network: str, batches: int) -> list[str]:
     lines = []
     for kind, make in (("training", training_step), ("prediction", prediction)):
         works = {name: make(variant(settings["network"], name), images) for name in VARIANTS}
-        for name, (speed, first) in speeds(works, batches).items():
-            lines.append(f"| {network} | {kind} | {name} | {speed:.1f} | {first:.1f} |")
+        for name, (cost, first) in costs(works, batches).items():
+            lines.append(f"| {network} | {kind} | {name} | {cost:.2f} | {first:.1f} |")
             print(lines[-1], flush=True)
     return lines
 
@@ -104,6 +104,7 @@ def run() -> None:
     parser.add_argument("--networks", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--output", type=Path, default=RESULT, help="Markdown file to write")
     chosen = parser.parse_args()
+    torch.set_num_threads(1)
     load = os.getloadavg()[0]
     lines = [line for network in chosen.networks for line in rows(network, chosen.batches)]
     text = "\n".join(
@@ -111,14 +112,14 @@ def run() -> None:
             "# torch.compile and channels_last",
             "",
             f"Command: `python benchmarks/training_speed.py --batches {chosen.batches}`. "
-            f"Machine: {machine_name()}, {torch.get_num_threads()} threads, torch "
-            f"{torch.__version__}. Load of the machine at the start: {load:.1f}. "
+            f"Machine: {machine_name()}, one of them used, torch {torch.__version__}. "
+            f"Load of the machine at the start: {load:.1f}. "
             f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
             "",
             f"Batches of {BATCH} images of {SIZE} x {SIZE} pixels; the variants take turns, "
-            "the speed is that of the median batch.",
+            "the cost is that of the median batch.",
             "",
-            "| network | work | variant | images a second | first call [s] |",
+            "| network | work | variant | processor time an image [ms] | first call [s] |",
             "|---|---|---|---|---|",
             *lines,
             "",

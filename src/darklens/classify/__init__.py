@@ -1,18 +1,12 @@
 """The classifier: networks, their training and prediction."""
 
-from darklens.classify.network import (
-    BackboneConfig,
-    BackboneNetwork,
-    ClassifierNetwork,
-    ReferenceConfig,
-    ReferenceNetwork,
-    SubspaceConfig,
-    SubspaceNetwork,
-    build_network,
-    network_spec,
-)
+from darklens.classify.backbone import BackboneConfig, BackboneNetwork
+from darklens.classify.base import ClassifierNetwork
+from darklens.classify.network import build_network, network_spec
 from darklens.classify.predictor import Classifier
 from darklens.classify.pretrained import load_imagenet
+from darklens.classify.reference import ReferenceConfig, ReferenceNetwork
+from darklens.classify.subspace import SubspaceConfig, SubspaceNetwork
 from darklens.classify.task import ClassifierTask, TrainingConfig
 
 __all__ = [

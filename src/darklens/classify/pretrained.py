@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from timm.models import adapt_input_conv
 from torch import Tensor
 
-from darklens.classify.network import ClassifierNetwork
+from darklens.classify.base import ClassifierNetwork
 from darklens.errors import BadConfig, BadModel
 
 __all__ = ["load_imagenet"]

@@ -16,7 +16,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from darklens.classify.network import ClassifierNetwork
+from darklens.classify.base import ClassifierNetwork
 from darklens.errors import BadConfig
 from darklens.metrics import accuracy, macro_auc
 from darklens.nn import Budget, MovingAverage, cosine_restarts, one_cycle
@@ -235,6 +235,6 @@ class ClassifierTask(LightningModule):
         """Values of all devices, one after the other."""
         if self.trainer.world_size == 1:
             return values
-        gathered = self.all_gather(values)
-        assert isinstance(gathered, Tensor)
-        return gathered.flatten(0, 1)
+        parts: list[Tensor] = [values] * self.trainer.world_size
+        torch.distributed.all_gather_object(parts, values.cpu())  # parts may differ in length
+        return torch.cat(parts)

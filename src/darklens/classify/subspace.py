@@ -1,0 +1,63 @@
+"""A backbone that also sees what a linear model of smooth lenses leaves unexplained."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from darklens.classify.backbone import BackboneConfig, BackboneNetwork
+from darklens.errors import BadModel
+from darklens.nn import SmoothSubspace
+
+__all__ = ["SubspaceConfig", "SubspaceNetwork"]
+
+
+@dataclass(frozen=True)
+class SubspaceConfig(BackboneConfig):
+    """Configuration of a backbone that also sees what a linear model of smooth lenses leaves.
+
+    Attributes:
+        size: Height and width of the preprocessed images [pixel].
+        components: Dimensions of the linear space of smooth lenses.
+        smooth_images: Images of smooth lenses from which the space is found.
+        gain: Variance that a unit of preprocessed signal brings: 1 for photon counts.
+        stretch: The image itself enters as (sqrt(max(0, x) / stretch + 1) - 1) / 10.
+    """
+
+    size: int = 100
+    components: int = 64
+    smooth_images: int = 6000
+    gain: float = 1.0
+    stretch: float = 10.0
+
+
+class SubspaceNetwork(BackboneNetwork):
+    """A backbone over two images: the stretched image, and its residual in units of noise.
+
+    The residual is that against a linear space of smooth lenses, see `darklens.nn.subspace`; it is
+    meant for populations whose smooth lenses have few free numbers.
+    """
+
+    config: SubspaceConfig
+
+    def __init__(self, config: SubspaceConfig, *, in_channels: int, classes: int) -> None:
+        super().__init__(config, in_channels=2 * in_channels, classes=classes)
+        self.smooth_images = config.smooth_images
+        pixels = in_channels * config.size**2
+        self.subspace = SmoothSubspace(pixels, config.components, config.gain)
+
+    def fit_smooth(self, images: Float[Tensor, "n c h w"]) -> None:
+        """Find the space of smooth lenses from images of them."""
+        self.subspace.fit(images)
+
+    def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
+        """Logits by one pass."""
+        size, stretch = self.config.size, self.config.stretch
+        if images.shape[-2:] != (size, size):
+            raise BadModel(
+                f"the network takes {size} x {size} pixels, "
+                f"not {images.shape[-2]} x {images.shape[-1]}"
+            )
+        stretched = (torch.sqrt(images.clamp(min=0.0) / stretch + 1.0) - 1.0) / 10.0
+        return super().logits(torch.cat([stretched, self.subspace(images)], dim=1))
