@@ -11,7 +11,6 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -195,12 +194,10 @@ class ImageWriter(ABC):
         self._create()
 
     def _write_description(self) -> None:
-        """Write it whole; when another process was first, that one's stays."""
+        """Write it whole; another process that writes the same output writes the same text."""
         temporary = self.partial / _PARTS / f"{DESCRIPTION}.{os.getpid()}.tmp"
         temporary.write_text(yaml.safe_dump(self.description(), sort_keys=False))
-        with suppress(FileExistsError):
-            os.link(temporary, self.partial / DESCRIPTION)
-        temporary.unlink()
+        temporary.replace(self.partial / DESCRIPTION)
 
     def _write_part(
         self, start: int, labels: Int64[np.ndarray, " n"], parameters: pd.DataFrame
