@@ -1,6 +1,7 @@
 """`evaluate classifier` over a tree, a store and fresh simulations."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import yaml
 
 from darklens.cli.main import main
 from darklens.data import StoreWriter
+from darklens.hub import load_card, load_classifier
 
 FILES = {
     "metrics.json",
@@ -70,6 +72,21 @@ def test_a_store_without_one_class_has_null_for_its_auc(tiny_model: Path, tmp_pa
     assert metrics["auc_sphere"] == {"value": None, "low": None, "high": None}
     assert metrics["auc_vort"]["value"] is not None
     assert "not defined" in (output / "report.html").read_text()
+
+
+def test_the_numbers_can_go_into_the_card(tiny_model: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    words = ["--preset", "model-1-legacy", "--count", 6, "--seed", 5, "--record"]
+    for number in (1, 2):
+        assert evaluate("--model", model, *words, "--output", tmp_path / str(number)) == 0
+    metrics = {item.name: item for item in load_card(model).metrics if "fresh" in item.data}
+    assert list(metrics) == ["accuracy", "macro_auc", "expected_calibration_error"]
+    assert len(load_card(model).metrics) == 4, "the second run replaces what the first recorded"
+    assert metrics["accuracy"].command == (
+        "darklens evaluate classifier --model tiny --preset model-1-legacy --count 6 --seed 5"
+    )
+    assert load_classifier(model).classes == ("no", "sphere", "vort")
 
 
 def test_an_earlier_evaluation_is_replaced(tiny_model: Path, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_a_wrong_card_is_refused_in_one_line(
     [
         "!!python/object/apply:os.system ['touch trojan']",
         "name: !!python/name:os.system",
-        "{" * 5000,
+        "{" * 1500,
         "name: [",
         "\x00",
         "a: 2026-99-99",

@@ -29,7 +29,7 @@ from darklens.evaluate import (
     score_classifier,
     write_figure,
 )
-from darklens.hub import ModelCard, find_model, load_card, load_classifier
+from darklens.hub import Metric, ModelCard, find_model, load_card, load_classifier, record_metrics
 from darklens.lensing import Simulator
 
 __all__ = ["classifier"]
@@ -49,6 +49,7 @@ def classifier(
     resamples: int = 2000,
     batch: int = 64,
     device: str = "cpu",
+    record: bool = False,
     quiet: bool = False,
 ) -> None:
     """Measure a classifier: metrics with 95 % intervals, figures and an HTML report.
@@ -64,6 +65,7 @@ def classifier(
         resamples: Bootstrap resamples.
         batch: Images in memory at once.
         device: Torch device, such as cpu or cuda.
+        record: Put accuracy, mean AUC and calibration error into the model's card.
         quiet: Show no progress.
     """
     settings = dict(locals())
@@ -77,9 +79,11 @@ def classifier(
     if data is not None:
         images = open_dataset(data, split)
         words = f"{data.name}, {split}" if split else data.name
+        source = f"--data {data.name}" + (f" --split {split}" if split else "")
     else:
         images = SimulatedImages(Simulator(str(preset)), count=count, seed=seed)
         words = f"fresh simulations of {Path(str(preset)).name} (seed {seed})"
+        source = f"--preset {Path(str(preset)).name} --count {count} --seed {seed}"
     labels = labels_for(images, card.classes)
     probabilities = classify_images(
         load_classifier(folder, device),
@@ -104,6 +108,9 @@ def classifier(
         (temporary / "report.html").write_text(html, encoding="utf-8")
         write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
     _print_scores(scores)
+    if record:
+        command = f"darklens evaluate classifier --model {card.name} {source}"
+        record_metrics(folder, _card_metrics(scores, data=words, command=command))
     say(f"report: {output / 'report.html'}", quiet=quiet)
 
 
@@ -134,6 +141,24 @@ def _write_metrics(path: Path, scores: ClassifierScores, card: ModelCard, data: 
     }
     text = json.dumps(document, indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
+
+
+def _card_metrics(scores: ClassifierScores, *, data: str, command: str) -> list[Metric]:
+    """The numbers that a card holds, as far as they have a value."""
+    names = ("accuracy", "macro_auc", "expected_calibration_error")
+    items = {name: scores.scalars[name] for name in names}
+    return [
+        Metric(
+            name=name,
+            value=round(float(item.value), 5),
+            low=round(float(item.low), 5),
+            high=round(float(item.high), 5),
+            data=data,
+            command=command,
+        )
+        for name, item in items.items()
+        if not np.isnan(item.value)
+    ]
 
 
 def _print_scores(scores: ClassifierScores) -> None:

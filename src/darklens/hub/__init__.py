@@ -6,7 +6,15 @@ the folder: the card is plain YAML checked against a schema, and the network and
 preprocessing are chosen by name from those that darklens has.
 """
 
-from darklens.hub.card import InputCard, Metric, ModelCard, TrainingCard, WeightsCard, load_card
+from darklens.hub.card import (
+    InputCard,
+    Metric,
+    ModelCard,
+    TrainingCard,
+    WeightsCard,
+    load_card,
+    record_metrics,
+)
 from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_models
 from darklens.hub.weights import load_classifier, save_model
@@ -22,6 +30,7 @@ __all__ = [
     "find_model",
     "load_card",
     "load_classifier",
+    "record_metrics",
     "save_model",
     "shipped_models",
 ]

@@ -4,12 +4,14 @@
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from darklens.atomic import atomic_file
 from darklens.errors import BadModel
 from darklens.hub.schema import from_plain, to_plain
 
@@ -21,6 +23,7 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "load_card",
+    "record_metrics",
     "write_card",
 ]
 
@@ -217,7 +220,21 @@ def load_card(folder: Path) -> ModelCard:
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write a card as `card.yaml` into an existing folder."""
     text = yaml.safe_dump(to_plain(card), sort_keys=False, allow_unicode=True, width=100)
-    (folder / CARD_FILE).write_text(text, encoding="utf-8")
+    with atomic_file(folder / CARD_FILE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
+    """Put measured numbers into the card of a model folder.
+
+    They replace the numbers of the same name on the same data and come after all others.
+    """
+    card = load_card(folder)
+    new = {(item.name, item.data) for item in metrics}
+    kept = [item for item in card.metrics if (item.name, item.data) not in new]
+    card = replace(card, metrics=(*kept, *metrics))
+    write_card(folder, card)
+    return card
 
 
 def _is_plain_name(name: str) -> bool:
