@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -195,7 +196,7 @@ class ImageWriter(ABC):
 
     def _write_description(self) -> None:
         """Write it whole; another process that writes the same output writes the same text."""
-        temporary = self.partial / _PARTS / f"{DESCRIPTION}.{os.getpid()}.tmp"
+        temporary = self.partial / _PARTS / f"{DESCRIPTION}.{uuid4().hex}.tmp"
         temporary.write_text(yaml.safe_dump(self.description(), sort_keys=False))
         temporary.replace(self.partial / DESCRIPTION)
 
