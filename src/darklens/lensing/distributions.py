@@ -50,6 +50,9 @@ class Constant(Distribution):
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.full(count, self.value)
 
+    def draw(self, rng: Generator) -> float:
+        return self.value
+
 
 @dataclass(frozen=True)
 class Uniform(Distribution):
@@ -63,6 +66,9 @@ class Uniform(Distribution):
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.uniform(self.low, self.high, count)
+
+    def draw(self, rng: Generator) -> float:
+        return rng.uniform(self.low, self.high)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,9 @@ def _poisson(mean, uniform, rng, cumulative, start):  # type: ignore[no-untyped-
         if mean[i] >= _TABLED:
             counts[i] = _ptrs(mean[i], rng)
             continue
+        if mean[i] <= 0.0:
+            counts[i] = 0
+            continue
         m = int(mean[i])
         u = uniform[i]
         k = int(start[m, int(u * _CELLS)])
