@@ -52,6 +52,7 @@ def bad(lenses: Path) -> dict[str, Path]:
         "colour": np.repeat(image, 3, axis=0),
         "nan": np.where(image > 0.99, np.nan, image),
         "constant": np.ones((150, 150)),
+        "extreme": 1e300 * image,
     }
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
@@ -114,6 +115,7 @@ def test_bad_files_are_listed_and_stop_nothing(
         "colour": "3 channels",
         "nan": "NaN",
         "constant": "constant",
+        "extreme": "beyond 1e+30",
         "empty": "empty",
         "truncated": "short",
         "text": "not a .npy file",
@@ -175,9 +177,12 @@ def test_wrong_arguments_are_one_line(
 
 
 def test_without_output_the_table_is_printed(
-    lenses: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+    lenses: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["predict", str(lenses / "*" / "1.npy"), "--model", str(tiny_model)]) == 0
+    pictures = tmp_path / "pictures"
+    words = [str(lenses / "*" / "1.npy"), "--model", str(tiny_model), "--figures", str(pictures)]
+    assert main(["predict", *words]) == 0
+    assert (pictures / "config.yaml").is_file()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == COLUMNS[:-1]
     assert len(lines) == 3

@@ -79,7 +79,9 @@ def predict(
         print(_printable(table))
     else:
         _write_table(table, output)
-        write_configuration(beside(output), "predict", settings)
+    place = beside(output) if output is not None else figures and figures / "config.yaml"
+    if place is not None:
+        write_configuration(place, "predict", settings)
     if failed:
         say(f"{len(failed)} of {len(rows)} images could not be classified; see the column error")
     return 1 if failed else 0
