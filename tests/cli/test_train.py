@@ -178,3 +178,13 @@ def test_without_imagenet_weights_the_run_says_what_to_do(
     error = capsys.readouterr().err
     assert "--pretrained false" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(tree: Path, tmp_path: Path) -> None:
+    words = [*TINY, STEPS, f"--data.path={tree}", "--budget.epochs=2", "--trainer.devices=2"]
+    words += ["--trainer.accelerator=cpu", "--trainer.strategy=ddp"]
+    command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
+    done = subprocess.run([*command, "--output", str(tmp_path / "run")], check=True, timeout=300)
+    assert done.returncode == 0
+    assert load_card(tmp_path / "run" / "model").training.images == 2 * 3 * 8

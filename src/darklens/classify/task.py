@@ -207,8 +207,8 @@ class ClassifierTask(LightningModule):
             "val_auc": float(macro_auc(truth, probabilities)),
         }
         progress = {"images": float(self.images_seen), "seconds": self.seconds}
-        self.log_dict(metrics, prog_bar=True, rank_zero_only=True)
-        self.log_dict(progress, rank_zero_only=True)
+        self.log_dict(metrics, prog_bar=True)
+        self.log_dict(progress)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the counts with the weights."""

@@ -45,7 +45,15 @@ from darklens.data import (
 from darklens.errors import BadInput
 from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
-from darklens.nn import Budget, RunConfig, best_weights, build_trainer, can_resume, fit
+from darklens.nn import (
+    Budget,
+    RunConfig,
+    best_weights,
+    build_trainer,
+    can_resume,
+    fit,
+    is_first_process,
+)
 
 __all__ = ["CardOptions", "classifier", "machine_name"]
 
@@ -117,7 +125,9 @@ def classifier(
     """
     settings = dict(locals())
     folder = Path("runs") / name if output is None else output
-    if folder.exists() and any(folder.iterdir()) and not resume:
+    first = is_first_process()
+    quiet = quiet or not first
+    if first and folder.exists() and any(folder.iterdir()) and not resume:
         raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
     seed_everything(seed, verbose=False)
     steps = build_preprocessing(preprocessing)
@@ -148,10 +158,11 @@ def classifier(
         report=None if quiet or bar else say,
         arguments={"max_epochs": budget.epochs or -1, **(trainer or {})},
     )
-    write_configuration(folder / "config.yaml", "train classifier", settings)
+    if first:
+        write_configuration(folder / "config.yaml", "train classifier", settings)
     say(f"training '{name}' in {folder}", quiet=quiet)
     fit(lightning, task, module, folder)
-    if not lightning.is_global_zero:
+    if not first:
         return
     best = best_weights(folder)
     if best is not None:

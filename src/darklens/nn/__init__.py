@@ -3,7 +3,14 @@
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage
 from darklens.nn.plain import PlainBackbone
-from darklens.nn.run import RunConfig, best_weights, build_trainer, can_resume, fit
+from darklens.nn.run import (
+    RunConfig,
+    best_weights,
+    build_trainer,
+    can_resume,
+    fit,
+    is_first_process,
+)
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
@@ -22,5 +29,6 @@ __all__ = [
     "d4_average",
     "d4_transform",
     "fit",
+    "is_first_process",
     "one_cycle",
 ]

@@ -18,10 +18,11 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from darklens.errors import BadConfig, BadModel
 
-__all__ = ["RunConfig", "best_weights", "build_trainer", "can_resume", "fit"]
+__all__ = ["RunConfig", "best_weights", "build_trainer", "can_resume", "fit", "is_first_process"]
 
 _CHECKPOINTS = "checkpoints"
 _IGNORED_WARNINGS = (
@@ -30,6 +31,7 @@ _IGNORED_WARNINGS = (
     ".*smaller than the logging interval.*",
     ".*your dataloader is not resumable.*",  # the data module is
     ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.14
+    ".*recommended to use `self.log.*sync_dist=True.*",  # all devices log the same value
     ".*GPU available but not used.*",
 )
 
@@ -92,6 +94,11 @@ def build_trainer(
         return Trainer(**settings)
     except (TypeError, ValueError) as error:
         raise BadConfig(f"trainer: {error}") from error
+
+
+def is_first_process() -> bool:
+    """Whether this is the one process, of a run on many devices, that writes files and speaks."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
 def can_resume(folder: Path) -> bool:
@@ -222,6 +229,6 @@ def _last(folder: Path) -> Path:
 def _keep_older_metrics(folder: Path) -> None:
     """Number the table of the part of the run before a stop; the logger would delete it."""
     current = folder / "metrics.csv"
-    if current.is_file():
+    if is_first_process() and current.is_file():
         parts = len(list(folder.glob("metrics.*.csv")))
         current.rename(folder / f"metrics.{parts + 1}.csv")
