@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from darklens import __version__
 from darklens.atomic import atomic_file
-from darklens.cli.configuration import beside, write_configuration
+from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
@@ -102,7 +102,9 @@ def simulate(
         _write_grid(output, simulator, count, seed)
     else:
         _write_images(job, simulator, workers, quiet)
-    write_configuration(beside(output), "simulate", settings)
+    # Beside a folder, too: what lies in it does not depend on its name or the number of workers.
+    place = output.with_name(f"{output.name}.config.yaml")
+    write_configuration(place, "simulate", settings)
     say(f"wrote {count} images to {output}", quiet=quiet)
 
 
