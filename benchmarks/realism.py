@@ -107,7 +107,7 @@ def main() -> None:
         "## `common-test-1` and the 15 public images of the benchmark",
         "",
         "Summaries (quantiles, means, deviations) of 77 image statistics over five images of a",
-        f"class and over all 15, beside the same summaries of {arguments.samples} simulated samples.",
+        f"class and over all 15, beside those of {arguments.samples} simulated samples.",
         "The summaries depend on each other; the bar is that none lies outside the central 99.8 %.",
         "",
         *common,
