@@ -31,13 +31,8 @@ VARIANTS = ("plain", "channels_last", "compiled", "channels_last and compiled")
 
 def variant(spec: dict[str, object], name: str) -> ClassifierNetwork:
     """A network with fresh weights in one of the variants."""
-    last = "channels_last" in name
     torch.manual_seed(0)
-    if spec["name"] == "reference":
-        network = build_network(spec)
-        network.to(memory_format=torch.channels_last if last else torch.contiguous_format)
-    else:
-        network = build_network({**spec, "channels_last": last})
+    network = build_network({**spec, "channels_last": "channels_last" in name})
     if "compiled" in name:
         network.compile()
     return network

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 import timm
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -20,9 +21,11 @@ class ReferenceConfig:
 
     Attributes:
         size: Height and width of its input [pixel]; the size of its first dense layer follows.
+        channels_last: Whether its filters lie in memory with the channels innermost.
     """
 
     size: int = 100
+    channels_last: bool = True
 
 
 class ReferenceNetwork(ClassifierNetwork):
@@ -61,6 +64,8 @@ class ReferenceNetwork(ClassifierNetwork):
             nn.Dropout(0.3),
             nn.Linear(128, classes),
         )
+        if config.channels_last:
+            self.to(memory_format=torch.channels_last)
 
     def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n k"]:
         """Logits by one pass."""
