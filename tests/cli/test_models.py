@@ -1,12 +1,15 @@
 """`models` and `export`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from darklens.cli.main import main
+from darklens.hub import Metric, load_card, load_classifier, shipped_models
 from darklens.hub import folders as hub_folders
-from darklens.hub import load_classifier, shipped_models
+from darklens.hub.card import write_card
+from darklens.hub.export import readme
 
 
 @pytest.fixture
@@ -37,6 +40,29 @@ def test_a_cached_model_is_listed(
     monkeypatch.setattr("darklens.cli.models.cached_models", lambda: {"a/tiny": tiny_model})
     assert main(["models"]) == 0
     assert "a/tiny" in capsys.readouterr().out
+
+
+def test_cards_without_numbers_and_foreign_cards(
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    card = load_card(tiny_model)
+    bare = {"none": (), "bare": (Metric("accuracy", 0.5, None, None, "some images", "none"),)}
+    for name, metrics in bare.items():
+        (tmp_path / name).mkdir()
+        write_card(tmp_path / name, replace(card, name=name, metrics=metrics))
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "card.yaml").write_text("title: something else")
+    folders = {name: tmp_path / name for name in ("none", "bare", "foreign")}
+    monkeypatch.setattr("darklens.cli.models.cached_models", lambda: folders)
+    assert main(["models"]) == 0
+    shown = capsys.readouterr().out
+    assert "foreign" not in shown
+    assert "accuracy 0.500 on some images" in shown
+    assert shown.count("no weights") == 2
+    assert "| metric |" not in readme(load_card(tmp_path / "none"))
 
 
 def test_no_models(
