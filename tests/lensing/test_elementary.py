@@ -14,11 +14,10 @@ def apply(x, y, out):  # type: ignore[no-untyped-def]
         out[0, i] = elementary.exp(x[i])
         out[1, i] = elementary.log(y[i])
         out[2, i] = elementary.atan2(x[i], y[i])
-        out[3, i] = elementary.atan2(x[i], -y[i])
 
 
 def values(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    out = np.empty((4, x.size))
+    out = np.empty((3, x.size))
     apply(x, y, out)
     return out
 
@@ -27,7 +26,8 @@ def test_functions_agree_with_numpy_to_rounding() -> None:
     rng = np.random.default_rng(0)
     x = np.concatenate([rng.uniform(-700, 700, 20000), rng.uniform(-2, 2, 20000), [0.0, 700.0]])
     y = np.concatenate([10 ** rng.uniform(-300, 300, 20000), rng.uniform(0.3, 3, 20001), [1.0]])
-    exp, log, atan_right, atan_left = values(x, y)
+    exp, log, atan_right = values(x, y)
+    atan_left = values(x, -y)[2]
     np.testing.assert_allclose(exp, np.exp(x), rtol=4 * EPS)
     np.testing.assert_allclose(log, np.log(y), rtol=4 * EPS, atol=EPS)
     np.testing.assert_allclose(atan_right, np.arctan2(x, y), rtol=4 * EPS, atol=1e-300)
