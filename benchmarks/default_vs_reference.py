@@ -58,8 +58,8 @@ def train(folder: Path, *, minutes: float, validation: int, epoch: int) -> list[
         raise SystemExit(f"{len(RECIPES)} cores are needed, here are {len(cores)}")
     runs = []
     for core, (name, (recipe, words)) in zip(cores, RECIPES.items(), strict=False):
-        command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
-        command += [f"--config={ROOT / 'recipes' / recipe}", f"--output={folder / name}"]
+        command = [sys.executable, "-m", "darklens", "train", "classifier"]
+        command += [f"--config={ROOT / 'recipes' / recipe}", *words, f"--output={folder / name}"]
         command += [f"--budget.minutes={minutes}", f"--data.validation_images={validation}"]
         command += [f"--data.epoch_images={epoch}", "--resume"]
         run = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
