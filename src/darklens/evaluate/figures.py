@@ -89,20 +89,19 @@ def reliability_figure(
         seed=scores.seed,
     )
     figure, axes = _square_figure()
-    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--", label="calibrated")
+    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--")
     bars = np.maximum([right.value - right.low, right.high - right.value], 0)
-    axes.errorbar(
-        confidence, right.value, yerr=bars, fmt="o-", color=COLOURS[0], markersize=4, linewidth=1.4,
-        capsize=2, label=f"ECE {_with_interval(scores.scalars['expected_calibration_error'])}",
-    )  # fmt: skip
+    style: dict[str, Any] = {"color": COLOURS[0], "markersize": 5, "linewidth": 1.2, "capsize": 2}
+    axes.errorbar(confidence, right.value, yerr=bars, fmt="o", **style)
     edges = np.linspace(0, 1, len(count) + 1)
     share = count / count.sum()
     axes.bar(
         edges[:-1], 0.25 * share, width=np.diff(edges), align="edge", color="#dfe5ee", zorder=0
     )
     axes.set(xlabel="confidence", ylabel="accuracy", aspect="equal")
-    axes.set(xlim=(0, 1.01), ylim=(0, 1.01))
-    axes.legend(loc="upper left", frameon=False, fontsize=9)
+    axes.set(xlim=(0, 1.02), ylim=(-0.02, 1.02))
+    error = _with_interval(scores.scalars["expected_calibration_error"])
+    axes.set_title(f"calibration error {error}", fontsize=9)
     return figure
 
 
