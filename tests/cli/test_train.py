@@ -115,14 +115,13 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
     words = [f"--network={network}", "--network.backbone=test_resnet", "--network.dropout=0.2"]
     words += ["--preprocessing=[]", "--data.path", str(tree), "--data.batch_size=4"]
     words += ["--run.checkpoint_minutes=0", "--training.average_decay=0.9", "--quiet"]
-    words += ["--budget.epochs=12"]
+    words += ["--budget.epochs=8"]
     assert run(*words, "--output", tmp_path / "whole") == 0
     killed = tmp_path / "killed"
     command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
     process = subprocess.Popen([*command, "--output", str(killed)])
     last = killed / "checkpoints" / "last.ckpt"
-    deadline = time.monotonic() + 300
-    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+    while not last.is_file() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(np.random.default_rng().uniform(0, 0.6))
     os.kill(process.pid, signal.SIGKILL)
