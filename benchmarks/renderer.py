@@ -3,8 +3,9 @@
     python benchmarks/renderer.py
 
 One thread. Both make the same lenses in the same run, twenty in a row and in turns: 150 x 150
-pixels, ray tracing, PSF and noise. For darklens the time includes drawing the parameters; lenstronomy gets its models
-built beforehand and is timed for the image and NumPy's noise only. Its vortex is 100 point masses.
+pixels, ray tracing, PSF and noise. For darklens the time includes drawing the parameters;
+lenstronomy gets its models built beforehand and is timed for the image and NumPy's noise only. Its
+vortex is 100 point masses.
 The table goes to `benchmarks/results/renderer.md`.
 """
 
