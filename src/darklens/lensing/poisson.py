@@ -72,6 +72,8 @@ def _poisson(mean, uniform, rng, cumulative, start):  # type: ignore[no-untyped-
 @_kernel
 def _invert(mean, u):  # type: ignore[no-untyped-def]
     """Smallest k whose cumulative probability exceeds `u`, for a mean below one."""
+    if u < 1.0 - mean:  # below exp(-mean), which need not be computed
+        return 0
     probability = math.exp(-mean)
     cumulative = probability
     k = 0
