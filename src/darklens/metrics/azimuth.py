@@ -1,0 +1,42 @@
+"""Means over rings, which turn maps into profiles."""
+
+import numpy as np
+from jaxtyping import Float, Real
+
+__all__ = ["pixel_radius", "ring_means"]
+
+
+def pixel_radius(shape: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+    """Distance of each pixel from the centre of the image [pixel]."""
+    rows, columns = (np.arange(size) - 0.5 * (size - 1) for size in shape)
+    return np.asarray(np.hypot(rows[:, np.newaxis], columns))
+
+
+def ring_means(
+    maps: Real[np.ndarray, "n h w"],
+    radius: Float[np.ndarray, "h w"],
+    *,
+    rings: int,
+    shared: bool = False,
+) -> Float[np.ndarray, "n {rings}"]:
+    """Mean of each map over rings of unit width about the radii 0, 1, 2, ...; NaN without pixels.
+
+    Args:
+        maps: The maps.
+        radius: Radius of each pixel, in units of a ring's width.
+        rings: Number of rings; pixels further out are left out.
+        shared: A pixel between the middles of two rings counts in both, the more in the nearer
+            one. Otherwise it counts in the nearest only.
+    """
+    lower = np.floor(radius if shared else radius + 0.5).ravel()
+    upper_share = radius.ravel() - lower if shared else np.zeros(radius.size)
+    index = np.minimum(lower, rings).astype(np.int64)  # one more ring for the pixels left out
+
+    def sums(values: np.ndarray) -> np.ndarray:
+        inner = np.bincount(index, values * (1 - upper_share), minlength=rings + 2)
+        outer = np.bincount(index + 1, values * upper_share, minlength=rings + 2)
+        return (inner + outer)[:rings]
+
+    totals = np.array([sums(image.ravel()) for image in maps]).reshape(len(maps), rings)
+    with np.errstate(invalid="ignore"):  # rings without pixels: NaN
+        return np.asarray(totals / sums(np.ones(radius.size)))
