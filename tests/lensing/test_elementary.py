@@ -45,3 +45,17 @@ def test_atan2_on_the_axes_and_diagonals() -> None:
     y = np.array([0.0, 1.0, 1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0])
     x = np.array([1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0, 1.0, 0.0])
     np.testing.assert_allclose(values(y, x)[2], np.arctan2(y, x), rtol=2 * EPS)
+
+
+@njit
+def apply_turns(turns, cos, sin):  # type: ignore[no-untyped-def]
+    for i in range(turns.size):
+        cos[i], sin[i] = elementary.cos_sin_turn(turns[i])
+
+
+def test_cosine_and_sine_of_turns() -> None:
+    turns = np.concatenate([np.random.default_rng(1).random(20000), np.linspace(0, 1, 1025)])
+    cos, sin = np.empty(turns.size), np.empty(turns.size)
+    apply_turns(turns, cos, sin)
+    np.testing.assert_allclose(cos, np.cos(2 * np.pi * turns), atol=4 * EPS)
+    np.testing.assert_allclose(sin, np.sin(2 * np.pi * turns), atol=4 * EPS)

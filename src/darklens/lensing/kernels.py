@@ -18,6 +18,7 @@ __all__ = [
     "add_line_mass",
     "add_line_of_points",
     "add_point_mass",
+    "add_point_masses",
     "add_sersic",
     "add_shear",
     "add_sie",
@@ -44,52 +45,54 @@ def add_sie(x, y, ax, ay, einstein_radius, axis_ratio, cos, sin, x0, y0):  # typ
     but multiplications. Tessore & Metcalf 2015, arXiv:1507.01819, eq. 13 with t = 1.
     """
     f = (1.0 - axis_ratio) / (1.0 + axis_ratio)
-    # The terms fall as f^n / (2 n + 1): as many as float64 can see, in blocks of eight.
-    terms = 1 if f < 1e-17 else 8 * int(np.ceil(np.log(1e-17) / np.log(f) / 8.0))
+    # The terms fall as f^n / (2 n + 1): as many as float64 can see, in blocks of four.
+    terms = 4 * int(np.ceil(np.log(2e-16) / np.log(max(f, 1e-10)) / 4.0)) if f > 0.0 else 0
     scale = 2.0 * einstein_radius * np.sqrt(axis_ratio) / (1.0 + axis_ratio)
-    phase_re, phase_im = np.empty(x.size), np.empty(x.size)
-    sum_re, sum_im = np.zeros(x.size), np.zeros(x.size)
+    u, v = np.empty(x.size), np.empty(x.size)
     for j in range(x.size):
         dx = x[j] - x0
         dy = y[j] - y0
-        u = axis_ratio * (cos * dx + sin * dy)
-        v = cos * dy - sin * dx
-        inverse = 1.0 / np.sqrt(u * u + v * v + _TINY)
-        phase_re[j] = u * inverse
-        phase_im[j] = v * inverse
-    if terms == 1:
-        sum_re[:] = 1.0
-    for n in range(terms - 8, -1, -8):
-        _sie_block(phase_re, phase_im, sum_re, sum_im, f, n)
+        along = axis_ratio * (cos * dx + sin * dy)
+        across = cos * dy - sin * dx
+        inverse = scale / np.sqrt(along * along + across * across + _TINY)
+        u[j] = along * inverse
+        v[j] = across * inverse
+    if terms > 0:
+        _sie_series(u, v, f, terms, scale)
     for j in range(x.size):
-        u = scale * (phase_re[j] * sum_re[j] - phase_im[j] * sum_im[j])
-        v = scale * (phase_re[j] * sum_im[j] + phase_im[j] * sum_re[j])
-        ax[j] += cos * u - sin * v
-        ay[j] += sin * u + cos * v
+        ax[j] += cos * u[j] - sin * v[j]
+        ay[j] += sin * u[j] + cos * v[j]
 
 
 @_kernel
-def _sie_block(phase_re, phase_im, sum_re, sum_im, f, n):  # type: ignore[no-untyped-def]
-    """Eight steps of Horner's rule in w = -f exp(2 i phi), from term n + 7 down to n."""
-    for j in range(sum_re.size):
-        w_re = -f * (phase_re[j] * phase_re[j] - phase_im[j] * phase_im[j])
-        w_im = -f * (2.0 * phase_re[j] * phase_im[j])
-        re, im = sum_re[j], sum_im[j]
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 15.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 13.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 11.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 9.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 7.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 5.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 3.0))
-        re, im = _horner(re, im, w_re, w_im, 1.0 / (2.0 * n + 1.0))
-        sum_re[j] = re
-        sum_im[j] = im
+def _sie_series(u, v, f, terms, scale):  # type: ignore[no-untyped-def]
+    r"""Multiply `u + i v`, of modulus `scale`, by the sum over :math:`w^n / (2 n + 1)`.
 
-
-@_inline
-def _horner(re, im, w_re, w_im, coefficient):  # type: ignore[no-untyped-def]
-    return re * w_re - im * w_im + coefficient, re * w_im + im * w_re
+    With real coefficients c the sum is :math:`c_0 + w b_1 - |w|^2 b_2` (Knuth), where
+    :math:`b_n = c_n + 2 \mathrm{Re}(w) b_{n+1} - |w|^2 b_{n+2}` and here
+    :math:`w = -f e^{2 i \varphi}`: two real multiplications a term.
+    """
+    turn = -f / (scale * scale + _TINY)
+    ff = f * f
+    first, second = np.zeros(u.size), np.zeros(u.size)
+    for n in range(terms - 4, 0, -4):
+        for j in range(u.size):
+            p = 2.0 * turn * (u[j] * u[j] - v[j] * v[j])
+            b1, b2 = first[j], second[j]
+            b2 = (1.0 / (2.0 * n + 7.0) - ff * b2) + p * b1
+            b1 = (1.0 / (2.0 * n + 5.0) - ff * b1) + p * b2
+            b2 = (1.0 / (2.0 * n + 3.0) - ff * b2) + p * b1
+            b1 = (1.0 / (2.0 * n + 1.0) - ff * b1) + p * b2
+            first[j], second[j] = b1, b2
+    for j in range(u.size):
+        w_re = turn * (u[j] * u[j] - v[j] * v[j])
+        w_im = turn * (2.0 * u[j] * v[j])
+        b1, b2 = first[j], second[j]
+        b2 = (1.0 / 7.0 - ff * b2) + 2.0 * w_re * b1
+        b1 = (1.0 / 5.0 - ff * b1) + 2.0 * w_re * b2
+        b2 = (1.0 / 3.0 - ff * b2) + 2.0 * w_re * b1
+        re, im = 1.0 + w_re * b2 - ff * b1, w_im * b2
+        u[j], v[j] = u[j] * re - v[j] * im, u[j] * im + v[j] * re
 
 
 @_kernel
@@ -98,6 +101,37 @@ def add_shear(x, y, ax, ay, gamma1, gamma2):  # type: ignore[no-untyped-def]
     for j in range(x.size):
         ax[j] += gamma1 * x[j] + gamma2 * y[j]
         ay[j] += gamma2 * x[j] - gamma1 * y[j]
+
+
+@_kernel
+def add_point_masses(x, y, ax, ay, points):  # type: ignore[no-untyped-def]
+    """Point masses with the rows `x, y, einstein_radius`, four at a time with one division."""
+    fours = points.shape[0] - points.shape[0] % 4
+    for k in range(0, fours, 4):
+        x_a, y_a, theta_a = points[k]
+        x_b, y_b, theta_b = points[k + 1]
+        x_c, y_c, theta_c = points[k + 2]
+        x_d, y_d, theta_d = points[k + 3]
+        m_a, m_b, m_c, m_d = theta_a**2, theta_b**2, theta_c**2, theta_d**2
+        for j in range(x.size):
+            dx_a, dx_b, dx_c, dx_d = x[j] - x_a, x[j] - x_b, x[j] - x_c, x[j] - x_d
+            dy_a, dy_b, dy_c, dy_d = y[j] - y_a, y[j] - y_b, y[j] - y_c, y[j] - y_d
+            norm_a, norm_b = _norm(dx_a, dy_a), _norm(dx_b, dy_b)
+            norm_c, norm_d = _norm(dx_c, dy_c), _norm(dx_d, dy_d)
+            norm_ab, norm_cd = norm_a * norm_b, norm_c * norm_d
+            inverse = 1.0 / (norm_ab * norm_cd)
+            inverse_ab, inverse_cd = norm_cd * inverse, norm_ab * inverse
+            a, b = m_a * (norm_b * inverse_ab), m_b * (norm_a * inverse_ab)
+            c, d = m_c * (norm_d * inverse_cd), m_d * (norm_c * inverse_cd)
+            ax[j] += (a * dx_a + b * dx_b) + (c * dx_c + d * dx_d)
+            ay[j] += (a * dy_a + b * dy_b) + (c * dy_c + d * dy_d)
+    for k in range(fours, points.shape[0]):
+        add_point_mass(x, y, ax, ay, points[k, 2], points[k, 0], points[k, 1])
+
+
+@_inline
+def _norm(x, y):  # type: ignore[no-untyped-def]
+    return x * x + y * y + _SMALL
 
 
 @_kernel
@@ -242,11 +276,21 @@ def add_sersic(x, y, flux, amplitude, radius, inverse_index, axis_ratio, cos, si
     .. math:: I = I_e \exp\left(-b \left[(R / R_e)^{1 / n} - 1\right]\right), \quad
               R = \max\left(10^{-4}, \sqrt{q x^2 + y^2 / q}\right)
     """
+    major = axis_ratio / (radius * radius)
+    minor = 1.0 / (axis_ratio * radius * radius)
+    least = (_SOFTENING / radius) ** 2
+    power = np.empty(x.size)  # of the radius, first 2 and at last 1 / n
     for j in range(x.size):
         dx = x[j] - x0
         dy = y[j] - y0
         u = cos * dx + sin * dy
         v = cos * dy - sin * dx
-        r2 = max(axis_ratio * u * u + v * v / axis_ratio, _SOFTENING**2) / (radius * radius)
-        power = elementary.exp(0.5 * inverse_index * elementary.log(r2))
-        flux[j] += amplitude * elementary.exp(b - b * power)
+        power[j] = max(major * u * u + minor * v * v, least)
+    if inverse_index == 1.0:
+        for j in range(x.size):
+            power[j] = np.sqrt(power[j])
+    else:
+        for j in range(x.size):
+            power[j] = elementary.exp(0.5 * inverse_index * elementary.log(power[j]))
+    for j in range(x.size):
+        flux[j] += amplitude * elementary.exp(b - b * power[j])

@@ -13,6 +13,7 @@ from numpy.random import Generator
 
 from darklens.errors import BadPreset
 from darklens.lensing.poisson import poisson
+from darklens.lensing.threefry import normals
 
 __all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseLaw", "PhotonNoise"]
 
@@ -88,7 +89,7 @@ class DeepLenseSimNoise(NoiseLaw):
     ) -> Num[np.ndarray, "h w"]:
         expected = exposure * (flux + sky_rate)
         deviation = np.sqrt(expected + (self.background_rms * exposure) ** 2)
-        noisy = expected + deviation * rng.standard_normal(expected.shape)
+        noisy = expected + deviation * normals(expected.size, rng).reshape(expected.shape)
         return _as_counts(poisson(np.maximum(noisy, 0), rng))
 
 
@@ -109,7 +110,8 @@ class CCDNoise(NoiseLaw):
     ) -> Num[np.ndarray, "h w"]:
         total = exposure * self.exposures
         counts = poisson(total * (flux + sky_rate), rng).astype(np.float64)
-        counts += self.read_noise * np.sqrt(self.exposures) * rng.standard_normal(flux.shape)
+        read_noise = self.read_noise * np.sqrt(self.exposures)
+        counts += read_noise * normals(flux.size, rng).reshape(flux.shape)
         return (counts / total - sky_rate).astype(np.float32)
 
 
