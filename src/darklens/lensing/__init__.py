@@ -1,22 +1,30 @@
 """Gravitational lensing: profiles, populations, telescopes, and simulated images of them.
 
-Import order inside: simulator -> population -> presets -> render -> profiles, substructure,
-instrument, noise -> cosmology, grid, distributions, elementary. No torch.
+Import order inside: detection -> fit -> smooth -> population -> presets -> render -> profiles,
+substructure, instrument, noise -> cosmology, grid, distributions, elementary; the simulator stands
+beside the fit. No torch.
 """
 
 from darklens.lensing.cosmology import Cosmology
+from darklens.lensing.counts import Counts, recover_counts
+from darklens.lensing.detection import DetectionMaps, central
+from darklens.lensing.fit import SmoothFit, SmoothFitter
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
-from darklens.lensing.presets import Preset, load_preset, preset_names
+from darklens.lensing.presets import Preset, load_preset, parse_preset, preset_names
 from darklens.lensing.profiles import SIE, TNFW, LineMass, PointMass, Sersic, Shear
 from darklens.lensing.render import Scene, render, source_plane
 from darklens.lensing.simulator import Lens, Lenses, Simulator
+from darklens.lensing.smooth import PARAMETERS, SmoothModel, scene_numbers, smooth_model
 from darklens.lensing.substructure import Perturbers
 
 __all__ = [
+    "PARAMETERS",
     "SIE",
     "TNFW",
     "Cosmology",
+    "Counts",
+    "DetectionMaps",
     "GaussianPSF",
     "Instrument",
     "Lens",
@@ -31,8 +39,16 @@ __all__ = [
     "Sersic",
     "Shear",
     "Simulator",
+    "SmoothFit",
+    "SmoothFitter",
+    "SmoothModel",
+    "central",
     "load_preset",
+    "parse_preset",
     "preset_names",
+    "recover_counts",
     "render",
+    "scene_numbers",
+    "smooth_model",
     "source_plane",
 ]

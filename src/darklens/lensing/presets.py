@@ -35,6 +35,7 @@ __all__ = [
     "Preset",
     "SubhaloPrior",
     "load_preset",
+    "parse_preset",
     "preset_names",
 ]
 
@@ -194,7 +195,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
         problem = " ".join(str(error).split())
         raise BadPreset(f"preset {name_or_path}: not valid YAML: {problem}") from None
     try:
-        return _parse(content, folder=Path(name_or_path).parent)
+        return parse_preset(content, folder=Path(name_or_path).parent)
     except BadPreset as error:
         raise BadPreset(f"preset {name_or_path}: {error}") from None
 
@@ -235,7 +236,16 @@ _NOISE: dict[str, type[NoiseLaw]] = {
 }
 
 
-def _parse(content: object, folder: Path) -> Preset:
+def parse_preset(content: object, folder: Path | None = None) -> Preset:
+    """Preset from what a safe YAML loader returns.
+
+    Args:
+        content: The mapping; checked here.
+        folder: Where the file of a pixelised PSF lies; without it no file is read.
+
+    Raises:
+        BadPreset: If it is wrong; the message names the place.
+    """
     top = _mapping(content, "preset")
     instrument = dict(_mapping(top.pop("instrument", {}), "instrument"))
     if "psf" in instrument:
@@ -283,11 +293,13 @@ def _parse_classes(value: object) -> dict[str, tuple[SubhaloPrior | LinePrior, .
     return classes
 
 
-def _parse_psf(value: object, folder: Path) -> GaussianPSF | PixelPSF:
+def _parse_psf(value: object, folder: Path | None) -> GaussianPSF | PixelPSF:
     kind, settings = _single(value, "psf", {"gaussian": None, "pixels": None})
     if kind == "gaussian":
         psf: GaussianPSF = _build(GaussianPSF, settings, "psf: gaussian")
         return psf
+    if folder is None:
+        raise BadPreset("psf: a preset that is not in a file of its own cannot name files")
     path = folder / str(settings)
     try:
         if path.suffix == ".npy":

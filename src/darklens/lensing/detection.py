@@ -1,0 +1,147 @@
+r"""Matched filters: where a perturber would explain what the smooth lens leaves, and how well.
+
+A small further deflection :math:`a(\theta)` changes the image, in units of noise, by
+:math:`\tau = s_x a_x + s_y a_y` with the sensitivity `s` of a fit. What the numbers of the smooth
+lens can imitate is projected out with their orthonormal tangents :math:`Q_i`. For a perturber of
+one shape at each place `p`, with the residual `z`, the best strength is `U / V` and its
+significance :math:`U / \sqrt{V}`:
+
+.. math:: U(p) = \sum_\theta z \, \tau_p, \qquad
+          V(p) = \sum_\theta \tau_p^2 - \sum_i \Big(\sum_\theta Q_i \tau_p\Big)^2
+
+All are correlations with the deflection of the shape, by fast Fourier transforms. This is linear in
+the perturber: exact for weak ones, a guide for strong ones.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Complex64, Float, Float32
+from scipy import fft
+
+from darklens.lensing.profiles import LineMass, MassProfile, PointMass
+
+__all__ = ["DetectionMaps", "central"]
+
+Map = Float32[np.ndarray, "i j"]
+_LEAST_SHARE = 1e-2
+
+
+class DetectionMaps:
+    """Significance of point masses and of lines at each place of a small image.
+
+    Args:
+        shape: Rows and columns of the map.
+        pixel_scale: Side of its pixels [arcsec].
+        half_lengths: Half lengths of the lines to look for [arcsec].
+        orientations: Directions in which each line is tried, evenly over half a turn.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        pixel_scale: float,
+        *,
+        half_lengths: Sequence[float] = (),
+        orientations: int = 8,
+    ) -> None:
+        self.shape = shape
+        self._padded = tuple(fft.next_fast_len(2 * side - 1, real=True) for side in shape)
+        self._scale = pixel_scale
+        self._point = self._spectra(PointMass(1.0))
+        angles = np.pi * np.arange(orientations) / orientations
+        self._lines = [
+            [self._spectra(LineMass(1.0, half_length, angle)) for angle in angles]
+            for half_length in half_lengths
+        ]
+
+    def __call__(
+        self,
+        residual: Map,
+        sensitivity: Float32[np.ndarray, "2 i j"],
+        tangents: Float32[np.ndarray, "k i j"],
+    ) -> Float32[np.ndarray, "m i j"]:
+        """Significance of a point; its greatest significance along each line; depth for a point.
+
+        Args:
+            residual: In units of noise.
+            sensitivity: Change of the image for a deflection along x and y, in units of noise
+                for an arcsec.
+            tangents: Change of the image for each free number of the smooth lens, in units of
+                noise.
+
+        Returns:
+            One map for a point, one for each half length, and the square root of `V` for a
+            point: the significance of a unit mass [1 / arcsec^2].
+        """
+        spectra = self._products(residual, sensitivity, _orthonormal(tangents))
+        significance, depth = self._filter(spectra, self._point)
+        maps = [significance]
+        for line in self._lines:
+            best = self._filter(spectra, line[0])[0]
+            for shape in line[1:]:
+                np.maximum(best, self._filter(spectra, shape)[0], out=best)
+            maps.append(best)
+        return np.stack([*maps, depth])
+
+    def _spectra(self, mass: MassProfile) -> tuple[Complex64[np.ndarray, "u v"], ...]:
+        """Conjugate spectra of the deflection a and of a_x^2, 2 a_x a_y, a_y^2."""
+        rows, columns = self._padded
+        inside = (-0.25 * self._scale, 0.25 * self._scale)  # mean over a pixel: nothing is singular
+        y = np.fft.fftfreq(rows, 1 / rows) * self._scale
+        x = np.fft.fftfreq(columns, 1 / columns) * self._scale
+        grid_x, grid_y = np.meshgrid(x, y)
+        corners = [mass.deflection(grid_x + u, grid_y + v) for u in inside for v in inside]
+        ax, ay = np.mean(corners, axis=0)
+        parts = (ax, ay, ax * ax, 2 * ax * ay, ay * ay)
+        return tuple(np.conj(fft.rfft2(part.astype(np.float32))) for part in parts)
+
+    def _products(
+        self, residual: Map, sensitivity: Float32[np.ndarray, "2 i j"], tangents: Any
+    ) -> Complex64[np.ndarray, "n u v"]:
+        """Spectra of what is correlated with a deflection."""
+        sx, sy = sensitivity
+        images = [residual * sx, residual * sy, sx * sx, sx * sy, sy * sy]
+        stack = np.concatenate([np.stack(images), tangents * sx, tangents * sy])
+        return np.asarray(fft.rfft2(stack, s=self._padded))
+
+    def _filter(
+        self, spectra: Complex64[np.ndarray, "n u v"], shape: tuple[Any, ...]
+    ) -> tuple[Map, Map]:
+        """Significance of a shape at each place, and the root of V."""
+        ax, ay, xx, xy, yy = shape
+        k = (len(spectra) - 5) // 2
+        products = np.empty((2 + k, *spectra.shape[1:]), spectra.dtype)
+        products[0] = spectra[0] * ax + spectra[1] * ay
+        products[1] = spectra[2] * xx + spectra[3] * xy + spectra[4] * yy
+        products[2:] = spectra[5 : 5 + k] * ax + spectra[5 + k :] * ay
+        rows, columns = self.shape
+        sums = fft.irfft2(products, s=self._padded)[:, :rows, :columns]
+        power = np.maximum(sums[1] - np.square(sums[2:]).sum(axis=0), _LEAST_SHARE * sums[1])
+        root = np.sqrt(np.maximum(power, 1e-6))
+        return sums[0] / root, root
+
+
+def central(
+    image: Float[np.ndarray, "*n h w"], size: int, factor: int = 1
+) -> Float32[np.ndarray, "*n i j"]:
+    """The central square of an image, in blocks of pixels, in single precision.
+
+    Blocks are summed and divided by their side, so that white noise keeps its variance.
+    """
+    *n, rows, columns = image.shape
+    top, left = (rows - size) // 2, (columns - size) // 2
+    window = image[..., top : top + size, left : left + size].astype(np.float32)
+    blocks = window.reshape(*n, size // factor, factor, size // factor, factor)
+    return np.asarray(blocks.sum(axis=(-3, -1)) / np.float32(factor))
+
+
+def _orthonormal(tangents: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:
+    """An orthonormal basis of the same space; directions of no effect become zero."""
+    flat = tangents.reshape(len(tangents), -1).astype(np.float64)
+    values, vectors = np.linalg.eigh(flat @ flat.T)
+    keep = values > 1e-9 * values[-1]
+    scaled = np.where(keep, 1 / np.sqrt(np.where(keep, values, 1)), 0.0)
+    basis = (vectors * scaled).T @ flat
+    return np.asarray(basis.reshape(tangents.shape), dtype=np.float32)

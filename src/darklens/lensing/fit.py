@@ -1,0 +1,299 @@
+r"""The smooth lens that explains an image best, and what it leaves unexplained.
+
+Levenberg and Marquardt's method on the score equations of `darklens.lensing.likelihood`, with exact
+derivatives. A fit starts from the best of a few thousand lenses drawn from the preset, is brought
+near on blocks of pixels, where the noise is taken from the image, and ends on all pixels with the
+noise of the model, weighted anew in each step.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from darklens.errors import BadInput
+from darklens.lensing.likelihood import GaussianLikelihood, Likelihood, Moments
+from darklens.lensing.presets import Preset
+from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
+from darklens.lensing.smooth_kernels import normal_equations
+
+__all__ = ["SmoothFit", "SmoothFitter"]
+
+Image = Float[np.ndarray, "h w"]
+Numbers = Float[np.ndarray, " p"]
+
+_BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
+_COARSE_SIDE = 50
+_SEARCH_BLOCK = 2
+_STARTS = 4
+_COARSE_STEPS = 12
+_GOOD = 2.0
+_STEPS = 30
+_TOLERANCE = 0.01
+_MARGIN = 8
+
+
+@dataclass(frozen=True)
+class SmoothFit:
+    """The smooth model of one image.
+
+    Attributes:
+        numbers: All numbers of the model, in the order of `PARAMETERS`.
+        names: Names of the free ones.
+        covariance: Their covariance, from the curvature of the likelihood.
+        chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free numbers).
+        model: Expected image, in the units of the image.
+        residual: (n - m) / sqrt(v).
+        sensitivity: Change of the image, in units of noise, for a further deflection of one
+            arcsec along x and along y at each pixel.
+        tangents: Change of the image, in units of noise, for each free number.
+        converged: Whether the last step was a hundredth of the errors or less, within bounds.
+        steps: Steps on all pixels.
+    """
+
+    numbers: Numbers
+    names: tuple[str, ...]
+    covariance: Float[np.ndarray, "k k"]
+    chi_square: float
+    model: Image
+    residual: Image
+    sensitivity: Float[np.ndarray, "2 h w"]
+    tangents: Float[np.ndarray, "k h w"]
+    converged: bool
+    steps: int
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Free numbers by name."""
+        return {name: float(self.numbers[PARAMETERS.index(name)]) for name in self.names}
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Standard errors of the free numbers by name."""
+        deviations = np.sqrt(np.diag(self.covariance))
+        return dict(zip(self.names, map(float, deviations), strict=True))
+
+
+class SmoothFitter:
+    """Fits smooth lenses of one family.
+
+    Args:
+        model: The family, or a preset that declares it.
+
+    Example:
+        >>> from darklens.lensing import Simulator, load_preset
+        >>> lens = Simulator("model-1").lens(0)
+        >>> fit = SmoothFitter(load_preset("model-1")).fit(lens.image[0])
+        >>> bool(abs(fit.values["source_x"] - lens.parameters["source_x"]) < 0.01)
+        True
+    """
+
+    def __init__(self, model: SmoothModel | Preset) -> None:
+        self.model = model if isinstance(model, SmoothModel) else smooth_model(model)
+        self._factor = max(1, min(self.model.grid.shape) // _COARSE_SIDE)
+        self._coarse = self.model.coarse(self._factor)
+        free = self.model.names
+        self._scaled = any(n in free for n in ("log_exposure", "source_log_amplitude"))
+        rows = [self._template(numbers) for numbers in self.model.draws]
+        self._templates = np.array(rows, dtype=np.float32)
+        self._squares = np.square(self._templates)
+
+    def fit(self, image: Num[np.ndarray, "h w"], start: Numbers | None = None) -> SmoothFit:
+        """Fit one image.
+
+        Args:
+            image: Pixels in the units of the likelihood, such as counts.
+            start: Numbers to start from, such as the truth; searched for if None.
+
+        Raises:
+            BadInput: If the image has another shape than the model, or no finite pixel.
+        """
+        if image.shape != self.model.grid.shape:
+            raise BadInput(f"the fit takes {self.model.grid.shape} pixels, not {image.shape}")
+        if not np.isfinite(image).all():
+            raise BadInput("the image has pixels that are not finite")
+        data = image.astype(np.float64)
+        begin = self.start(data) if start is None else start
+        return _result(self.model, data, _climb(self.model, data, begin, _STEPS))
+
+    def start(self, data: Image) -> Numbers:
+        """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
+        blocks = _blocks(data, self._factor)
+        background, variance = self._rough_noise(blocks)
+        free = "background" in self.model.names
+        rough = _Rough(self.model.likelihood, 0.0 if free else background, variance)
+        coarse = replace(self._coarse, likelihood=rough)
+        best, least = None, np.inf
+        for numbers in self._nearest(blocks - background, variance):
+            if free:
+                numbers[_BACKGROUND] = background / self._factor**2
+            found = _climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
+            if found.chi_square < least:
+                best, least = found.numbers, found.chi_square
+            if least < _GOOD * blocks.size:
+                break
+        assert best is not None  # there is one start at least
+        return best
+
+    def _rough_noise(self, blocks: Image) -> tuple[float, Image]:
+        """Background and variance of blocks of pixels, from the image itself.
+
+        The border holds no arcs; where it does, the median still holds.
+        """
+        width = max(1, blocks.shape[0] // _MARGIN)
+        border = np.ones(blocks.shape, dtype=bool)
+        border[width:-width, width:-width] = False
+        background = float(np.median(blocks[border]))
+        likelihood = self.model.likelihood
+        if isinstance(likelihood, GaussianLikelihood):
+            return background, _blocks(likelihood.noise_map**2, self._factor)
+        spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
+        gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
+        floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)
+        return background, floor + gain * np.maximum(blocks - background, 0)
+
+    def _template(self, numbers: Numbers) -> Float[np.ndarray, " c"]:
+        """What a lens adds to blocks of coarse pixels, flat."""
+        scale = self.model.likelihood.scale(self.model.exposure(numbers))
+        return _blocks(scale * self._coarse.image(numbers), _SEARCH_BLOCK).ravel()
+
+    def _nearest(self, signal: Image, variance: Image) -> list[Numbers]:
+        """The draws that resemble the signal most, the best first."""
+        weight = (1 / _blocks(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
+        wanted = _blocks(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
+        cross = self._templates @ (weight * wanted)
+        power = self._squares @ weight
+        factor = np.maximum(cross, 0) / power if self._scaled else np.ones_like(cross)
+        distance = factor * (factor * power - 2 * cross)
+        starts = []
+        for k in np.argsort(distance)[:_STARTS]:
+            numbers = self.model.draws[k].copy()
+            for name in ("log_exposure", "source_log_amplitude"):
+                if name in self.model.names and factor[k] > 0:
+                    numbers[PARAMETERS.index(name)] += np.log(factor[k])
+                    break
+            starts.append(self.model.inside(numbers))
+        return starts
+
+
+@dataclass(frozen=True)
+class _Rough(Likelihood):
+    """Noise taken from the image, for the way to the optimum."""
+
+    likelihood: Likelihood
+    background: float
+    variance: Image
+
+    def moments(self, flux: Image, exposure: float) -> Moments:
+        scale = self.likelihood.scale(exposure)
+        signal = scale * flux
+        return Moments(signal + self.background, self.variance, scale, signal)
+
+    def scale(self, exposure: float) -> float:
+        return self.likelihood.scale(exposure)
+
+
+@dataclass(frozen=True)
+class _Climb:
+    """Where a fit has come to."""
+
+    numbers: Numbers
+    moments: Moments
+    jacobian: Float[np.ndarray, "k h w"]
+    curvature: Float[np.ndarray, "k k"]
+    chi_square: float
+    converged: bool
+    steps: int
+
+
+def _climb(
+    model: SmoothModel, data: Image, start: Numbers, steps: int, tolerance: float = _TOLERANCE
+) -> _Climb:
+    """Levenberg and Marquardt's method from `start`; weights are renewed in each step.
+
+    It has converged when the next step would be shorter than `tolerance` standard errors.
+    """
+    free = list(model.free)
+    numbers, damping, converged = model.inside(start), 1e-3, False
+    moments, jacobian = _moments(model, numbers)
+    for step in range(steps + 1):
+        weight = 1 / moments.variance
+        residual = data - moments.mean
+        chi = float(np.vdot(residual, residual * weight))
+        curvature, gradient = normal_equations(
+            jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
+        )
+        accepted = False
+        while step < steps and not accepted and damping < 1e8:
+            damped = curvature + damping * np.diag(np.diag(curvature) + 1e-300)
+            trial = numbers.copy()
+            trial[free] += _solve(damped, gradient)
+            trial = model.inside(trial)
+            moved = (trial - numbers)[free]
+            converged = float(moved @ curvature @ moved) < tolerance**2
+            if converged:
+                break
+            trial_moments, trial_jacobian = _moments(model, trial)
+            difference = data - trial_moments.mean
+            accepted = float(np.vdot(difference, difference * weight)) <= chi
+            damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
+        if not accepted:
+            break
+        numbers, moments, jacobian = trial, trial_moments, trial_jacobian
+    return _Climb(numbers, moments, jacobian, curvature, chi, converged, step)
+
+
+def _moments(model: SmoothModel, numbers: Numbers) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
+    """Mean and variance of the image, and the derivatives of the mean."""
+    flux, jacobian = model.derivatives(numbers)
+    moments = model.likelihood.moments(flux, model.exposure(numbers))
+    if not (isinstance(moments.slope, float) and moments.slope == 1.0):
+        jacobian *= moments.slope
+    if "log_exposure" in model.names:
+        jacobian[model.names.index("log_exposure")] = moments.exposure_slope
+    return moments, jacobian
+
+
+def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) -> Any:
+    try:
+        return np.linalg.solve(matrix, vector)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, vector, rcond=None)[0]
+
+
+def _result(model: SmoothModel, data: Image, end: _Climb) -> SmoothFit:
+    """All that is told of a fit."""
+    deviation = np.sqrt(end.moments.variance)
+    if {"source_x", "source_y"} <= set(model.names):
+        response = end.jacobian[[model.names.index(n) for n in ("source_x", "source_y")]]
+    else:
+        response = model.deflection_response(end.numbers) * end.moments.slope
+    inside = np.all((end.numbers > model.lower) & (end.numbers < model.upper) | _fixed(model))
+    used = int(np.isfinite(deviation).sum())
+    return SmoothFit(
+        numbers=end.numbers,
+        names=model.names,
+        covariance=np.linalg.pinv(end.curvature, hermitian=True),
+        chi_square=end.chi_square / max(used - len(model.free), 1),
+        model=end.moments.mean,
+        residual=(data - end.moments.mean) / deviation,
+        sensitivity=response / deviation,
+        tangents=end.jacobian / deviation,
+        converged=end.converged and bool(inside),
+        steps=end.steps,
+    )
+
+
+def _fixed(model: SmoothModel) -> Any:
+    """Which numbers are not free."""
+    fixed = np.ones(len(PARAMETERS), dtype=bool)
+    fixed[list(model.free)] = False
+    return fixed
+
+
+def _blocks(image: Float[np.ndarray, "h w"], factor: int) -> Float[np.ndarray, "i j"]:
+    """Sums over blocks of pixels; rows and columns left over at the end are dropped."""
+    rows, columns = (side // factor for side in image.shape)
+    cut = image[: rows * factor, : columns * factor]
+    return np.asarray(cut.reshape(rows, factor, columns, factor).sum(axis=(1, 3)))
