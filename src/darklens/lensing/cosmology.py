@@ -52,18 +52,7 @@ class Cosmology:
         Raises:
             BadPreset: If the source is not behind the lens, or the lens not in front of us.
         """
-        if not 0 < z_lens < z_source:
-            raise BadPreset(f"the lens (z = {z_lens:g}) must lie before the source ({z_source:g})")
-        if z_source > 10:
-            raise BadPreset(f"the source's redshift {z_source:g} is above 10")
-        lens, source = _comoving_distance(self)((z_lens, z_source))
-        if self.distances == "luminosity":
-            to_lens, to_source = lens * (1 + z_lens), source * (1 + z_source)
-            between = to_source - to_lens
-        else:
-            to_lens, to_source = lens / (1 + z_lens), source / (1 + z_source)
-            between = (source - lens) / (1 + z_source)
-        return float(between / (to_lens * to_source))
+        return _distance_ratio(self, z_lens, z_source)
 
     def einstein_radius(self, mass: float, z_lens: float, z_source: float) -> float:
         """Einstein radius of a point of `mass` M_sun [arcsec]."""
@@ -85,6 +74,22 @@ class Cosmology:
     @property
     def _astropy(self) -> FlatLambdaCDM:
         return _flat_lambda_cdm(self.H0, self.Om0, self.Ob0)
+
+
+@lru_cache(maxsize=64)
+def _distance_ratio(cosmology: Cosmology, z_lens: float, z_source: float) -> float:
+    if not 0 < z_lens < z_source:
+        raise BadPreset(f"the lens (z = {z_lens:g}) must lie before the source ({z_source:g})")
+    if z_source > 10:
+        raise BadPreset(f"the source's redshift {z_source:g} is above 10")
+    lens, source = _comoving_distance(cosmology)((z_lens, z_source))
+    if cosmology.distances == "luminosity":
+        to_lens, to_source = lens * (1 + z_lens), source * (1 + z_source)
+        between = to_source - to_lens
+    else:
+        to_lens, to_source = lens / (1 + z_lens), source / (1 + z_source)
+        between = (source - lens) / (1 + z_source)
+    return float(between / (to_lens * to_source))
 
 
 @lru_cache(maxsize=8)

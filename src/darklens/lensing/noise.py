@@ -6,9 +6,11 @@ and an explicit generator.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Num
+from numba import njit
 from numpy.random import Generator
 
 from darklens.errors import BadPreset
@@ -18,6 +20,8 @@ from darklens.lensing.threefry import normals
 __all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseLaw", "PhotonNoise"]
 
 Image = Float[np.ndarray, "h w"]
+
+_kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 class NoiseLaw(ABC):
@@ -67,7 +71,7 @@ class PhotonNoise(NoiseLaw):
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
         background = self.background + (self.background_rms * exposure) ** 2
-        return _as_counts(poisson(exposure * (flux + sky_rate) + background, rng))
+        return _as_counts(poisson(exposure * flux + (exposure * sky_rate + background), rng))
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,10 @@ class DeepLenseSimNoise(NoiseLaw):
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
-        expected = exposure * (flux + sky_rate)
-        deviation = np.sqrt(expected + (self.background_rms * exposure) ** 2)
-        noisy = expected + deviation * normals(expected.size, rng).reshape(expected.shape)
-        return _as_counts(poisson(np.maximum(noisy, 0), rng))
+        mean = normals(flux.size, rng)
+        variance = (self.background_rms * exposure) ** 2
+        _spread(mean, np.ascontiguousarray(flux).ravel(), exposure, sky_rate, variance)
+        return _as_counts(poisson(mean.reshape(flux.shape), rng))
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,14 @@ class CCDNoise(NoiseLaw):
         read_noise = self.read_noise * np.sqrt(self.exposures)
         counts += read_noise * normals(flux.size, rng).reshape(flux.shape)
         return (counts / total - sky_rate).astype(np.float32)
+
+
+@_kernel
+def _spread(values, flux, exposure, sky_rate, variance):  # type: ignore[no-untyped-def]
+    """Turn standard normal numbers into positive ones of mean m and variance m + `variance`."""
+    for j in range(values.size):
+        expected = exposure * (flux[j] + sky_rate)
+        values[j] = max(0.0, expected + np.sqrt(expected + variance) * values[j])
 
 
 def _as_counts(counts: Num[np.ndarray, "h w"]) -> Num[np.ndarray, "h w"]:

@@ -138,7 +138,7 @@ def _draw_points(
     prior: SubhaloPrior, one_mass: float, record: Record, rng: Generator
 ) -> Float[np.ndarray, "n 3"]:
     x, y, masses = _draw_places(prior, record, rng)
-    return np.column_stack([x, y, one_mass * np.sqrt(masses)])
+    return np.array([x, y, one_mass * np.sqrt(masses)]).T
 
 
 def _draw_halos(

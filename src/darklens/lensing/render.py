@@ -140,8 +140,8 @@ def _add_light(x, y, flux, light, weight):  # type: ignore[no-untyped-def]
 
 
 @_kernel
-def _place(x, y, begin, rows, columns, down, right):  # type: ignore[no-untyped-def]
-    """Coordinates of the rays of one block, in pixels; the last block runs on below the image."""
+def _place(x, y, begin, rows, columns, down, right, scale):  # type: ignore[no-untyped-def]
+    """Coordinates of the rays of one block; the last block runs on below the image."""
     j = 0
     while j < x.size:
         row, column = divmod(begin + j, columns)
@@ -149,8 +149,8 @@ def _place(x, y, begin, rows, columns, down, right):  # type: ignore[no-untyped-
         x_first = column - 0.5 * (columns - 1) + right
         y_row = row - 0.5 * (rows - 1) + down
         for k in range(length):
-            x[j + k] = x_first + k
-            y[j + k] = y_row
+            x[j + k] = (x_first + k) * scale
+            y[j + k] = y_row * scale
         j += length
 
 
@@ -166,10 +166,8 @@ def _render(image, scale, n, smooth, points, lines, halos, sources, lens_light):
         flux[:] = 0.0
         for a in range(n):
             for b in range(n):
-                _place(x, y, begin, rows, columns, (a + 0.5) / n - 0.5, (b + 0.5) / n - 0.5)
-                for j in range(_BLOCK):
-                    x[j] *= scale
-                    y[j] *= scale
+                down, right = (a + 0.5) / n - 0.5, (b + 0.5) / n - 0.5
+                _place(x, y, begin, rows, columns, down, right, scale)
                 _add_light(x, y, flux, lens_light, weight)
                 _trace(x, y, ax, ay, smooth, points, lines, halos)
                 _add_light(x, y, flux, sources, weight)
