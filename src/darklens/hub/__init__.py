@@ -17,6 +17,7 @@ from darklens.hub.card import (
 )
 from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_models
+from darklens.hub.preprocessing import model_preprocessing
 from darklens.hub.weights import load_classifier, save_model
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "find_model",
     "load_card",
     "load_classifier",
+    "model_preprocessing",
     "record_metrics",
     "save_model",
     "shipped_models",

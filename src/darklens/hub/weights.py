@@ -10,6 +10,7 @@ from darklens.atomic import atomic_folder
 from darklens.errors import BadInput, BadModel
 from darklens.hub.card import ModelCard, WeightsCard, load_card, write_card
 from darklens.hub.folders import find_model
+from darklens.hub.preprocessing import model_preprocessing
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
     from torch import Tensor, nn
@@ -62,12 +63,11 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
         BadInput: If there is no such device.
     """
     from darklens.classify import Classifier, build_network
-    from darklens.data import build_preprocessing
 
     _check_device(device)
     folder = find_model(model)
     card = load_card(folder)
-    preprocessing = build_preprocessing(list(card.preprocessing))
+    preprocessing = model_preprocessing(list(card.preprocessing))
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
     network = build_network(spec, in_channels=card.channels, classes=len(card.classes))
     _load_weights(network, folder, card)

@@ -7,10 +7,11 @@ beside the fit. No torch.
 
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.counts import Counts, recover_counts
-from darklens.lensing.detection import DetectionMaps, central
+from darklens.lensing.detection import Detection, DetectionMaps, FoundLine, central
 from darklens.lensing.fit import SmoothFit, SmoothFitter
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
+from darklens.lensing.line_fit import LineFitter
 from darklens.lensing.presets import Preset, load_preset, parse_preset, preset_names
 from darklens.lensing.profiles import SIE, TNFW, LineMass, PointMass, Sersic, Shear
 from darklens.lensing.render import Scene, render, source_plane
@@ -24,11 +25,14 @@ __all__ = [
     "TNFW",
     "Cosmology",
     "Counts",
+    "Detection",
     "DetectionMaps",
+    "FoundLine",
     "GaussianPSF",
     "Instrument",
     "Lens",
     "Lenses",
+    "LineFitter",
     "LineMass",
     "Perturbers",
     "PixelGrid",

@@ -14,6 +14,7 @@ the perturber: exact for weak ones, a guide for strong ones.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,48 @@ from scipy import fft
 
 from darklens.lensing.profiles import LineMass, MassProfile, PointMass
 
-__all__ = ["DetectionMaps", "central"]
+__all__ = ["Detection", "DetectionMaps", "FoundLine", "central"]
 
 Map = Float32[np.ndarray, "i j"]
 _LEAST_SHARE = 1e-2
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """The most significant line of one half length and direction.
+
+    Attributes:
+        height: Its significance.
+        x: Centre [arcsec].
+        y: Centre [arcsec].
+        position_angle: Direction [rad].
+        half_length: Half length [arcsec].
+        strength: Square of its Einstein radius [arcsec^2].
+    """
+
+    height: float
+    x: float
+    y: float
+    position_angle: float
+    half_length: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the filters find in one image.
+
+    Attributes:
+        point: Significance of a point mass at each place.
+        depth: The root of `V` for a point: the significance of a unit mass [1 / arcsec^2].
+        line: For each half length, the significance of the best direction at each place.
+        lines: The best line of each half length and direction, the most significant first.
+    """
+
+    point: Map
+    depth: Map
+    line: Float32[np.ndarray, "m i j"]
+    lines: tuple[FoundLine, ...]
 
 
 class DetectionMaps:
@@ -36,6 +75,7 @@ class DetectionMaps:
         pixel_scale: Side of its pixels [arcsec].
         half_lengths: Half lengths of the lines to look for [arcsec].
         orientations: Directions in which each line is tried, evenly over half a turn.
+        largest_radius: Distance from the centre up to which lines are found [arcsec].
     """
 
     def __init__(
@@ -45,24 +85,31 @@ class DetectionMaps:
         *,
         half_lengths: Sequence[float] = (),
         orientations: int = 8,
+        largest_radius: float = np.inf,
     ) -> None:
         self.shape = shape
         self._padded = tuple(fft.next_fast_len(2 * side - 1, real=True) for side in shape)
         self._scale = pixel_scale
         self._point = self._spectra(PointMass(1.0))
-        angles = np.pi * np.arange(orientations) / orientations
+        self._half_lengths = tuple(half_lengths)
+        self._angles = [float(np.pi * k / orientations) for k in range(orientations)]
         self._lines = [
-            [self._spectra(LineMass(1.0, half_length, angle)) for angle in angles]
+            [self._spectra(LineMass(1.0, half_length, angle)) for angle in self._angles]
             for half_length in half_lengths
         ]
+        y, x = (np.arange(side) - 0.5 * (side - 1) for side in shape)
+        radius = np.hypot(x, y[:, None]) * pixel_scale
+        self._places = radius <= max(largest_radius, float(radius.min()) + 1e-9)
 
     def __call__(
         self,
         residual: Map,
         sensitivity: Float32[np.ndarray, "2 i j"],
         tangents: Float32[np.ndarray, "k i j"],
-    ) -> Float32[np.ndarray, "m i j"]:
-        """Significance of a point; its greatest significance along each line; depth for a point.
+        *,
+        lines: bool = True,
+    ) -> Detection:
+        """Look for points and lines.
 
         Args:
             residual: In units of noise.
@@ -70,20 +117,30 @@ class DetectionMaps:
                 for an arcsec.
             tangents: Change of the image for each free number of the smooth lens, in units of
                 noise.
-
-        Returns:
-            One map for a point, one for each half length, and the square root of `V` for a
-            point: the significance of a unit mass [1 / arcsec^2].
+            lines: Whether to look for lines, too.
         """
         spectra = self._products(residual, sensitivity, _orthonormal(tangents))
-        significance, depth = self._filter(spectra, self._point)
-        maps = [significance]
-        for line in self._lines:
-            best = self._filter(spectra, line[0])[0]
-            for shape in line[1:]:
-                np.maximum(best, self._filter(spectra, shape)[0], out=best)
-            maps.append(best)
-        return np.stack([*maps, depth])
+        point, depth = self._filter(spectra, self._point)
+        half_lengths = self._half_lengths if lines else ()
+        best = np.full((len(half_lengths), *self.shape), -np.inf, dtype=np.float32)
+        found = []
+        for k, half_length in enumerate(half_lengths):
+            for angle, shape in zip(self._angles, self._lines[k], strict=True):
+                significance, root = self._filter(spectra, shape)
+                np.maximum(best[k], significance, out=best[k])
+                found.append(self._peak(significance, root, angle, half_length))
+        return Detection(point, depth, best, tuple(sorted(found, key=lambda line: -line.height)))
+
+    def _peak(self, significance: Map, root: Map, angle: float, half_length: float) -> FoundLine:
+        """The most significant line of one direction, among the places where lines may be."""
+        allowed = np.where(self._places, significance, -np.inf)
+        i, j = np.unravel_index(int(allowed.argmax()), self.shape)
+        x, y = (
+            float((k - 0.5 * (side - 1)) * self._scale)
+            for k, side in zip((j, i), self.shape[::-1], strict=True)
+        )
+        height = float(significance[i, j])
+        return FoundLine(height, x, y, angle, half_length, height / float(root[i, j]))
 
     def _spectra(self, mass: MassProfile) -> tuple[Complex64[np.ndarray, "u v"], ...]:
         """Conjugate spectra of the deflection a and of a_x^2, 2 a_x a_y, a_y^2."""

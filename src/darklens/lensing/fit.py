@@ -1,24 +1,24 @@
 r"""The smooth lens that explains an image best, and what it leaves unexplained.
 
-Levenberg and Marquardt's method on the score equations of `darklens.lensing.likelihood`, with exact
-derivatives. A fit starts from the best of a few thousand lenses drawn from the preset, is brought
+A fit starts from the best of a few thousand lenses drawn from the preset, is brought
 near on blocks of pixels, where the noise is taken from the image, and ends on all pixels with the
 noise of the model, weighted anew in each step.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Float32, Num
 
 from darklens.errors import BadInput
-from darklens.lensing.likelihood import GaussianLikelihood, Likelihood, Moments
+from darklens.lensing.climb import Climb, RoughNoise, block_sums, climb
+from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.presets import Preset
 from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
-from darklens.lensing.smooth_kernels import normal_equations
 
-__all__ = ["SmoothFit", "SmoothFitter"]
+__all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
 
 Image = Float[np.ndarray, "h w"]
 Numbers = Float[np.ndarray, " p"]
@@ -30,7 +30,6 @@ _STARTS = 4
 _COARSE_STEPS = 12
 _GOOD = 2.0
 _STEPS = 30
-_TOLERANCE = 0.01
 _MARGIN = 8
 
 
@@ -44,6 +43,7 @@ class SmoothFit:
         covariance: Their covariance, from the curvature of the likelihood.
         chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free numbers).
         model: Expected image, in the units of the image.
+        noise: Standard deviation of each pixel, sqrt(v).
         residual: (n - m) / sqrt(v).
         sensitivity: Change of the image, in units of noise, for a further deflection of one
             arcsec along x and along y at each pixel.
@@ -57,6 +57,7 @@ class SmoothFit:
     covariance: Float[np.ndarray, "k k"]
     chi_square: float
     model: Image
+    noise: Image
     residual: Image
     sensitivity: Float[np.ndarray, "2 h w"]
     tangents: Float[np.ndarray, "k h w"]
@@ -95,9 +96,6 @@ class SmoothFitter:
         self._coarse = self.model.coarse(self._factor)
         free = self.model.names
         self._scaled = any(n in free for n in ("log_exposure", "source_log_amplitude"))
-        rows = [self._template(numbers) for numbers in self.model.draws]
-        self._templates = np.array(rows, dtype=np.float32)
-        self._squares = np.square(self._templates)
 
     def fit(self, image: Num[np.ndarray, "h w"], start: Numbers | None = None) -> SmoothFit:
         """Fit one image.
@@ -115,20 +113,20 @@ class SmoothFitter:
             raise BadInput("the image has pixels that are not finite")
         data = image.astype(np.float64)
         begin = self.start(data) if start is None else start
-        return _result(self.model, data, _climb(self.model, data, begin, _STEPS))
+        return fit_result(self.model, data, climb(self.model, data, begin, _STEPS))
 
     def start(self, data: Image) -> Numbers:
         """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
-        blocks = _blocks(data, self._factor)
+        blocks = block_sums(data, self._factor)
         background, variance = self._rough_noise(blocks)
         free = "background" in self.model.names
-        rough = _Rough(self.model.likelihood, 0.0 if free else background, variance)
+        rough = RoughNoise(self.model.likelihood, 0.0 if free else background, variance)
         coarse = replace(self._coarse, likelihood=rough)
         best, least = None, np.inf
         for numbers in self._nearest(blocks - background, variance):
             if free:
                 numbers[_BACKGROUND] = background / self._factor**2
-            found = _climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
+            found = climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
             if found.chi_square < least:
                 best, least = found.numbers, found.chi_square
             if least < _GOOD * blocks.size:
@@ -147,21 +145,30 @@ class SmoothFitter:
         background = float(np.median(blocks[border]))
         likelihood = self.model.likelihood
         if isinstance(likelihood, GaussianLikelihood):
-            return background, _blocks(likelihood.noise_map**2, self._factor)
+            return background, block_sums(likelihood.noise_map**2, self._factor)
         spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
         gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
         floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)
         return background, floor + gain * np.maximum(blocks - background, 0)
 
+    @cached_property
+    def _templates(self) -> Float32[np.ndarray, "d c"]:
+        """What the lenses drawn from the prior add to blocks of coarse pixels."""
+        return np.array([self._template(n) for n in self.model.draws], dtype=np.float32)
+
+    @cached_property
+    def _squares(self) -> Float32[np.ndarray, "d c"]:
+        return np.asarray(np.square(self._templates))
+
     def _template(self, numbers: Numbers) -> Float[np.ndarray, " c"]:
         """What a lens adds to blocks of coarse pixels, flat."""
         scale = self.model.likelihood.scale(self.model.exposure(numbers))
-        return _blocks(scale * self._coarse.image(numbers), _SEARCH_BLOCK).ravel()
+        return block_sums(scale * self._coarse.image(numbers), _SEARCH_BLOCK).ravel()
 
     def _nearest(self, signal: Image, variance: Image) -> list[Numbers]:
         """The draws that resemble the signal most, the best first."""
-        weight = (1 / _blocks(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
-        wanted = _blocks(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
+        weight = (1 / block_sums(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
+        wanted = block_sums(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
         cross = self._templates @ (weight * wanted)
         power = self._squares @ weight
         factor = np.maximum(cross, 0) / power if self._scaled else np.ones_like(cross)
@@ -177,92 +184,7 @@ class SmoothFitter:
         return starts
 
 
-@dataclass(frozen=True)
-class _Rough(Likelihood):
-    """Noise taken from the image, for the way to the optimum."""
-
-    likelihood: Likelihood
-    background: float
-    variance: Image
-
-    def moments(self, flux: Image, exposure: float) -> Moments:
-        scale = self.likelihood.scale(exposure)
-        signal = scale * flux
-        return Moments(signal + self.background, self.variance, scale, signal)
-
-    def scale(self, exposure: float) -> float:
-        return self.likelihood.scale(exposure)
-
-
-@dataclass(frozen=True)
-class _Climb:
-    """Where a fit has come to."""
-
-    numbers: Numbers
-    moments: Moments
-    jacobian: Float[np.ndarray, "k h w"]
-    curvature: Float[np.ndarray, "k k"]
-    chi_square: float
-    converged: bool
-    steps: int
-
-
-def _climb(
-    model: SmoothModel, data: Image, start: Numbers, steps: int, tolerance: float = _TOLERANCE
-) -> _Climb:
-    """Levenberg and Marquardt's method from `start`; weights are renewed in each step.
-
-    It has converged when the next step would be shorter than `tolerance` standard errors.
-    """
-    free = list(model.free)
-    numbers, damping, converged = model.inside(start), 1e-3, False
-    moments, jacobian = _moments(model, numbers)
-    for step in range(steps + 1):
-        weight = 1 / moments.variance
-        residual = data - moments.mean
-        chi = float(np.vdot(residual, residual * weight))
-        curvature, gradient = normal_equations(
-            jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
-        )
-        accepted = False
-        while step < steps and not accepted and damping < 1e8:
-            damped = curvature + damping * np.diag(np.diag(curvature) + 1e-300)
-            trial = numbers.copy()
-            trial[free] += _solve(damped, gradient)
-            trial = model.inside(trial)
-            moved = (trial - numbers)[free]
-            converged = float(moved @ curvature @ moved) < tolerance**2
-            if converged:
-                break
-            trial_moments, trial_jacobian = _moments(model, trial)
-            difference = data - trial_moments.mean
-            accepted = float(np.vdot(difference, difference * weight)) <= chi
-            damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
-        if not accepted:
-            break
-        numbers, moments, jacobian = trial, trial_moments, trial_jacobian
-    return _Climb(numbers, moments, jacobian, curvature, chi, converged, step)
-
-
-def _moments(model: SmoothModel, numbers: Numbers) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
-    """Mean and variance of the image, and the derivatives of the mean."""
-    flux, jacobian = model.derivatives(numbers)
-    moments = model.likelihood.moments(flux, model.exposure(numbers))
-    if not (isinstance(moments.slope, float) and moments.slope == 1.0):
-        jacobian *= moments.slope
-    if "log_exposure" in model.names:
-        jacobian[model.names.index("log_exposure")] = moments.exposure_slope
-    return moments, jacobian
-
-
-def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) -> Any:
-    try:
-        return np.linalg.solve(matrix, vector)
-    except np.linalg.LinAlgError:
-        return np.linalg.lstsq(matrix, vector, rcond=None)[0]
-
-
-def _result(model: SmoothModel, data: Image, end: _Climb) -> SmoothFit:
+def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
     """All that is told of a fit."""
     deviation = np.sqrt(end.moments.variance)
     if {"source_x", "source_y"} <= set(model.names):
@@ -277,6 +199,7 @@ def _result(model: SmoothModel, data: Image, end: _Climb) -> SmoothFit:
         covariance=np.linalg.pinv(end.curvature, hermitian=True),
         chi_square=end.chi_square / max(used - len(model.free), 1),
         model=end.moments.mean,
+        noise=deviation,
         residual=(data - end.moments.mean) / deviation,
         sensitivity=response / deviation,
         tangents=end.jacobian / deviation,
@@ -290,10 +213,3 @@ def _fixed(model: SmoothModel) -> Any:
     fixed = np.ones(len(PARAMETERS), dtype=bool)
     fixed[list(model.free)] = False
     return fixed
-
-
-def _blocks(image: Float[np.ndarray, "h w"], factor: int) -> Float[np.ndarray, "i j"]:
-    """Sums over blocks of pixels; rows and columns left over at the end are dropped."""
-    rows, columns = (side // factor for side in image.shape)
-    cut = image[: rows * factor, : columns * factor]
-    return np.asarray(cut.reshape(rows, factor, columns, factor).sum(axis=(1, 3)))

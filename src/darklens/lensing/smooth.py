@@ -1,8 +1,9 @@
 r"""The smooth lens as a model to fit: which numbers it has, which of them are free.
 
-A preset decides: a number with a distribution is free, a constant is fixed, and bounds lie half
-a range beyond what the preset draws. Inside the fit ellipticities and shear are Cartesian and
-radius, amplitude and exposure logarithmic; see `PARAMETERS`.
+A model may also hold one line of mass, to be fitted as the explanation of a vortex. A preset
+decides: a number with a distribution is free, a constant is fixed, and bounds lie half a range
+beyond what the preset draws. Inside the fit ellipticities and shear are Cartesian and radius,
+amplitude and exposure logarithmic; see `PARAMETERS`.
 """
 
 from dataclasses import dataclass, replace
@@ -11,13 +12,13 @@ import numpy as np
 from jaxtyping import Float
 from numpy.random import Generator, Philox
 
-from darklens.errors import BadInput
+from darklens.errors import BadInput, BadPreset
 from darklens.lensing.distributions import Constant, Distribution
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import FWHM_PER_SIGMA, GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.likelihood import Likelihood, likelihood_of
 from darklens.lensing.population import draw_scene
-from darklens.lensing.presets import LightPrior, Preset
+from darklens.lensing.presets import LightPrior, LinePrior, Preset
 from darklens.lensing.profiles import Sersic, sersic_b
 from darklens.lensing.render import Scene
 from darklens.lensing.smooth_kernels import render_smooth
@@ -40,8 +41,16 @@ PARAMETERS: tuple[str, ...] = (
     *(f"lens_light_{name}" for name in _LIGHT),
     "background",
     "log_exposure",
+    "line_x",
+    "line_y",
+    "line_angle",
+    "line_log_half_length",
+    "line_strength",
 )
-"""Numbers of a smooth lens [arcsec; flux / arcsec^2 for amplitudes; flux / pixel; log s]."""
+"""Numbers of a lens [arcsec; flux / arcsec^2 for amplitudes; flux / pixel; log s; rad; arcsec^2].
+
+The strength of a line is the square of the Einstein radius of its whole mass; 0 is no line.
+"""
 
 _BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
 _SOURCE, _LENS_LIGHT = PARAMETERS.index("source_x"), PARAMETERS.index("lens_light_x")
@@ -166,7 +175,11 @@ class SmoothModel:
 
 
 def smooth_model(
-    preset: Preset, likelihood: Likelihood | None = None, *, background: bool = False
+    preset: Preset,
+    likelihood: Likelihood | None = None,
+    *,
+    background: bool = False,
+    line: bool = False,
 ) -> SmoothModel:
     """The smooth lenses of a preset.
 
@@ -174,31 +187,31 @@ def smooth_model(
         preset: What is free and what is fixed; its substructure is left out.
         likelihood: Noise; the preset's own if None.
         background: Whether a flat background is free, too.
+        line: Whether the model has the line of mass of the preset's first class with one.
 
     Raises:
-        BadPreset: If the preset has no noise and no likelihood is given.
+        BadPreset: If the preset has no noise and no likelihood is given, or no line.
         BadInput: If the preset leaves nothing to fit.
     """
     free = _free(preset)
     if not free:
         raise BadInput(f"the preset {preset.name} draws no number of the smooth lens: no fit")
-    if background:
-        free = tuple(sorted((*free, _BACKGROUND)))
     label = next((name for name, parts in preset.classes.items() if not parts), None)
     label = label or next(iter(preset.classes))
-    draws = []
-    for index in range(_DRAWS):
-        rng = Generator(Philox(key=np.array([_SEED, index], dtype=np.uint64)))
-        scene, record = draw_scene(preset, label, rng)
-        draws.append(scene_numbers(scene, record["exposure"]))
-    table = np.array(draws)
+    if background:
+        free = (*free, _BACKGROUND)
+    if line:
+        label, prior = _line_class(preset)
+        free = (*free, *_line_free(prior))
+    table = _draws(preset, label, line)
     low, high = table.min(axis=0), table.max(axis=0)
     margin = 0.5 * (high - low)
     lower, upper = low - margin, high + margin
-    if background:
-        lower[_BACKGROUND], upper[_BACKGROUND] = -np.inf, np.inf
-    theta = PARAMETERS.index("einstein_radius")
-    lower[theta] = max(lower[theta], 0.05 * low[theta])
+    for name in ("background", "line_angle"):
+        lower[PARAMETERS.index(name)], upper[PARAMETERS.index(name)] = -np.inf, np.inf
+    for name in ("einstein_radius", "line_strength"):
+        k = PARAMETERS.index(name)
+        lower[k] = max(lower[k], 0.05 * low[k])
     if likelihood is None:
         sky = preset.instrument.sky_rate(preset.grid.pixel_area)
         likelihood = likelihood_of(preset.noise, sky)
@@ -207,7 +220,7 @@ def smooth_model(
         grid=preset.grid,
         instrument=preset.instrument,
         likelihood=likelihood,
-        free=free,
+        free=tuple(sorted(free)),
         lower=lower,
         upper=upper,
         draws=table,
@@ -216,15 +229,57 @@ def smooth_model(
     )
 
 
-def scene_numbers(scene: Scene, exposure: float = 1.0) -> Numbers:
-    """The numbers of a scene's smooth lens, in the order of `PARAMETERS`."""
+def scene_numbers(scene: Scene, exposure: float = 1.0, *, line: bool = False) -> Numbers:
+    """The numbers of a scene, in the order of `PARAMETERS`.
+
+    Args:
+        scene: The scene; its substructure is left out.
+        exposure: Exposure time [s].
+        line: Whether the scene's first line of mass, if it has one, is kept.
+    """
     lens, shear = scene.lens, scene.shear
     numbers = [lens.einstein_radius, *_ellipticity(lens.axis_ratio, lens.position_angle)]
     numbers += [lens.x, lens.y, shear.gamma1, shear.gamma2]
     numbers += _light_numbers(scene.sources[0])
     dark = Sersic(1e-300, 1.0)
     numbers += _light_numbers(scene.lens_light[0] if scene.lens_light else dark)
-    return np.array([*numbers, 0.0, np.log(exposure)])
+    vortex = [0.0, 0.0, 0.0, 0.0, 0.0]
+    if line and len(scene.perturbers.lines):
+        x, y, angle, half_length, theta, _ = scene.perturbers.lines[0]
+        vortex = [x, y, angle, float(np.log(half_length)), theta**2]
+    return np.array([*numbers, 0.0, np.log(exposure), *vortex])
+
+
+def _draws(preset: Preset, label: str, line: bool) -> Float[np.ndarray, "d p"]:
+    """Numbers of lenses from the prior, always the same ones."""
+    rows = []
+    for index in range(_DRAWS):
+        rng = Generator(Philox(key=np.array([_SEED, index], dtype=np.uint64)))
+        scene, record = draw_scene(preset, label, rng)
+        rows.append(scene_numbers(scene, record["exposure"], line=line))
+    return np.array(rows)
+
+
+def _line_class(preset: Preset) -> tuple[str, LinePrior]:
+    """The first class with a line of mass."""
+    for label, parts in preset.classes.items():
+        for part in parts:
+            if isinstance(part, LinePrior):
+                return label, part
+    raise BadPreset(f"the preset {preset.name} has no class with a line of mass")
+
+
+def _line_free(prior: LinePrior) -> list[int]:
+    """Indices of the numbers of the line that the preset draws."""
+    moved = prior.radius != Constant(0.0)
+    drawn = {
+        "line_x": moved and _varies(prior.radius, prior.angle),
+        "line_y": moved and _varies(prior.radius, prior.angle),
+        "line_angle": _varies(prior.position_angle),
+        "line_log_half_length": _varies(prior.half_length, prior.axion_mass),
+        "line_strength": _varies(prior.mass),
+    }
+    return [PARAMETERS.index(name) for name, varies in drawn.items() if varies]
 
 
 def _light_numbers(light: Sersic) -> list[float]:

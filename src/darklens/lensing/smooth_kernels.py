@@ -1,8 +1,9 @@
 r"""The smooth lens and its exact derivatives, compiled: one pass over the pixels.
 
-An isothermal ellipsoid with shear in front of one elliptical Sersic source, and Sersic light of the
-lens. Ellipticities are Cartesian, :math:`e = \frac{1 - q}{1 + q} e^{2 i \phi}`, so nothing is
-singular where a profile is round. With :math:`Z = x + i y` about the lens,
+An isothermal ellipsoid with shear in front of one elliptical Sersic source, Sersic light of the
+lens, and, for the fit of a vortex, one line of mass. Ellipticities are Cartesian,
+:math:`e = \frac{1 - q}{1 + q} e^{2 i \phi}`, so nothing is singular where a profile is round. With
+:math:`Z = x + i y` about the lens,
 
 .. math::
     Y = Z - e \bar Z, \quad P = Y / |Y|, \quad w = -\bar e P^2, \quad
@@ -12,6 +13,13 @@ which is Tessore & Metcalf 2015, arXiv:1507.01819, eq. 13, turned into the frame
 :math:`S + 2 w S' = 1 / (1 - w)`. A Sersic profile depends on
 
 .. math:: r^2 = \frac{(1 + |e|^2)(x^2 + y^2) - 2 e_1 (x^2 - y^2) - 4 e_2 x y}{1 - |e|^2}
+
+The conjugate deflection of a line of strength :math:`s = \theta_E^2` from `-l` to `l`, at
+:math:`z = e^{-i \phi} (Z - Z_0)` along it, is
+
+.. math:: \bar\alpha = e^{-i \phi} g, \quad g = \frac{s}{2 l} \ln \frac{z + l}{z - l}, \quad
+          g' = \frac{-s}{z^2 - l^2}, \quad
+          \frac{\partial g}{\partial \ln l} = -(g + z g')
 
 The numbers `p` are those of `darklens.lensing.smooth.PARAMETERS`, in that order.
 """
@@ -30,6 +38,8 @@ _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=Tr
 _sums: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 _TINY = 1e-300
 _SOFTENING2 = 1e-8
+_NUMBER_OF_PAIR = np.array([0, 1, 2, 3, 4, 27, 23, 24, 25, 26])
+"""Which number the deflection in rows 2 k and 2 k + 1 of the fields is the derivative by."""
 
 
 @_kernel
@@ -86,6 +96,41 @@ def _isothermal(x, y, p, slot, fields):  # type: ignore[no-untyped-def]
 
 
 @_kernel
+def _line(x, y, p, fields):  # type: ignore[no-untyped-def]
+    """Deflection of the line of mass, with its derivatives.
+
+    Rows 10, 11 of `fields` hold the deflection by a line of strength 1, rows 12 to 19 the
+    derivatives of the whole one by x, y, angle, and logarithm of the half length.
+    """
+    c, s = np.cos(p[25]), np.sin(p[25])
+    half, strength = np.exp(p[26]), p[27]
+    factor = 0.5 / half
+    for j in range(x.size):
+        dx, dy = x[j] - p[23], y[j] - p[24]
+        u, v = c * dx + s * dy, c * dy - s * dx
+        v2 = v * v
+        plus, minus = u + half, u - half
+        ratio = (plus * plus + v2 + _TINY) / (minus * minus + v2 + _TINY)
+        gx = 0.5 * factor * elementary.log(ratio)
+        gy = -factor * elementary.atan2(2.0 * half * v, plus * minus + v2)
+        # g' = -1 / (z^2 - l^2), softened at the ends
+        ax, ay = u * u - v2 - half * half, 2.0 * u * v
+        inverse = -1.0 / (ax * ax + ay * ay + 1e-12)
+        hx, hy = ax * inverse, -ay * inverse
+        kx, ky = gx + u * hx - v * hy, gy + u * hy + v * hx  # g + z g'
+        fields[10, j] = c * gx + s * gy
+        fields[11, j] = -(c * gy - s * gx)
+        # e^{-2 i phi} g' and e^{-i phi} (g + z g')
+        tx, ty = c * hx + s * hy, c * hy - s * hx
+        tx, ty = c * tx + s * ty, c * ty - s * tx
+        wx, wy = c * kx + s * ky, c * ky - s * kx
+        fields[12, j], fields[13, j] = -strength * tx, strength * ty
+        fields[14, j], fields[15, j] = strength * ty, strength * tx
+        fields[16, j], fields[17, j] = strength * wy, strength * wx
+        fields[18, j], fields[19, j] = -strength * wx, strength * wy
+
+
+@_kernel
 def _sersic(x, y, p, first, b, b_slope, out):  # type: ignore[no-untyped-def]
     """Light and its derivatives.
 
@@ -129,17 +174,18 @@ def _add(target, slot, k, values, weight):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _add_mass(target, slot, x, y, fields, light, values, theta, weight):  # type: ignore[no-untyped-def]
-    """Add the derivatives by Einstein radius, ellipticity, place and shear: -grad I . d alpha."""
+    """Add the derivatives by the numbers of the masses, -grad I . d alpha."""
     if slot[0] >= 0:
         for j in range(x.size):
             values[j] = -(light[1, j] * fields[0, j] + light[2, j] * fields[1, j]) / theta
         _add(target, slot, 0, values, weight)
-    for k in range(1, 5):
-        if slot[k] >= 0:
+    for k in range(1, 10):
+        number = _NUMBER_OF_PAIR[k]
+        if slot[number] >= 0:
             for j in range(x.size):
                 along, across = fields[2 * k, j], fields[2 * k + 1, j]
                 values[j] = -(light[1, j] * along + light[2, j] * across)
-            _add(target, slot, k, values, weight)
+            _add(target, slot, number, values, weight)
     if slot[5] >= 0:
         for j in range(x.size):
             values[j] = light[2, j] * y[j] - light[1, j] * x[j]
@@ -176,7 +222,8 @@ def render_smooth(image, jacobian, scale, samples, p, slot, constants, lens_ligh
     """
     rows, columns = image.shape
     x, y, bx, by = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns)
-    fields, light = np.zeros((10, columns)), np.empty((7, columns))
+    fields, light = np.zeros((20, columns)), np.empty((7, columns))
+    line = p[27] != 0.0 or slot[27] >= 0
     values = np.empty(columns)
     weight = scale * scale / (samples * samples)
     image[:] = 0.0
@@ -191,6 +238,11 @@ def render_smooth(image, jacobian, scale, samples, p, slot, constants, lens_ligh
             for j in range(columns):
                 bx[j] = x[j] - fields[0, j] - p[5] * x[j] - p[6] * y[j]
                 by[j] = y[j] - fields[1, j] - p[6] * x[j] + p[5] * y[j]
+            if line:
+                _line(x, y, p, fields)
+                for j in range(columns):
+                    bx[j] -= p[27] * fields[10, j]
+                    by[j] -= p[27] * fields[11, j]
             _sersic(bx, by, p, 7, constants[0], constants[1], light)
             for j in range(columns):
                 image[i, j] += weight * light[0, j]

@@ -1,0 +1,128 @@
+"""Simulated images that are prepared once, by all processors, and kept on disk for the training.
+
+A preprocessing that fits each image costs more than a training step. So the images are simulated
+and prepared before the training, in shards that may be made by several processes and of which a
+stopped run keeps those that are done. They are held in half precision in one `.npy` file.
+"""
+
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from darklens.atomic import atomic_file
+from darklens.cli.progress import progress
+from darklens.data import ImageDataset
+from darklens.errors import BadConfig
+from darklens.hub import model_preprocessing
+from darklens.lensing import Simulator
+
+__all__ = ["PreparedImages", "prepare"]
+
+_SHARD = 250
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """What is simulated and how it is prepared.
+
+    Attributes:
+        preset: Preset, by name or YAML file.
+        steps: The declared preprocessing.
+        seed: Seed of the simulations.
+        count: Number of images.
+    """
+
+    preset: str
+    steps: list[dict[str, Any]]
+    seed: int
+    count: int
+
+    def shard(self, number: int) -> range:
+        """Numbers of the images in a shard."""
+        return range(number * _SHARD, min((number + 1) * _SHARD, self.count))
+
+    @property
+    def shards(self) -> range:
+        """Numbers of the shards."""
+        return range(-(-self.count // _SHARD))
+
+
+def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) -> ImageDataset:
+    """Simulate and prepare images, or take those that are there.
+
+    Args:
+        wanted: Which images.
+        path: File of the images, ending in .npy; beside it stands a .yaml that describes them.
+        workers: Processes; 0 for all processors.
+        quiet: Show no progress.
+
+    Raises:
+        BadConfig: If the file holds other images.
+    """
+    simulator = Simulator(wanted.preset)
+    description, done = path.with_suffix(".yaml"), path.with_suffix(".done")
+    if description.is_file():
+        if yaml.safe_load(description.read_text(encoding="utf-8")) != asdict(wanted):
+            raise BadConfig(f"{path} holds other images; choose another --output or remove it")
+    else:
+        example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
+        done.mkdir(parents=True, exist_ok=True)
+        shape = (wanted.count, *example.shape)
+        np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+        with atomic_file(description) as temporary:
+            temporary.write_text(yaml.safe_dump(asdict(wanted)), encoding="utf-8")
+    missing = [k for k in wanted.shards if not (done / str(k)).exists()]
+    if missing:
+        _fill(wanted, path, missing, workers=workers or os.cpu_count() or 1, quiet=quiet)
+    labels = np.arange(wanted.count) % len(simulator.classes)
+    images = np.load(path, mmap_mode="r")
+    return ImageDataset.from_arrays(images, labels, classes=simulator.classes)
+
+
+def _fill(
+    wanted: PreparedImages, path: Path, missing: list[int], *, workers: int, quiet: bool
+) -> None:
+    """Make the missing shards."""
+    with ProcessPoolExecutor(
+        min(workers, len(missing)), get_context("spawn"), _start, (wanted, path)
+    ) as pool:
+        jobs = [pool.submit(_make_shard, number) for number in missing]
+        finished = progress(
+            as_completed(jobs),
+            f"simulating and preparing {wanted.count} images",
+            total=len(jobs),
+            unit="shard",
+            quiet=quiet,
+        )
+        for job in finished:
+            job.result()
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start(wanted: PreparedImages, path: Path) -> None:
+    """Set up a worker process."""
+    steps = model_preprocessing(wanted.steps)
+    _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
+
+
+def _make_shard(number: int) -> None:
+    """Simulate and prepare one shard and say that it is done."""
+    wanted, path = _worker["wanted"], _worker["path"]
+    images = np.load(path, mmap_mode="r+")
+    for index in wanted.shard(number):
+        images[index] = _worker["steps"](_image(_worker["simulator"], wanted, index))
+    images.flush()
+    (path.with_suffix(".done") / str(number)).touch()
+
+
+def _image(simulator: Simulator, wanted: PreparedImages, index: int) -> np.ndarray[Any, Any]:
+    image: np.ndarray[Any, Any] = simulator.lens(index, seed=wanted.seed).image
+    return image

@@ -1,0 +1,30 @@
+"""The preprocessing that a card declares, with the one step that needs the physics."""
+
+from typing import Any
+
+from darklens.data import Preprocessing, build_preprocessing
+
+__all__ = ["model_preprocessing"]
+
+
+def model_preprocessing(spec: Any) -> Preprocessing:
+    """Build the declared steps of a model, `smooth_residual` among them.
+
+    Raises:
+        BadModel: If a step or a parameter is unknown, missing or of the wrong type.
+    """
+    return build_preprocessing(spec, {"smooth_residual": _smooth_residual})
+
+
+def _smooth_residual(
+    preset: Any,
+    size: int,
+    binning: int,
+    half_lengths: Any = (),
+    orientations: int = 12,
+    largest_chi_square: float = 10.0,
+) -> Any:
+    """See `darklens.hub.residual.SmoothResidual`; the physics is loaded when it is asked for."""
+    from darklens.hub.residual import SmoothResidual
+
+    return SmoothResidual(preset, size, binning, half_lengths, orientations, largest_chi_square)
