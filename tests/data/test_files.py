@@ -54,3 +54,16 @@ def test_what_is_missing_is_kept_beside_what_is_there(tree: Path) -> None:
 def test_nothing_at_all_is_an_error(tree: Path, inputs: list[str]) -> None:
     with pytest.raises(BadInput, match="no images found"):
         find_images([tree / name for name in inputs])
+
+
+def test_a_link_to_nothing_is_kept_so_that_it_can_be_reported(tree: Path) -> None:
+    (tree / "no" / "gone.npy").symlink_to("nowhere.npy")
+    (tree / "no" / "folder.npy").mkdir()
+    expected = ["no/10.npy", "no/2.npy", "no/gone.npy"]
+    assert names(find_images([tree / "no"]), tree) == expected
+
+
+def test_a_store_is_pointed_to_the_verbs_that_read_it(tree: Path) -> None:
+    (tree / "empty" / "zarr.json").touch()
+    with pytest.raises(BadInput, match="a store is for train and evaluate"):
+        find_images([tree / "empty"])

@@ -323,7 +323,8 @@ def test_any_array_is_read_as_it_is_or_refused(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "array.npy"
     save(path, objects(image, 1e-23) if pickled else image)
-    if not np.isfinite(image).all() or image.min() == image.max():
+    usable = np.isfinite(image).all() and abs(image.astype(np.float64)).max() <= 1e30
+    if not usable or image.min() == image.max():
         reason(path)
     else:
         np.testing.assert_array_equal(read_image(path), image.reshape(-1, *image.shape[-2:]))

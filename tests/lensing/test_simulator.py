@@ -93,6 +93,7 @@ def test_wrong_numbers_and_classes_are_refused() -> None:
         lambda: simulator.simulate(0),
         lambda: simulator.lens(-1),
         lambda: simulator.lens(0, seed=-1),
+        lambda: simulator.lens(0, seed=2**64),
         lambda: Simulator("model-2", classes=[]),
         lambda: Simulator("model-2", classes=["no", "no_sub"]),
         lambda: Simulator("model-2", classes=["sub"]),

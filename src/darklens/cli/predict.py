@@ -55,8 +55,8 @@ def predict(
     settings = dict(locals())
     if output is not None and output.suffix not in ENDINGS:
         raise BadInput(f"the ending of {output} must be one of {', '.join(ENDINGS)}")
-    if batch < 1:
-        raise BadInput("--batch must be at least 1")
+    if batch < 1 or workers < 1:
+        raise BadInput("--batch and --workers must be at least 1")
     paths = find_images(inputs)
     folder = find_model(model)
     card = load_card(folder)

@@ -11,7 +11,7 @@ from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.files import find_images
 from darklens.data.npy_tree import NpyTreeWriter
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
-from darklens.data.readers import read_image
+from darklens.data.readers import pixel_problem, read_image
 from darklens.data.splits import (
     check_disjoint,
     reference_split,
@@ -40,6 +40,7 @@ __all__ = [
     "find_images",
     "open_dataset",
     "open_store",
+    "pixel_problem",
     "read_image",
     "reference_split",
     "split_from_lists",

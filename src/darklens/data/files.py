@@ -52,7 +52,9 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
     found = {path: None for name in names for path in _expand(Path(name))}
     if not any(path.is_file() for path in found):
         shown = ", ".join(str(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
-        raise BadInput(f"no images found in {shown or 'an empty list'}")
+        store = any((Path(name) / "zarr.json").is_file() for name in names)
+        hint = "; a store is for train and evaluate, predict reads files" if store else ""
+        raise BadInput(f"no images found in {shown or 'an empty list'}{hint}")
     return list(found)
 
 
@@ -71,4 +73,4 @@ def _expand(path: Path) -> list[Path]:
 
 def _visible(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
-    return not any(part.startswith(".") for part in parts) and path.is_file()
+    return not any(part.startswith(".") for part in parts) and not path.is_dir()

@@ -27,10 +27,11 @@ from darklens.data.files import IMAGE_ENDINGS
 from darklens.data.pickles import read_pickled_array
 from darklens.errors import UnreadableImage
 
-__all__ = ["read_image"]
+__all__ = ["pixel_problem", "read_image"]
 
 _MOST_CHANNELS = 16
 _SMALLEST_SIDE = 2
+_LARGEST = 1e30
 _ONE_THREAD = threading.Lock()
 
 
@@ -84,12 +85,22 @@ def _checked(image: np.ndarray[Any, np.dtype[Any]]) -> Shaped[np.ndarray, "c h w
     if not fits or min(image.shape[1:]) < _SMALLEST_SIDE:
         raise UnreadableImage(f"wrong shape {image.shape}: expected (H, W) or (channels, H, W)")
     image = _native(image)
-    if kind == "f" and not np.isfinite(image).all():
-        what = "NaN" if np.isnan(image).any() else "infinite"
-        raise UnreadableImage(f"some pixels are {what}")
-    if image.min() == image.max():
-        raise UnreadableImage(f"constant: every pixel is {image.min():g}")
+    problem = pixel_problem(image)
+    if problem is not None:
+        raise UnreadableImage(problem)
     return image
+
+
+def pixel_problem(image: Shaped[np.ndarray, "c h w"]) -> str | None:
+    """Why an image with such pixels cannot be used, or None when it can."""
+    low, high = image.min(), image.max()
+    if not np.isfinite([low, high]).all():
+        return f"some pixels are {'NaN' if np.isnan(low) else 'infinite'}"
+    if low == high:
+        return f"constant: every pixel is {low:g}"
+    if max(abs(float(low)), abs(float(high))) > _LARGEST:
+        return f"has values beyond {_LARGEST:g}, which single precision cannot work with"
+    return None
 
 
 def _native(image: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:

@@ -18,9 +18,6 @@ from darklens.hub import ModelCard
 __all__ = ["FilePrediction", "predict_files", "prediction_table"]
 
 
-_LARGEST = 1e30
-
-
 @dataclass(frozen=True)
 class FilePrediction:
     """What came of one file: probabilities, or the reason why there are none.
@@ -88,10 +85,7 @@ def _read(path: Path, card: ModelCard) -> FilePrediction:
         image = read_image(path)
     except UnreadableImage as error:
         return FilePrediction(path, None, None, str(error))
-    reason = card.unsuitable(image.shape) or ""
-    if max(abs(float(image.min())), abs(float(image.max()))) > _LARGEST:
-        reason = f"has values beyond {_LARGEST:g}, which single precision cannot work with"
-    return FilePrediction(path, image, None, reason)
+    return FilePrediction(path, image, None, card.unsuitable(image.shape) or "")
 
 
 def _kind(row: FilePrediction) -> tuple[object, ...]:

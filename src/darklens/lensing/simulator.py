@@ -85,7 +85,9 @@ class Simulator:
             raise BadInput("classes: at least one is needed, each only once")
         for name in self.classes:
             if name not in known:
-                raise BadInput(f"preset {self.preset.name} has no class '{name}': {known}")
+                raise BadInput(
+                    f"preset {self.preset.name} has no class '{name}': choose of {', '.join(known)}"
+                )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,11 +103,11 @@ class Simulator:
         """Lens number `index` of `seed`.
 
         Raises:
-            BadInput: If a number is negative.
+            BadInput: If a number is negative or has more than 64 bits.
             BadPreset: If the preset draws impossible values.
         """
-        if index < 0 or seed < 0:
-            raise BadInput(f"index {index} and seed {seed} must not be negative")
+        if not (0 <= index < 2**64 and 0 <= seed < 2**64):
+            raise BadInput(f"index {index} and seed {seed} must lie between 0 and 2^64 - 1")
         label = index % len(self.classes)
         rng = Generator(Philox(key=np.array([seed, index], dtype=np.uint64)))
         scene, parameters = draw_scene(self.preset, self.classes[label], rng)
