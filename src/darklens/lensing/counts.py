@@ -2,8 +2,9 @@
 
 The benchmark stores `(n - min n) / (max n - min n)` of integer counts `n`. All values are then
 multiples of one step, the reciprocal of the range, and the smallest count follows from the level of
-the sky, which a preset knows. Where values have no such step (resized, JPEG) the gain is estimated
-from the noise of the sky, and said to be estimated.
+the sky, which a preset knows. Where values have no such step (resized), or the noise of the sky is
+not that of counts (grey levels of a JPEG or PNG), gain and background are estimated from the sky,
+and said to be estimated.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ __all__ = ["Counts", "recover_counts"]
 _LARGEST = 1.0 + 1e-6
 _TOLERANCE = 0.02
 _FEWEST, _MOST = 20, 65535
+_FAINTEST = 1e-9
 _CORNER = 8
+_STORED, _RECOVERED = (0.5, 30.0), (0.5, 3.0)  # variance of the sky over that of its counts
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Counts:
     Attributes:
         image: Counts in each pixel.
         source: `stored` when the image held them, `recovered` from the step of its values, or
-            `estimated` from the noise of the sky.
+            `estimated` from level and noise of the sky.
         gain: Counts of a unit of the image.
         offset: Counts where the image is zero.
     """
@@ -47,7 +50,8 @@ def recover_counts(image: Num[np.ndarray, "h w"], sky: float) -> Counts:
         sky: Expected counts of the sky in a pixel, where the noise is Poisson.
 
     Raises:
-        BadInput: If the values are neither: negative, not finite, constant, or fractions above 1.
+        BadInput: If the values are neither: negative, not finite, constant, or fractions above 1;
+            or if they have to be estimated, and there is no sky to do it with.
     """
     values = image.astype(np.float64)
     if not np.isfinite(values).all():
@@ -58,15 +62,34 @@ def recover_counts(image: Num[np.ndarray, "h w"], sky: float) -> Counts:
     if high > _LARGEST:
         if low < 0 or not np.array_equal(values, np.rint(values)):
             raise BadInput("the image holds neither counts nor values from 0 to 1")
-        return Counts(values, "stored")
+        if _is_counted(values, sky, _STORED):
+            return Counts(values, "stored")
+        return _estimated(values, sky)
     if low < -1e-6:
         raise BadInput("the image has negative values: neither counts nor scaled counts")
-    level = _sky_level(values)
     gain = _range(values)
-    if gain is not None:
-        offset = max(float(np.rint(sky - gain * level)), 0.0)
-        return Counts(np.rint(gain * values) + offset, "recovered", gain, offset)
-    gain = float(np.sqrt(sky)) / max(_sky_spread(values), 1e-12)
+    if gain is None or not _is_counted(gain * values, sky, _RECOVERED):
+        return _estimated(values, sky)
+    offset = max(0.0, float(np.rint(sky - gain * _corners(values).mean())))
+    return Counts(np.rint(gain * values) + offset, "recovered", gain, offset)
+
+
+def _is_counted(values: Float[np.ndarray, "h w"], sky: float, limits: tuple[float, float]) -> bool:
+    """Whether the sky is as noisy as counts are; that of pictures and of mean values is not."""
+    least, most = limits
+    return sky <= 0 or least < float(_corners(values).var()) / sky < most
+
+
+def _estimated(values: Float[np.ndarray, "h w"], sky: float) -> Counts:
+    """Counts from the noise of the sky, with a gain that leaves none negative.
+
+    Smoothing and compression take noise away, so that its gain alone would be too large.
+    """
+    corners = _corners(values)
+    level, spread = float(corners.mean()), float(corners.std())
+    if sky <= 0 or max(level, spread) < _FAINTEST:
+        raise BadInput("the image does not hold counts, and shows no sky to estimate them from")
+    gain = min(sky / max(level, _FAINTEST), float(np.sqrt(sky)) / max(spread, _FAINTEST))
     offset = sky - gain * level
     return Counts(gain * values + offset, "estimated", gain, offset)
 
@@ -89,11 +112,3 @@ def _corners(values: Float[np.ndarray, "h w"]) -> Float[np.ndarray, " n"]:
     side = max(2, min(values.shape) // _CORNER)
     ends = (slice(None, side), slice(-side, None))
     return np.concatenate([values[rows, columns].ravel() for rows in ends for columns in ends])
-
-
-def _sky_level(values: Float[np.ndarray, "h w"]) -> float:
-    return float(_corners(values).mean())
-
-
-def _sky_spread(values: Float[np.ndarray, "h w"]) -> float:
-    return float(_corners(values).std())
