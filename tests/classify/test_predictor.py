@@ -46,3 +46,28 @@ def test_no_images_give_an_empty_table_and_wrong_axes_an_error(classifier: Class
     assert len(classifier.predict(np.zeros((0, 1, 32, 32)))) == 0
     with pytest.raises(BadInput, match="not 5 axes"):
         classifier.probabilities(np.zeros((1, 1, 1, 32, 32)))
+
+
+def test_unusable_images_are_listed_with_their_reason(
+    classifier: Classifier, dataset: ImageDataset
+) -> None:
+    images = dataset.images([0, 1, 2, 3, 4]).astype(np.float64)
+    images[1, 0, 3, 4] = np.nan
+    images[2] = 7.0
+    images[3, 0, 0, 0] = np.inf
+    table = classifier.predict(images)
+    assert table["label"].isna().tolist() == [False, True, True, True, False]
+    assert table["p_no"].isna().tolist() == [False, True, True, True, False]
+    assert table["error"].tolist()[1:4] == [
+        "some pixels are NaN",
+        "constant: every pixel is 7",
+        "some pixels are infinite",
+    ]
+    np.testing.assert_allclose(table["p_no"][4], classifier.predict(images[4:])["p_no"][0])
+    with pytest.raises(BadInput, match="none of 3 images can be used; the first: some pixels"):
+        classifier.predict(images[1:4])
+
+
+def test_images_that_do_not_suit_the_network_are_an_error(classifier: Classifier) -> None:
+    with pytest.raises(BadInput, match="images of 3 x 32 x 32 do not suit the model"):
+        classifier.predict(np.random.default_rng(0).random((2, 3, 32, 32)))

@@ -74,3 +74,13 @@ def test_a_magnitude_is_the_flux_of_the_whole_profile() -> None:
 
 def test_no_psf_leaves_the_image() -> None:
     assert Instrument().observe(IMAGE, 0.05) is IMAGE
+
+
+@pytest.mark.parametrize("sides", [(9, 9), (21, 13), (41, 41)])
+def test_a_large_psf_is_convolved_as_a_sum_is(sides: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    pixels, image = rng.random(sides), rng.random((37, 52))
+    expected = ndimage.convolve(image, pixels / pixels.sum(), mode="nearest")
+    psf = PixelPSF(pixels)
+    for _ in range(2):  # the second time with the remembered spectrum
+        np.testing.assert_allclose(psf.convolve(image, 0.05), expected, atol=1e-12)

@@ -1,12 +1,14 @@
 """From raw images to class probabilities."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Shaped
 from torch import nn
 
-from darklens.data import Preprocessing
+from darklens.data import Preprocessing, pixel_problem
 from darklens.errors import BadInput
 
 __all__ = ["Classifier"]
@@ -46,29 +48,87 @@ class Classifier:
             images: Raw images (n, c, h, w) or (n, h, w), of any number type.
 
         Raises:
-            BadInput: If the array has another number of axes.
+            BadInput: If the array has another number of axes or does not suit the network.
         """
-        if images.ndim == 3:
-            images = images[:, None]
-        if images.ndim != 4:
-            raise BadInput(f"images must be (n, c, h, w) or (n, h, w), not {images.ndim} axes")
+        return self._run(images)[0]
+
+    def explain(
+        self, images: Shaped[np.ndarray, "n *c h w"]
+    ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
+        """Class probabilities, and what the preprocessing says of each image, by column.
+
+        Raises:
+            BadInput: If the array has another number of axes or does not suit the network.
+        """
+        logits, columns = self._run(images)
+        return self._softmax(logits), columns
+
+    def _run(
+        self, images: Shaped[np.ndarray, "n *c h w"]
+    ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
+        """Logits, and what the preprocessing says."""
+        images = _with_channels(images)
         outputs = [np.empty((0, len(self.classes)))]
+        columns: dict[str, list[Any]] = {}
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                batch = self.preprocessing.batch(images[start : start + _BATCH])
-                logits = self.network(torch.from_numpy(batch).to(self.device))
+                batch, said = self.preprocessing.explain(images[start : start + _BATCH])
+                for name, values in said.items():
+                    columns.setdefault(name, []).extend(values)
+                try:
+                    logits = self.network(torch.from_numpy(batch).to(self.device))
+                except RuntimeError as error:
+                    reason = str(error).splitlines()[0]
+                    size = " x ".join(map(str, batch.shape[1:]))
+                    raise BadInput(f"images of {size} do not suit the model: {reason}") from error
                 outputs.append(logits.double().cpu().numpy())
-        return np.concatenate(outputs)
+        return np.concatenate(outputs), columns
+
+    def _softmax(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+        probabilities: np.ndarray = torch.from_numpy(logits / self.temperature).softmax(1).numpy()
+        return probabilities
 
     def probabilities(self, images: Shaped[np.ndarray, "n *c h w"]) -> Float[np.ndarray, "n k"]:
         """Calibrated class probabilities of raw images (n, c, h, w) or (n, h, w)."""
-        logits = torch.from_numpy(self.logits(images) / self.temperature)
-        probabilities: np.ndarray = logits.softmax(dim=1).numpy()
-        return probabilities
+        return self._softmax(self.logits(images))
 
     def predict(self, images: Shaped[np.ndarray, "n *c h w"]) -> pd.DataFrame:
-        """Table with one row an image: `label` and one column `p_CLASS` for each class."""
-        probabilities = self.probabilities(images)
-        labels = [self.classes[index] for index in probabilities.argmax(axis=1)]
-        columns = {f"p_{name}": probabilities[:, i] for i, name in enumerate(self.classes)}
-        return pd.DataFrame({"label": labels, **columns})
+        """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
+
+        The further columns are what the preprocessing says of the image, such as how a fit went.
+        Where pixels are NaN, infinite or all the same there is no label and no probability, and a
+        column `error` says why, as for files.
+
+        Raises:
+            BadInput: If not one of the images can be used.
+        """
+        images = _with_channels(images)
+        problems = [pixel_problem(image) for image in images]
+        good = np.array([problem is None for problem in problems], dtype=bool)
+        if len(images) and not good.any():
+            raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
+        probabilities = np.full((len(images), len(self.classes)), np.nan)
+        probabilities[good], said = self.explain(images[good])
+        labels = [
+            self.classes[row.argmax()] if known else None
+            for row, known in zip(probabilities, good, strict=True)
+        ]
+        table = pd.DataFrame({"label": pd.Series(labels, dtype="string")})
+        for i, name in enumerate(self.classes):
+            table[f"p_{name}"] = probabilities[:, i]
+        for name, column in said.items():
+            values = np.full(len(images), None, dtype=object)
+            values[good] = column
+            table[name] = pd.Series(list(values))
+        if not good.all():
+            table["error"] = pd.Series(problems, dtype="string")
+        return table
+
+
+def _with_channels(images: Shaped[np.ndarray, "n *c h w"]) -> Shaped[np.ndarray, "n c h w"]:
+    images = np.asarray(images)
+    if images.ndim == 3:
+        images = images[:, None]
+    if images.ndim != 4:
+        raise BadInput(f"images must be (n, c, h, w) or (n, h, w), not {images.ndim} axes")
+    return images

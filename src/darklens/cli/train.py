@@ -36,14 +36,19 @@ from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.data import (
     Augmentation,
-    FreshImages,
     ImageDataset,
     LensDataModule,
     Preprocessing,
-    build_preprocessing,
 )
 from darklens.errors import BadInput
-from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
+from darklens.hub import (
+    InputCard,
+    Metric,
+    ModelCard,
+    TrainingCard,
+    model_preprocessing,
+    save_model,
+)
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
 from darklens.nn import (
     Budget,
@@ -130,23 +135,23 @@ def classifier(
     if first and folder.exists() and any(folder.iterdir()) and not resume:
         raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
     seed_everything(seed, verbose=False)
-    steps = build_preprocessing(preprocessing)
-    parts = training_data(data)
-    net = _network(network, steps, parts.val, pretrained)
+    steps = model_preprocessing(preprocessing)
+    parts = training_data(data, steps, folder, quiet=quiet)
+    net = _network(network, parts, pretrained)
     started = time.monotonic()
     if net.smooth_images and not can_resume(folder):  # a checkpoint holds what is found here
         say(f"looking at {net.smooth_images} smooth lenses", quiet=quiet)
         count, classes = net.smooth_images, len(parts.val.classes)
-        net.fit_smooth(_smooth_images(parts.train, steps, count, classes))
+        net.fit_smooth(_smooth_images(parts, count, classes))
     prepared = time.monotonic() - started
     task = ClassifierTask(net, training, budget=budget, seed=seed, seconds=prepared)
     module = LensDataModule(
         parts.train,
-        steps,
+        parts.preprocessing,
         val=parts.val,
         augmentation=augmentation,
         batch_size=data.batch_size,
-        workers=data.workers,
+        workers=0 if data.prepared_images else data.workers,
         seed=seed,
         images_per_epoch=data.epoch_images,
     )
@@ -175,14 +180,11 @@ def classifier(
 
 
 def _network(
-    spec: dict[str, Any],
-    steps: Preprocessing,
-    example: ImageDataset,
-    pretrained: bool | Path | None,
+    spec: dict[str, Any], parts: TrainingData, pretrained: bool | Path | None
 ) -> ClassifierNetwork:
     """The network for the data, tried on one image so that what does not fit shows at once."""
-    image = torch.from_numpy(steps.batch(example.images([0])))
-    net = build_network(spec, in_channels=image.shape[1], classes=len(example.classes))
+    image = torch.from_numpy(parts.preprocessing.batch(parts.val.images([0])))
+    net = build_network(spec, in_channels=image.shape[1], classes=len(parts.val.classes))
     if pretrained:
         load_imagenet(net, None if pretrained is True else pretrained)
     with torch.inference_mode():
@@ -191,10 +193,9 @@ def _network(
     return net
 
 
-def _smooth_images(
-    train: ImageDataset | FreshImages, steps: Preprocessing, count: int, classes: int
-) -> torch.Tensor:
+def _smooth_images(parts: TrainingData, count: int, classes: int) -> torch.Tensor:
     """The first images of the first class of the training data, preprocessed."""
+    train, steps = parts.train, parts.preprocessing
     if isinstance(train, ImageDataset):
         indices = np.flatnonzero(train.labels == 0)[:count]
         images = [
@@ -218,10 +219,10 @@ def _model_card(
 ) -> ModelCard:
     """The card of the trained model, with its temperature and, if there is a test part, scores."""
     classes = parts.val.classes
-    classifier = Classifier(task.best_network, classes, steps)
+    classifier = Classifier(task.best_network, classes, parts.preprocessing)
     temperature = fit_temperature(_logits(classifier, parts.val), parts.val.labels)
-    channels, height, width = parts.val[0][0].shape
-    prepared = steps.batch(parts.val.images([0])).shape[1]
+    channels, height, width = parts.shape
+    prepared = parts.preprocessing.batch(parts.val.images([0])).shape[1]
     network = network_spec(task.network)
     return ModelCard(
         name=name,

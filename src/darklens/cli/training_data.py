@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Num
 
+from darklens.cli.prepared import PreparedImages, prepare
 from darklens.data import (
     FreshImages,
     ImageDataset,
+    Preprocessing,
+    build_preprocessing,
     open_dataset,
     reference_split,
     stratified_folds,
@@ -36,8 +39,11 @@ class DataOptions:
         validation_seed: Seed of the simulated validation images.
         validation_images: Number of simulated validation images.
         epoch_images: Simulated training images between two validations.
+        prepared_images: Simulate and prepare so many training images once, before the training,
+            instead of fresh ones in each step; for a preprocessing that costs more than a step.
         batch_size: Images in a step, on each device.
-        workers: Processes that read or simulate; 0 does it in the training process.
+        workers: Processes that read or simulate; 0 does it in the training process. Prepared
+            images are made by so many processes, 0 for one on each processor.
     """
 
     path: Path | None = None
@@ -48,6 +54,7 @@ class DataOptions:
     validation_seed: int = 1_000_002
     validation_images: int = 3000
     epoch_images: int = 16384
+    prepared_images: int = 0
     batch_size: int = 32
     workers: int = 0
 
@@ -76,38 +83,56 @@ class TrainingData:
     Attributes:
         train: Images to train on.
         val: Images that select the best weights and fit the temperature.
-        test: Images that nothing is chosen by, if any.
+        shape: Channels, height and width of the raw images.
+        preprocessing: Steps that are still to be made on `train` and `val`.
+        test: Raw images that nothing is chosen by, if any.
         pixel_scale: Size of a pixel, where it is known [arcsec].
     """
 
     train: ImageDataset | FreshImages
     val: ImageDataset
+    shape: tuple[int, int, int]
+    preprocessing: Preprocessing
     test: ImageDataset | None = None
     pixel_scale: float | None = None
 
 
-def training_data(options: DataOptions) -> TrainingData:
+def training_data(
+    options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool = False
+) -> TrainingData:
     """Open or simulate the data of a run.
+
+    Args:
+        options: Where the images come from.
+        steps: The model's preprocessing.
+        folder: Folder of the run, for images that are prepared once.
+        quiet: Show no progress.
 
     Raises:
         BadConfig: If the options contradict each other.
         BadData: If the folder is laid out wrongly or its parts have different classes.
     """
-    if options.validation_images < 1 or options.epoch_images < 1:
+    if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
         raise BadConfig("data.validation_images and data.epoch_images must be positive")
     if options.path is not None and options.preset is None:
-        return _from_disk(options.path, options)
+        if options.prepared_images:
+            raise BadConfig("data.prepared_images are simulated: they need data.preset")
+        return _from_disk(options.path, options, steps)
     if options.preset is not None and options.path is None:
-        return _simulated(options.preset, options)
+        if options.stream_seed == options.validation_seed:
+            raise BadConfig("data.stream_seed and data.validation_seed must differ")
+        if options.prepared_images:
+            return _prepared(options.preset, options, steps, folder, quiet=quiet)
+        return _simulated(options.preset, options, steps)
     raise BadConfig("give the training data: either data.path or data.preset")
 
 
-def _from_disk(path: Path, options: DataOptions) -> TrainingData:
+def _from_disk(path: Path, options: DataOptions, steps: Preprocessing) -> TrainingData:
     parts = _divided(path, options)
     classes = parts["train"].classes
     val = parts["val"].with_classes(classes)
     test = parts["test"].with_classes(classes) if "test" in parts else None
-    return TrainingData(parts["train"], val, test)
+    return TrainingData(parts["train"], val, val[0][0].shape, steps, test)
 
 
 def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
@@ -120,11 +145,31 @@ def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
     return {"train": train, "val": val}
 
 
-def _simulated(preset: str, options: DataOptions) -> TrainingData:
-    if options.stream_seed == options.validation_seed:
-        raise BadConfig("data.stream_seed and data.validation_seed must differ")
+def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> TrainingData:
     simulator = Simulator(preset)
     lenses = simulator.simulate(options.validation_images, seed=options.validation_seed)
     val = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
     stream = SimulatedStream(simulator, seed=options.stream_seed)
-    return TrainingData(stream, val, pixel_scale=simulator.preset.grid.pixel_scale)
+    scale = simulator.preset.grid.pixel_scale
+    return TrainingData(stream, val, simulator.shape, steps, pixel_scale=scale)
+
+
+def _prepared(
+    preset: str, options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool
+) -> TrainingData:
+    simulator = Simulator(preset)
+    parts = {
+        "val": PreparedImages(
+            preset, steps.spec, options.validation_seed, options.validation_images
+        ),
+        "train": PreparedImages(preset, steps.spec, options.stream_seed, options.prepared_images),
+    }
+    made = {
+        name: prepare(
+            part, folder / "prepared" / f"{name}.npy", workers=options.workers, quiet=quiet
+        )
+        for name, part in parts.items()
+    }
+    nothing = build_preprocessing([])
+    scale = simulator.preset.grid.pixel_scale
+    return TrainingData(made["train"], made["val"], simulator.shape, nothing, pixel_scale=scale)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.files import find_images
 from darklens.data.npy_tree import NpyTreeWriter
+from darklens.data.planes import Plane, read_plane
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
 from darklens.data.readers import pixel_problem, read_image
 from darklens.data.splits import (
@@ -32,6 +33,7 @@ __all__ = [
     "ImageWriter",
     "LensDataModule",
     "NpyTreeWriter",
+    "Plane",
     "Preprocessing",
     "Store",
     "StoreWriter",
@@ -42,6 +44,7 @@ __all__ = [
     "open_store",
     "pixel_problem",
     "read_image",
+    "read_plane",
     "reference_split",
     "split_from_lists",
     "stratified_folds",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from darklens.data.steps import STEPS, Images, Step
+from darklens.data.steps import STEPS, ExplainingStep, Images, Step
 from darklens.errors import BadModel
 
 __all__ = ["Preprocessing", "build_preprocessing"]
@@ -56,10 +56,25 @@ class Preprocessing:
         Raises:
             BadData: If the images are too small, or not what a step needs.
         """
+        return self.explain(images)[0]
+
+    def explain(
+        self, images: Shaped[np.ndarray, "n c h w"]
+    ) -> tuple[Float32[np.ndarray, "n d i j"], dict[str, list[Any]]]:
+        """The same, with what the steps say of each image, as columns of a table by name.
+
+        Raises:
+            BadData: If the images are too small, or not what a step needs.
+        """
         values: Images = images.astype(np.float32)
+        columns: dict[str, list[Any]] = {}
         for step in self._steps:
-            values = step(values)
-        return np.ascontiguousarray(values, dtype=np.float32)
+            if isinstance(step, ExplainingStep):
+                values, said = step.explain(values)
+                columns |= said
+            else:
+                values = step(values)
+        return np.ascontiguousarray(values, dtype=np.float32), columns
 
 
 def build_preprocessing(

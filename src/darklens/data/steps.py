@@ -6,6 +6,7 @@ image does not depend on the others. It may change the size and the number of ch
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32
@@ -14,6 +15,7 @@ from darklens.errors import BadData, BadModel
 
 __all__ = [
     "STEPS",
+    "ExplainingStep",
     "Images",
     "Step",
     "affine",
@@ -28,6 +30,14 @@ __all__ = [
 
 Images = Float32[np.ndarray, "_ _ _ _"]
 Step = Callable[[Images], Images]
+
+
+@runtime_checkable
+class ExplainingStep(Protocol):
+    """A step that can say something of each image, such as how a fit went."""
+
+    def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
+        """What the step makes of the images, and columns of a table by name."""
 
 
 def center_crop(size: int) -> Step:

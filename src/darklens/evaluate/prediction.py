@@ -1,9 +1,10 @@
 """Class probabilities of image files, one row for each, whatever state the files are in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,12 +28,14 @@ class FilePrediction:
         image: Its image, or None when it could not be read.
         probabilities: Class probabilities, or None when there is an error.
         error: The reason, or empty.
+        said: What the model's preprocessing says of the image, by column.
     """
 
     path: Path
     image: Num[np.ndarray, "c h w"] | None
     probabilities: Float[np.ndarray, " k"] | None
     error: str = ""
+    said: Mapping[str, Any] = field(default_factory=dict)
 
 
 def predict_files(
@@ -62,7 +65,8 @@ def predict_files(
 
 
 def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
-    """Table with path, label, p_CLASS for each class, and error."""
+    """Table with path, label, p_CLASS for each class, what the model says further, and error."""
+    further = dict.fromkeys(name for row in rows for name in row.said)
     missing = np.full(len(classes), np.nan)
     values = [missing if row.probabilities is None else row.probabilities for row in rows]
     columns = np.array(values, dtype=np.float64).reshape(-1, len(classes))
@@ -75,6 +79,7 @@ def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> 
             "path": [str(row.path) for row in rows],
             "label": pd.Series(labels, dtype="string"),
             **{f"p_{name}": columns[:, index] for index, name in enumerate(classes)},
+            **{name: [row.said.get(name) for row in rows] for name in further},
             "error": pd.Series([row.error or None for row in rows], dtype="string"),
         }
     )
@@ -101,13 +106,17 @@ def _classify(classifier: Classifier, group: list[FilePrediction]) -> list[FileP
     if group[0].error or len(images) != len(group):
         return group
     try:
-        probabilities = classifier.probabilities(np.stack(images))
+        probabilities, said = classifier.explain(np.stack(images))
     except DarklensError as error:
         if len(group) > 1:
             return [row for single in group for row in _classify(classifier, [single])]
         row = group[0]
-        return [FilePrediction(row.path, row.image, None, str(error))]
+        return [replace(row, error=str(error))]
     return [
-        FilePrediction(row.path, row.image, values)
-        for row, values in zip(group, probabilities, strict=True)
+        replace(
+            row,
+            probabilities=probabilities[index],
+            said={name: column[index] for name, column in said.items()},
+        )
+        for index, row in enumerate(group)
     ]

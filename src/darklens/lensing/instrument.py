@@ -4,13 +4,13 @@ Convolution continues the image's edge outwards, so that the light of the sky do
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numba import njit
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from darklens.errors import BadPreset
 from darklens.lensing.elementary import FASTMATH
@@ -20,6 +20,8 @@ __all__ = ["PSF", "GaussianPSF", "Instrument", "PixelPSF"]
 Image = Float[np.ndarray, "h w"]
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+_LARGE_KERNEL = 81
+"""Pixels of a PSF from which on Fourier transforms are faster than sums."""
 
 
 @dataclass(frozen=True)
@@ -36,14 +38,21 @@ class GaussianPSF:
 
     def kernel(self, pixel_scale: float) -> Float[np.ndarray, " k"]:
         """One-dimensional kernel; the PSF is its outer product with itself."""
-        sigma = self.fwhm / FWHM_PER_SIGMA / pixel_scale
-        radius = int(self.truncation * sigma + 0.5)
-        weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-        return np.asarray(weights / weights.sum())
+        return _gaussian_kernel(self.fwhm / FWHM_PER_SIGMA / pixel_scale, self.truncation)
 
     def convolve(self, image: Image, pixel_scale: float) -> Image:
         """Image behind the PSF, of the same shape."""
         return np.asarray(_convolve_separable(image, self.kernel(pixel_scale)))
+
+
+@lru_cache(maxsize=64)
+def _gaussian_kernel(sigma: float, truncation: float) -> Float[np.ndarray, " k"]:
+    """Weights of a Gaussian of `sigma` pixels, normalised; shared, so not to be written to."""
+    radius = int(truncation * sigma + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
+    weights /= weights.sum()
+    weights.flags.writeable = False
+    return weights
 
 
 @dataclass(frozen=True)
@@ -64,11 +73,29 @@ class PixelPSF:
 
     def convolve(self, image: Image, pixel_scale: float) -> Image:
         """Image behind the PSF, of the same shape; `pixel_scale` is the PSF's own."""
-        return np.asarray(ndimage.convolve(image, self._normalised, mode="nearest"))
+        if self.pixels.size < _LARGE_KERNEL:
+            return np.asarray(ndimage.convolve(image, self._normalised, mode="nearest"))
+        top, left = (side // 2 for side in self.pixels.shape)
+        padded = np.pad(image, ((top, top), (left, left)), mode="edge")
+        shape = tuple(fft.next_fast_len(side, real=True) for side in padded.shape)
+        product = fft.rfft2(padded, s=shape) * self._spectrum(shape)
+        rows, columns = image.shape
+        whole = fft.irfft2(product, s=shape)  # circular: what is mixed up lies in the margins
+        return np.ascontiguousarray(whole[2 * top : 2 * top + rows, 2 * left : 2 * left + columns])
 
     @cached_property
     def _normalised(self) -> Image:
         return np.asarray(self.pixels / self.pixels.sum(), dtype=np.float64)
+
+    @cached_property
+    def _spectra(self) -> dict[tuple[int, ...], Any]:
+        return {}
+
+    def _spectrum(self, shape: tuple[int, ...]) -> Any:
+        """Fourier transform of the PSF on a padded image of this shape."""
+        if shape not in self._spectra:
+            self._spectra[shape] = fft.rfft2(self._normalised, s=shape)
+        return self._spectra[shape]
 
 
 PSF = GaussianPSF | PixelPSF
