@@ -33,7 +33,7 @@ from darklens.lensing import Simulator
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "loader.md"
 RECIPES = {
-    "default": ROOT / "recipes" / "classifier-default.yaml",
+    "default": ROOT / "recipes" / "classifier-default-pixels.yaml",
     "reference": ROOT / "recipes" / "classifier-reference.yaml",
 }
 IMAGES, BATCH = 512, 32

@@ -24,7 +24,7 @@ from darklens.cli.train import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "training_speed.md"
-RECIPES = {"default": "classifier-default.yaml", "reference": "classifier-reference.yaml"}
+RECIPES = {"default": "classifier-default-pixels.yaml", "reference": "classifier-reference.yaml"}
 BATCH, SIZE = 32, 100
 VARIANTS = ("plain", "channels_last", "compiled", "channels_last and compiled")
 
