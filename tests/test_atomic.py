@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from darklens.atomic import atomic_file, atomic_folder
+from darklens.atomic import atomic_file, atomic_folder, check_file, check_folder
 from darklens.errors import BadInput
 
 
@@ -47,7 +47,27 @@ def test_a_folder_is_replaced_only_if_it_is_of_its_kind(tmp_path: Path) -> None:
 
 def test_impossible_places_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot make the folder"):
-        atomic_file(tmp_path / "file" / "table.csv").__enter__()
-    with pytest.raises(BadInput, match="is a folder"):
-        atomic_file(tmp_path).__enter__()
+    below = tmp_path / "file" / "table.csv"
+    for refused in (
+        lambda: atomic_file(below).__enter__(),
+        lambda: atomic_folder(below).__enter__(),
+        lambda: check_file(below),
+        lambda: check_folder(below),
+    ):
+        with pytest.raises(BadInput, match=r"cannot make .*file is a file"):
+            refused()
+    for call in (lambda: atomic_file(tmp_path).__enter__(), lambda: check_file(tmp_path)):
+        with pytest.raises(BadInput, match="is a folder"):
+            call()
+    for name in (".", "..", "/"):
+        with pytest.raises(BadInput, match="is not the name of a new folder"):
+            check_folder(Path(name))
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = tmp_path / ("x" * 240 + ".csv")  # the temporary name is too long for the file system
+    problem = pytest.raises(BadInput, match=r"cannot write .*xxx\.csv: File name too long")
+    with problem, atomic_file(path) as temporary:
+        temporary.write_text("a")
+    with problem, atomic_folder(path):
+        pass

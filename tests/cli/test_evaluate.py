@@ -127,3 +127,16 @@ def test_wrong_arguments_are_one_line(
     assert message in shown
     assert shown.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_may_not_be_replaced_is_refused_before_the_work(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").touch()
+    words = ["--preset", "model-1-legacy", "--model", tiny_model, "--output", tmp_path / "out"]
+    assert evaluate(*words) == 2
+    shown = capsys.readouterr().err
+    assert "exists already" in shown
+    assert "classifying" not in shown
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]

@@ -159,6 +159,7 @@ def test_nothing_readable_is_exit_code_2_and_no_table(
         ["/no/such/folder"],
         ["{lenses}", "--output", "table.txt"],
         ["{lenses}", "--batch", "0"],
+        ["{lenses}", "--workers", "0"],
         ["{lenses}", "--model", "no-such-model"],
         ["{lenses}", "--device", "abacus"],
     ],

@@ -189,6 +189,7 @@ def test_a_subset_of_classes_and_the_other_format(preset: Path, tmp_path: Path) 
         ["--preset", "none.yaml"],
         ["--count", "0"],
         ["--seed", "-1"],
+        ["--seed", str(2**64)],
         ["--workers", "-1"],
         ["--classes", "no,sub"],
         ["--format", "fits"],

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darklens.atomic import atomic_folder
+from darklens.atomic import atomic_folder, check_folder
 from darklens.classify import Classifier
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
@@ -54,6 +54,7 @@ def demo(
     settings = dict(locals())
     if count < 1:
         raise BadInput("--count must be at least 1")
+    check_folder(output, replace_if_has="report.html")
     genuine = genuine or _shared_images()
     folder = find_model(model)
     card = load_card(folder)

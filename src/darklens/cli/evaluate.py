@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from darklens import __version__
-from darklens.atomic import atomic_folder
+from darklens.atomic import atomic_folder, check_folder
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import progress, say
 from darklens.data import open_dataset
@@ -73,6 +73,7 @@ def classifier(
         raise BadInput("give either --data PATH or --preset NAME")
     if count < 1 or resamples < 1 or batch < 1:
         raise BadInput("--count, --resamples and --batch must be at least 1")
+    check_folder(output, replace_if_has="metrics.json")
     folder = find_model(model)
     card = load_card(folder)
     images: LabelledImages

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darklens.atomic import atomic_file
+from darklens.atomic import atomic_file, check_file
 from darklens.cli.configuration import beside, write_configuration
 from darklens.cli.progress import progress, say
 from darklens.data import find_images
@@ -20,6 +20,8 @@ from darklens.hub import find_model, load_card, load_classifier
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from darklens.classify import Classifier
 
 __all__ = ["predict"]
 
@@ -46,7 +48,8 @@ def predict(
         inputs: Image files, folders (searched recursively) and globs.
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         output: Table to write: .csv, .parquet or .json. Without it the table is printed.
-        figures: Folder for a small picture of each image with its probabilities.
+        figures: Folder for a picture of each image with its probabilities; models that fit the
+            smooth lens show it, too, and what it leaves.
         batch: Images in memory at once.
         workers: Threads that read files.
         device: Torch device, such as cpu or cuda.
@@ -57,6 +60,8 @@ def predict(
         raise BadInput(f"the ending of {output} must be one of {', '.join(ENDINGS)}")
     if batch < 1 or workers < 1:
         raise BadInput("--batch and --workers must be at least 1")
+    if output is not None:
+        check_file(output)
     paths = find_images(inputs)
     folder = find_model(model)
     card = load_card(folder)
@@ -66,7 +71,8 @@ def predict(
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
         if figures is not None and row.probabilities is not None:
-            _write_picture(figures / _picture_name(index, row.path), row, card.classes)
+            place = figures / _picture_name(index, row.path)
+            _write_picture(place, row, card.classes, classifier)
         rows.append(replace(row, image=None))
     failed = [row for row in rows if row.error]
     if len(failed) == len(rows):
@@ -114,10 +120,13 @@ def _picture_name(index: int, path: Path) -> str:
     return f"{index:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '-', words)}.png"
 
 
-def _write_picture(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
+def _write_picture(
+    path: Path, row: FilePrediction, classes: tuple[str, ...], classifier: "Classifier"
+) -> None:
     if row.image is None or row.probabilities is None:
         return
-    figure = prediction_figure(row.image, row.probabilities.tolist(), classes)
+    panels = classifier.preprocessing.panels(row.image)
+    figure = prediction_figure(row.image, row.probabilities.tolist(), classes, panels)
     figure.suptitle(row.path.name, fontsize=8, color="#5c6773")
     with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png")

@@ -92,6 +92,8 @@ def simulate(
     """
     if workers < 0:
         raise BadInput(f"workers {workers} must not be negative")
+    if output.name in ("", ".."):
+        raise BadInput(f"{output} is not the name of a new folder or file")
     settings = dict(locals())
     chosen = None if classes is None else tuple(part.strip() for part in classes.split(","))
     ending: Literal["zarr", "npy"] = "zarr" if output.suffix == ".zarr" else "npy"
