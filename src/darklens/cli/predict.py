@@ -71,8 +71,8 @@ def predict(
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
         if figures is not None and row.probabilities is not None:
-            place = figures / _picture_name(index, row.path)
-            _write_picture(place, row, card.classes, classifier)
+            picture = figures / _picture_name(index, row.path)
+            _write_picture(picture, row, card.classes, classifier)
         rows.append(replace(row, image=None))
     failed = [row for row in rows if row.error]
     if len(failed) == len(rows):

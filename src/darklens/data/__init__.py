@@ -19,6 +19,7 @@ from darklens.data.splits import (
     split_from_lists,
     stratified_folds,
 )
+from darklens.data.steps import Panel
 from darklens.data.store import Store, StoreWriter, open_store
 from darklens.data.writer import ImageWriter
 
@@ -33,6 +34,7 @@ __all__ = [
     "ImageWriter",
     "LensDataModule",
     "NpyTreeWriter",
+    "Panel",
     "Plane",
     "Preprocessing",
     "Store",

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32, Shaped
 
-from darklens.data.steps import STEPS, ExplainingStep, Images, Step
+from darklens.data.steps import STEPS, ExplainingStep, Images, Panel, Step
 from darklens.errors import BadModel
 
 __all__ = ["Preprocessing", "build_preprocessing"]
@@ -75,6 +75,16 @@ class Preprocessing:
             else:
                 values = step(values)
         return np.ascontiguousarray(values, dtype=np.float32), columns
+
+    def panels(self, image: Shaped[np.ndarray, "c h w"]) -> list[Panel]:
+        """Pictures that explain what the steps make of one image, none for plain steps."""
+        values: Images = image[None].astype(np.float32)
+        shown: list[Panel] = []
+        for step in self._steps:
+            if isinstance(step, ExplainingStep):
+                shown += step.panels(values[0])
+            values = step(values)
+        return shown
 
 
 def build_preprocessing(

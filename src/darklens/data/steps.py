@@ -5,11 +5,12 @@ image does not depend on the others. It may change the size and the number of ch
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from darklens.errors import BadData, BadModel
 
@@ -17,6 +18,7 @@ __all__ = [
     "STEPS",
     "ExplainingStep",
     "Images",
+    "Panel",
     "Step",
     "affine",
     "asinh",
@@ -32,12 +34,30 @@ Images = Float32[np.ndarray, "_ _ _ _"]
 Step = Callable[[Images], Images]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """A picture that explains what a step makes of an image.
+
+    Attributes:
+        title: What it shows, with its unit.
+        values: The pixels.
+        limit: Values from minus to plus this limit are drawn in two colours; None for light.
+    """
+
+    title: str
+    values: Float[np.ndarray, "h w"]
+    limit: float | None = None
+
+
 @runtime_checkable
 class ExplainingStep(Protocol):
-    """A step that can say something of each image, such as how a fit went."""
+    """A step that can say and show something of each image, such as how a fit went."""
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
         """What the step makes of the images, and columns of a table by name."""
+
+    def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
+        """Pictures that explain what the step makes of one image."""
 
 
 def center_crop(size: int) -> Step:

@@ -10,6 +10,7 @@ from jaxtyping import Float, Int, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from darklens.data import Panel
 from darklens.evaluate.classifier import ClassifierScores
 from darklens.evaluate.pictures import lens_picture
 from darklens.metrics import Interval, bootstrap_interval, reliability_curve, roc_curve
@@ -106,14 +107,22 @@ def reliability_figure(
 
 
 def prediction_figure(
-    image: Num[np.ndarray, "c h w"], probabilities: Sequence[float], classes: Sequence[str]
+    image: Num[np.ndarray, "c h w"],
+    probabilities: Sequence[float],
+    classes: Sequence[str],
+    panels: Sequence[Panel] = (),
 ) -> Figure:
-    """The image of one lens beside bars of its class probabilities."""
+    """The image of one lens, or the panels that explain it, beside bars of its probabilities."""
+    count = max(1, len(panels))
     with matplotlib.rc_context(_STYLE):
-        figure = Figure(figsize=(4.2, 2.0), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.1))
-    left.imshow(lens_picture(image))
-    left.set_axis_off()
+        figure = Figure(figsize=(2.1 * (count + 1), 2.2), layout="constrained")
+        *shown, right = figure.subplots(1, count + 1, width_ratios=(*[1.0] * count, 1.1))
+    if panels:
+        for axes, panel in zip(shown, panels, strict=True):
+            _draw_panel(axes, panel)
+    else:
+        shown[0].imshow(lens_picture(image))
+        shown[0].set_axis_off()
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(classes))]
     right.barh(range(len(classes)), probabilities, color=colours)
     for row, value in enumerate(probabilities):
@@ -122,6 +131,20 @@ def prediction_figure(
     right.set(xlim=(0, 1))
     right.invert_yaxis()
     return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    """One picture that explains a prediction; row 0 is at the bottom."""
+    axes.set_title(panel.title, fontsize=8)
+    axes.set_axis_off()
+    if panel.limit is None:
+        axes.imshow(lens_picture(panel.values[None]))
+        return
+    shown = axes.imshow(
+        panel.values, origin="lower", cmap="RdBu_r", vmin=-panel.limit, vmax=panel.limit
+    )
+    bar = axes.figure.colorbar(shown, ax=axes, shrink=0.75, pad=0.02)
+    bar.ax.tick_params(labelsize=6)
 
 
 def write_figure(figure: Figure, folder: Path, name: str) -> None:

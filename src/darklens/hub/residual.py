@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.lensing import (
     PARAMETERS,
@@ -101,6 +102,17 @@ class SmoothResidual:
             "chi_square": [fit.chi_square for _, fit, _ in results],
         }
         return np.stack([self._maps(values, fit) for values, fit, _ in results]), columns
+
+    def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
+        """Data, smooth model, residual, and where a point mass would explain the residual."""
+        values, fit, _ = self.fit(image)
+        found = self._detect(fit, lines=False)
+        return [
+            Panel("image", values),
+            Panel(f"smooth lens, chi-square {fit.chi_square:.3f}", fit.model),
+            Panel("residual [noise]", fit.residual, limit=5.0),
+            Panel("significance of a point mass", found.point.astype(np.float64), limit=20.0),
+        ]
 
     def fit(
         self, image: Float32[np.ndarray, "c h w"]
