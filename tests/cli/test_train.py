@@ -50,12 +50,16 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_recipe_trains_for_one_step(recipe: Path, tree: Path, tmp_path: Path) -> None:
     settings = yaml.safe_load(recipe.read_text())
     words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
-    words += ["--network.size=32", CROP, "--data.batch_size=4"]
+    words += ["--data.batch_size=4"]
+    if settings.get("data", {}).get("prepared_images"):  # its preprocessing is the point
+        words += ["--data.prepared_images=4"]
+    else:
+        words += ["--network.size=32", CROP]
     if settings["network"]["name"] == "subspace":
         words += ["--network.smooth_images=20", "--network.components=4"]
         words += ['--network.options={"width": 4}']
     if settings.get("data", {}).get("preset"):
-        words += ["--data.validation_images=6", "--data.epoch_images=8", "--data.workers=0"]
+        words += ["--data.validation_images=6", "--data.epoch_images=8", "--data.workers=1"]
     else:
         words += ["--data.path", tree, "--pretrained=false"]
     assert run(*words) == 0

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from jaxtyping import Num
 
 from darklens.atomic import atomic_file
 from darklens.cli.progress import progress
@@ -23,8 +24,6 @@ from darklens.hub import model_preprocessing
 from darklens.lensing import Simulator
 
 __all__ = ["PreparedImages", "prepare"]
-
-_SHARD = 250
 
 
 @dataclass(frozen=True)
@@ -36,21 +35,23 @@ class PreparedImages:
         steps: The declared preprocessing.
         seed: Seed of the simulations.
         count: Number of images.
+        shard: Images that are made in one piece.
     """
 
     preset: str
     steps: list[dict[str, Any]]
     seed: int
     count: int
+    shard: int = 250
 
-    def shard(self, number: int) -> range:
+    def images(self, number: int) -> range:
         """Numbers of the images in a shard."""
-        return range(number * _SHARD, min((number + 1) * _SHARD, self.count))
+        return range(number * self.shard, min((number + 1) * self.shard, self.count))
 
     @property
     def shards(self) -> range:
         """Numbers of the shards."""
-        return range(-(-self.count // _SHARD))
+        return range(-(-self.count // self.shard))
 
 
 def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) -> ImageDataset:
@@ -117,12 +118,11 @@ def _make_shard(number: int) -> None:
     """Simulate and prepare one shard and say that it is done."""
     wanted, path = _worker["wanted"], _worker["path"]
     images = np.load(path, mmap_mode="r+")
-    for index in wanted.shard(number):
+    for index in wanted.images(number):
         images[index] = _worker["steps"](_image(_worker["simulator"], wanted, index))
     images.flush()
     (path.with_suffix(".done") / str(number)).touch()
 
 
-def _image(simulator: Simulator, wanted: PreparedImages, index: int) -> np.ndarray[Any, Any]:
-    image: np.ndarray[Any, Any] = simulator.lens(index, seed=wanted.seed).image
-    return image
+def _image(simulator: Simulator, wanted: PreparedImages, index: int) -> Num[np.ndarray, "c h w"]:
+    return simulator.lens(index, seed=wanted.seed).image
