@@ -36,13 +36,16 @@ class LineFitter:
 
     Args:
         preset: Declares the smooth lens, and the line by its first class with one.
+        hold_smooth: Whether the smooth lens stays as it is and the line alone is fitted.
 
     Raises:
         BadPreset: If no class of the preset has a line.
     """
 
-    def __init__(self, preset: Preset) -> None:
-        self.model = smooth_model(preset, line=True)
+    def __init__(self, preset: Preset, *, hold_smooth: bool = False) -> None:
+        model = smooth_model(preset, line=True)
+        line = tuple(k for k in model.free if k >= _LINE)
+        self.model = replace(model, free=line) if hold_smooth else model
         coarse = self.model.coarse(_FACTOR)
         rows, columns = (2 * int(_CENTRE * side / 2) for side in coarse.grid.shape)
         self._coarse = replace(coarse, grid=PixelGrid((rows, columns), coarse.grid.pixel_scale))
