@@ -22,7 +22,7 @@ def _smooth_residual(
     binning: int,
     half_lengths: Any = (),
     orientations: int = 12,
-    largest_chi_square: float = 10.0,
+    largest_chi_square: float = 5.0,
 ) -> Any:
     """See `darklens.hub.residual.SmoothResidual`; the physics is loaded when it is asked for."""
     from darklens.hub.residual import SmoothResidual

@@ -61,7 +61,7 @@ class SmoothResidual:
         binning: int,
         half_lengths: Any = (),
         orientations: int = 12,
-        largest_chi_square: float = 10.0,
+        largest_chi_square: float = 5.0,
     ) -> None:
         self._preset: Preset = (
             parse_preset(preset) if isinstance(preset, Mapping) else load_preset(str(preset))

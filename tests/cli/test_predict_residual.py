@@ -1,0 +1,95 @@
+"""`darklens predict` with a model whose preprocessing fits the smooth lens."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from darklens.cli.main import main
+from darklens.hub import InputCard, ModelCard, TrainingCard, load_classifier, save_model
+from darklens.lensing import Simulator
+
+
+@pytest.fixture(scope="module")
+def residual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained classifier of residuals."""
+    import torch
+
+    from darklens.classify import build_network
+
+    torch.manual_seed(0)
+    spec = {"name": "backbone", "backbone": "test_resnet"}
+    step = {"preset": "common-test-1", "size": 80, "binning": 2}
+    card = ModelCard(
+        name="residual",
+        kind="classifier",
+        description="An untrained network for tests.",
+        classes=("no", "sphere", "vort"),
+        input=InputCard(channels=1, height=150, width=150, pixel_scale=0.05, values="counts"),
+        preprocessing=({"smooth_residual": step},),
+        network={**spec, "in_channels": 6},
+        temperature=1.0,
+        training=TrainingCard(
+            command="none",
+            images=0,
+            seconds=0.0,
+            machine="any",
+            date="2026-01-01",
+            version="0",
+            preset="common-test-1",
+        ),
+        licence="MIT",
+    )
+    folder = tmp_path_factory.mktemp("models") / "residual"
+    save_model(folder, build_network(spec, in_channels=6), card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lenses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lens as counts, the same one scaled, a smooth ramp, and an image with negative values."""
+    folder = tmp_path_factory.mktemp("lenses")
+    counts = Simulator("common-test-1").lens(0, seed=1).image
+    np.save(folder / "counts.npy", counts)
+    values = counts.astype(np.float64)
+    np.save(folder / "scaled.npy", (values - values.min()) / np.ptp(values))
+    np.save(folder / "negative.npy", values - 20.0)
+    np.save(folder / "ramp.npy", np.add.outer(np.arange(150), np.arange(150))[None])
+    return folder
+
+
+def test_the_table_says_how_the_fit_went(
+    residual_model: Path, lenses: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "table.csv"
+    figures = tmp_path / "figures"
+    words = ["--model", residual_model, "--output", table, "--figures", figures]
+    assert main(["predict", str(lenses), *map(str, words), "--quiet"]) == 1
+    rows = pd.read_csv(table).set_index(pd.read_csv(table).path.map(lambda p: Path(p).stem))
+    assert list(rows.columns[1:]) == [
+        "label",
+        "p_no",
+        "p_sphere",
+        "p_vort",
+        "fit",
+        "chi_square",
+        "error",
+    ]
+    assert rows.fit["counts"] == rows.fit["scaled"] == "ok"
+    assert rows.chi_square["counts"] == pytest.approx(1.0, abs=0.05)
+    assert rows.p_no["counts"] == pytest.approx(rows.p_no["scaled"], abs=1e-5)
+    assert rows.fit["ramp"] in ("not converged", "unlike the family")
+    assert "neither counts nor" in rows.error["negative"]
+    assert pd.isna(rows.label["negative"])
+    drawn = sorted(path.name for path in figures.glob("*.png"))
+    assert len(drawn) == 3, drawn
+
+
+def test_python_says_the_same(residual_model: Path, lenses: Path) -> None:
+    model = load_classifier(residual_model)
+    image = np.load(lenses / "counts.npy")
+    row = model.predict(image[None]).iloc[0]
+    assert row.fit == "ok"
+    titles = [panel.title.split(",")[0] for panel in model.preprocessing.panels(image)]
+    assert titles == ["image", "smooth lens", "residual [noise]", "significance of a point mass"]
