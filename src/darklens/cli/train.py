@@ -11,7 +11,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -136,7 +136,9 @@ def classifier(
         raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
     seed_everything(seed, verbose=False)
     steps = model_preprocessing(preprocessing)
+    started = time.monotonic()
     parts = training_data(data, steps, folder, quiet=quiet)
+    preparation = time.monotonic() - started
     net = _network(network, parts, pretrained)
     started = time.monotonic()
     if net.smooth_images and not can_resume(folder):  # a checkpoint holds what is found here
@@ -173,6 +175,9 @@ def classifier(
     if best is not None:
         task.load_state_dict(best)
     model = _model_card(name, task, parts, steps, data, card, command=_command(folder))
+    if data.prepared_images:
+        time_before = replace(model.training, preparation_seconds=round(preparation, 1))
+        model = replace(model, training=time_before)
     written = save_model(folder / "model", task.best_network, model)
     for metric in written.metrics:
         say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)

@@ -59,9 +59,10 @@ class TrainingCard:
         preset: Simulation preset of the training images, or None.
         data: Data set of the training images, or None.
         recipe: Recipe file, or None.
+        preparation_seconds: Wall time of simulating and preparing the images beforehand [s].
         command: Full command.
         images: Number of images seen, repeats included.
-        seconds: Wall time [s].
+        seconds: Wall time of the training [s].
         machine: Processor and cores, in words.
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
@@ -76,6 +77,7 @@ class TrainingCard:
     preset: str | None = None
     data: str | None = None
     recipe: str | None = None
+    preparation_seconds: float | None = None
 
 
 @dataclass(frozen=True)
