@@ -20,7 +20,7 @@ from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
 from darklens.lensing.population import draw_scene
 from darklens.lensing.presets import preset_text
 
-SHIPPED = ["common-test-1", "model-1", "model-1-legacy", "model-2", "model-3"]
+SHIPPED = ["common-test-1", "galaxy", "model-1", "model-1-legacy", "model-2", "model-3"]
 
 
 def test_shipped_presets() -> None:

@@ -1,16 +1,19 @@
 """Gravitational lensing: profiles, populations, telescopes, and simulated images of them.
 
-Import order inside: detection -> fit -> smooth -> population -> presets -> render -> profiles,
-substructure, instrument, noise -> cosmology, grid, distributions, elementary; the simulator stands
-beside the fit. No torch.
+Import order inside: estimates -> fit -> first_guess -> smooth -> population -> presets -> render ->
+profiles, substructure, instrument, noise -> cosmology, grid, distributions, elementary; the
+simulator stands beside the fit. No torch.
 """
 
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.counts import Counts, recover_counts
 from darklens.lensing.detection import Detection, DetectionMaps, FoundLine, central
+from darklens.lensing.estimates import Estimate, fit_estimates, fitted_scene
+from darklens.lensing.family import family_for, sky_noise
 from darklens.lensing.fit import SmoothFit, SmoothFitter
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
+from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.line_fit import LineFitter
 from darklens.lensing.presets import Preset, load_preset, parse_preset, preset_names
 from darklens.lensing.profiles import SIE, TNFW, LineMass, PointMass, Sersic, Shear
@@ -27,7 +30,9 @@ __all__ = [
     "Counts",
     "Detection",
     "DetectionMaps",
+    "Estimate",
     "FoundLine",
+    "GaussianLikelihood",
     "GaussianPSF",
     "Instrument",
     "Lens",
@@ -47,12 +52,16 @@ __all__ = [
     "SmoothFitter",
     "SmoothModel",
     "central",
+    "family_for",
+    "fit_estimates",
+    "fitted_scene",
     "load_preset",
     "parse_preset",
     "preset_names",
     "recover_counts",
     "render",
     "scene_numbers",
+    "sky_noise",
     "smooth_model",
     "source_plane",
 ]

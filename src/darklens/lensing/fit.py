@@ -2,7 +2,8 @@ r"""The smooth lens that explains an image best, and what it leaves unexplained.
 
 A fit starts from the best of a few thousand lenses drawn from the preset, is brought
 near on blocks of pixels, where the noise is taken from the image, and ends on all pixels with the
-noise of the model, weighted anew in each step.
+noise of the model, weighted anew in each step. Families whose lens shines, or whose background is
+free, start from `darklens.lensing.first_guess` instead.
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from jaxtyping import Float, Float32, Num
 
 from darklens.errors import BadInput
 from darklens.lensing.climb import Climb, RoughNoise, block_sums, climb
+from darklens.lensing.first_guess import first_guess
 from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.presets import Preset
 from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
@@ -24,12 +26,12 @@ Image = Float[np.ndarray, "h w"]
 Numbers = Float[np.ndarray, " p"]
 
 _BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
-_COARSE_SIDE = 50
+_COARSE_SIDE, _WIDE_COARSE_SIDE = 50, 70
 _SEARCH_BLOCK = 2
 _STARTS = 4
 _COARSE_STEPS = 12
 _GOOD = 2.0
-_STEPS = 30
+_STEPS, _WIDE_STEPS = 30, 100
 _MARGIN = 8
 
 
@@ -92,9 +94,12 @@ class SmoothFitter:
 
     def __init__(self, model: SmoothModel | Preset) -> None:
         self.model = model if isinstance(model, SmoothModel) else smooth_model(model)
-        self._factor = max(1, min(self.model.grid.shape) // _COARSE_SIDE)
-        self._coarse = self.model.coarse(self._factor)
         free = self.model.names
+        light = {"background", "lens_light_log_amplitude"} & set(free)
+        self._wide = bool(light) and "source_log_amplitude" in free
+        side = _WIDE_COARSE_SIDE if self._wide else _COARSE_SIDE
+        self._factor = max(1, min(self.model.grid.shape) // side)
+        self._coarse = self.model.coarse(self._factor, 2 if self._wide else 1)
         self._scaled = any(n in free for n in ("log_exposure", "source_log_amplitude"))
 
     def fit(self, image: Num[np.ndarray, "h w"], start: Numbers | None = None) -> SmoothFit:
@@ -113,7 +118,8 @@ class SmoothFitter:
             raise BadInput("the image has pixels that are not finite")
         data = image.astype(np.float64)
         begin = self.start(data) if start is None else start
-        return fit_result(self.model, data, climb(self.model, data, begin, _STEPS))
+        steps = _WIDE_STEPS if self._wide else _STEPS
+        return fit_result(self.model, data, climb(self.model, data, begin, steps))
 
     def start(self, data: Image) -> Numbers:
         """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
@@ -122,6 +128,8 @@ class SmoothFitter:
         free = "background" in self.model.names
         rough = RoughNoise(self.model.likelihood, 0.0 if free else background, variance)
         coarse = replace(self._coarse, likelihood=rough)
+        if self._wide:
+            return first_guess(coarse, blocks, background)
         best, least = None, np.inf
         for numbers in self._nearest(blocks - background, variance):
             if free:
@@ -145,7 +153,8 @@ class SmoothFitter:
         background = float(np.median(blocks[border]))
         likelihood = self.model.likelihood
         if isinstance(likelihood, GaussianLikelihood):
-            return background, block_sums(likelihood.noise_map**2, self._factor)
+            variance = np.square(likelihood.noise_map, dtype=np.float64)
+            return background, block_sums(variance, self._factor)
         spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
         gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
         floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)
@@ -196,7 +205,7 @@ def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
     return SmoothFit(
         numbers=end.numbers,
         names=model.names,
-        covariance=np.linalg.pinv(end.curvature, hermitian=True),
+        covariance=_inverse(end.curvature),
         chi_square=end.chi_square / max(used - len(model.free), 1),
         model=end.moments.mean,
         noise=deviation,
@@ -206,6 +215,14 @@ def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
         converged=end.converged and bool(inside),
         steps=end.steps,
     )
+
+
+def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
+    """The covariance; numbers are scaled first, for their units may differ by any factor."""
+    root = np.sqrt(np.diag(curvature))
+    scale = np.where(root > 0, 1 / np.where(root > 0, root, 1), 0.0)
+    scales = np.outer(scale, scale)
+    return np.asarray(np.linalg.pinv(curvature * scales, hermitian=True) * scales)
 
 
 def _fixed(model: SmoothModel) -> Any:

@@ -169,7 +169,7 @@ class GaussianLikelihood(Likelihood):
 
     def moments(self, flux: Image, exposure: float) -> Moments:
         """The variance is the same for every model."""
-        return Moments(flux, self.noise_map**2, 1.0)
+        return Moments(flux, np.square(self.noise_map, dtype=np.float64), 1.0)
 
 
 def likelihood_of(noise: NoiseLaw, sky_rate: float) -> Likelihood:

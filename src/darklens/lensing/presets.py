@@ -151,6 +151,7 @@ class Preset:
         exposure: Exposure time [s].
         noise: How the image is observed.
         scaled_files: Whether its `.npy` files are min-max scaled, as the benchmark's are.
+        general: Whether a fit takes grid and noise from the image, see `darklens.lensing.family`.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Preset:
     cosmology: Cosmology = field(default_factory=Cosmology)
     lens_light: LightPrior | None = None
     scaled_files: bool = False
+    general: bool = False
 
     def __post_init__(self) -> None:
         if self.source.redshift is None:
@@ -265,7 +267,8 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
         "noise": _build(_NOISE[noise], settings, f"noise: {noise}"),
         "cosmology": _build(Cosmology, top.pop("cosmology", {}), "cosmology"),
     }
-    parts["scaled_files"] = top.pop("scaled_files", False) is True
+    for switch in ("scaled_files", "general"):
+        parts[switch] = top.pop(switch, False) is True
     if "lens_light" in top:
         parts["lens_light"] = _build(LightPrior, top.pop("lens_light"), "lens_light")
     if "exposure" in top:

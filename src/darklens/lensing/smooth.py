@@ -55,6 +55,7 @@ The strength of a line is the square of the Einstein radius of its whole mass; 0
 _BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
 _SOURCE, _LENS_LIGHT = PARAMETERS.index("source_x"), PARAMETERS.index("lens_light_x")
 _ELLIPTICITIES = tuple(PARAMETERS.index(f"{part}_e1") for part in ("lens", "source", "lens_light"))
+_AMPLITUDES = tuple(PARAMETERS.index(f"{part}_log_amplitude") for part in ("source", "lens_light"))
 _LARGEST_ELLIPTICITY = 0.85
 _INDEX_STEP = 1e-5
 _DRAWS = 4000
@@ -134,17 +135,18 @@ class SmoothModel:
                 moved[k : k + 2] *= _LARGEST_ELLIPTICITY / size
         return moved
 
-    def coarse(self, factor: int) -> "SmoothModel":
+    def coarse(self, factor: int, samples: int = 1) -> "SmoothModel":
         """The same model for images of which blocks of pixels are averaged.
 
-        One ray stands for a coarse pixel, and the PSF is widened by the averaging.
+        `samples` squared rays stand for a coarse pixel, and the PSF is widened by the averaging.
         """
         rows, columns = (side // factor for side in self.grid.shape)
         scale = self.grid.pixel_scale * factor
-        width2 = (scale**2 - self.grid.pixel_scale**2) / 12
+        fine = self.grid.pixel_scale / self.instrument.supersampling
+        width2 = max((scale / samples) ** 2 - fine**2, 0.0) / 12
         width2 += _width(self.instrument.psf, self.grid.pixel_scale) ** 2
         psf = GaussianPSF(float(FWHM_PER_SIGMA * np.sqrt(width2))) if width2 > 0 else None
-        instrument = replace(self.instrument, psf=psf, supersampling=1)
+        instrument = replace(self.instrument, psf=psf, supersampling=samples)
         grid = PixelGrid((rows, columns), scale)
         return replace(self, grid=grid, instrument=instrument, blocks=factor)
 
@@ -186,7 +188,7 @@ def smooth_model(
     Args:
         preset: What is free and what is fixed; its substructure is left out.
         likelihood: Noise; the preset's own if None.
-        background: Whether a flat background is free, too.
+        background: Whether a flat background is free, too; it is for a general preset.
         line: Whether the model has the line of mass of the preset's first class with one.
 
     Raises:
@@ -198,7 +200,7 @@ def smooth_model(
         raise BadInput(f"the preset {preset.name} draws no number of the smooth lens: no fit")
     label = next((name for name, parts in preset.classes.items() if not parts), None)
     label = label or next(iter(preset.classes))
-    if background:
+    if background or preset.general:
         free = (*free, _BACKGROUND)
     if line:
         label, prior = _line_class(preset)
@@ -212,6 +214,11 @@ def smooth_model(
     for name in ("einstein_radius", "line_strength"):
         k = PARAMETERS.index(name)
         lower[k] = max(lower[k], 0.05 * low[k])
+    for name in ("source_sersic_index", "lens_light_sersic_index"):
+        k = PARAMETERS.index(name)
+        lower[k] = max(lower[k], 0.6 * low[k])
+    for k in _AMPLITUDES if preset.general else ():  # the units of the image are not known
+        lower[k], upper[k] = -np.inf, np.inf
     if likelihood is None:
         sky = preset.instrument.sky_rate(preset.grid.pixel_area)
         likelihood = likelihood_of(preset.noise, sky)
