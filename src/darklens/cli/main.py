@@ -3,8 +3,9 @@
 Each verb is a plain typed function in its own file of `darklens.cli`, imported only when it is
 asked for. jsonargparse turns its parameters into arguments: those without a default are
 positional, `--config FILE` reads any of them from YAML, and `--print_config` shows them. A
-parameter called `inputs` takes one or more values, and a switch needs no value: `--quiet` means
-`--quiet true`. A verb returns its exit code, or None for 0.
+parameter called `inputs` takes one or more values, a switch needs no value (`--quiet` means
+`--quiet true`), and `--pixel-scale` is `--pixel_scale`. A verb returns its exit code, or None
+for 0.
 
 Exit codes: 0 done, 1 done but some inputs failed, 2 wrong input (one line on stderr), 130 stopped.
 """
@@ -48,6 +49,7 @@ VERBS = {
         "evaluate", "classifier", "Measure a classifier: metrics, figures and an HTML report."
     ),
     "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
+    "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
     "models": Verb("models", "models", "List the models that are shipped or cached."),
     "export": Verb("export", "export", "Write a model folder for sharing or for the hub."),
     "demo": Verb("demo", "demo", "Simulate and classify a few lenses and write a report."),
@@ -119,7 +121,8 @@ def _run(name: str, verb: Verb, words: list[str]) -> int:
 
 
 def _complete_switches(words: list[str], function: Callable[..., int | None]) -> list[str]:
-    """Words with `--quiet` spelt out as `--quiet=true` where no value follows."""
+    """Words with `--quiet` spelt out as `--quiet=true` where no value follows, dashes undone."""
+    words = [_with_underscores(word, function) for word in words]
     switches = {
         f"--{name}"
         for name, item in signature(function).parameters.items()
@@ -130,6 +133,14 @@ def _complete_switches(words: list[str], function: Callable[..., int | None]) ->
         f"{word}=true" if word in switches and next_word not in ("true", "false") else word
         for word, next_word in zip(words, following, strict=True)
     ]
+
+
+def _with_underscores(word: str, function: Callable[..., int | None]) -> str:
+    """`--pixel-scale=0.05` as `--pixel_scale=0.05`, where the verb has such a parameter."""
+    flag, equals, value = word.partition("=")
+    name = flag.removeprefix("--").replace("-", "_")
+    known = flag.startswith("--") and name in signature(function).parameters
+    return f"--{name}{equals}{value}" if known else word
 
 
 def _overview(group: str) -> str:

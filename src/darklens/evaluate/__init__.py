@@ -1,4 +1,10 @@
-"""Run models over data: scores with intervals, predictions for files, figures, HTML reports."""
+"""Run models over data: scores with intervals, predictions and fits for files, figures, reports.
+
+Names that need the physics are loaded when they are first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from darklens.evaluate.classifier import (
     ClassifierScores,
@@ -29,8 +35,14 @@ from darklens.evaluate.report import (
 )
 from darklens.evaluate.source import LabelledImages, SimulatedImages, labels_for
 
+if TYPE_CHECKING:
+    from darklens.evaluate.fit_figures import fit_figure
+    from darklens.evaluate.fitting import FileFit, FileFitter, fit_files, fit_row, fit_table
+
 __all__ = [
     "ClassifierScores",
+    "FileFit",
+    "FileFitter",
     "FilePrediction",
     "LabelledImages",
     "LensCard",
@@ -41,6 +53,10 @@ __all__ = [
     "confident_mistakes",
     "confusion_figure",
     "demo_report",
+    "fit_figure",
+    "fit_files",
+    "fit_row",
+    "fit_table",
     "grid_picture",
     "labels_for",
     "lens_card",
@@ -55,3 +71,18 @@ __all__ = [
     "write_figure",
     "write_picture",
 ]
+
+_HEAVY = {
+    "FileFit": "darklens.evaluate.fitting",
+    "FileFitter": "darklens.evaluate.fitting",
+    "fit_figure": "darklens.evaluate.fit_figures",
+    "fit_files": "darklens.evaluate.fitting",
+    "fit_row": "darklens.evaluate.fitting",
+    "fit_table": "darklens.evaluate.fitting",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HEAVY:
+        return getattr(import_module(_HEAVY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
