@@ -4,6 +4,7 @@ The environment is set before NumPy and torch are imported, and reaches the verb
 as processes.
 """
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,18 @@ SOURCE = ROOT / "src"
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # torch and BLAS; two tests can then run at a time
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _kernel_cache() -> Path:
+    """A cache for the kernels as they are now: numba's own looks at a kernel's file alone, not at
+    what it calls in other files.
+    """
+    texts = (path.read_bytes() for path in sorted(SOURCE.rglob("*.py")))
+    digest = hashlib.sha256(b"".join(text for text in texts if b"from numba" in text))
+    return ROOT / ".pytest_cache" / "numba" / digest.hexdigest()[:16]
+
+
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 
 settings.register_profile("darklens", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("darklens")
