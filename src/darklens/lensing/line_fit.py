@@ -22,6 +22,7 @@ __all__ = ["LineFitter"]
 
 Image = Float[np.ndarray, "h w"]
 Numbers = Float[np.ndarray, " p"]
+Blocks = Float[np.ndarray, "i j"]
 
 _LINE = PARAMETERS.index("line_x")
 _FACTOR = 2
@@ -68,7 +69,7 @@ class LineFitter:
             starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
         return fit_result(self.model, data, climb(self.model, data, starts[0], _STEPS, _TOLERANCE))
 
-    def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Image]:
+    def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Blocks]:
         """The model on blocks of pixels with the noise of the smooth fit, and what it matches."""
         difference = self._central_blocks(data - smooth.model)
         variance = self._central_blocks(smooth.noise**2)
@@ -77,7 +78,7 @@ class LineFitter:
         smooth_blocks = noise.moments(flux, self.model.exposure(smooth.numbers)).mean
         return replace(self._coarse, likelihood=noise), smooth_blocks + difference
 
-    def _central_blocks(self, image: Image) -> Image:
+    def _central_blocks(self, image: Image) -> Blocks:
         """Sums over blocks of the pixels that the coarse model has."""
         rows, columns = (side * _FACTOR for side in self._coarse.grid.shape)
         top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
