@@ -95,7 +95,7 @@ def test_bad_files_are_listed_and_stop_nothing(
     assert rows["counts"]["error"] is None
     reasons = {
         "small": "150 x 150 pixels",
-        "negative": "negative values",
+        "negative": "neither counts nor values",
         "colour": "wrong shape",
         "text": "not a .npy file",
         "such": "no such file",

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from darklens.lensing.climb import RoughNoise, climb
 from darklens.lensing.smooth import PARAMETERS, SmoothModel
 
-__all__ = ["first_guess"]
+__all__ = ["first_guesses"]
 
 Image = Float[np.ndarray, "h w"]
 Numbers = Float[np.ndarray, " p"]
@@ -36,8 +36,8 @@ _ROUNDS = ((16, 8), (8, 12), (4, 30))  # how many starts go on, and the steps of
 _ALIKE, _BINS = 4, 8.0  # starts of one Einstein radius; bins of it in a factor of e
 
 
-def first_guess(model: SmoothModel, blocks: Image, background: float) -> Numbers:
-    """Numbers near the best.
+def first_guesses(model: SmoothModel, blocks: Image, background: float) -> list[Numbers]:
+    """Numbers near the best, the most promising first.
 
     Args:
         model: For blocks of pixels, with the noise of the blocks.
@@ -56,7 +56,7 @@ def first_guess(model: SmoothModel, blocks: Image, background: float) -> Numbers
     for kept, steps in _ROUNDS:
         ends = [climb(model, blocks, start, steps, tolerance=0.1) for start in starts[:kept]]
         starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
-    return starts[0]
+    return starts
 
 
 def _lens_light(model: SmoothModel, blocks: Image, dark: Numbers, background: float) -> Numbers:

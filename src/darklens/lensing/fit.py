@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32, Num
 
 from darklens.errors import BadInput
 from darklens.lensing.climb import Climb, RoughNoise, block_sums, climb
-from darklens.lensing.first_guess import first_guess
+from darklens.lensing.first_guess import first_guesses
 from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.presets import Preset
 from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
@@ -31,7 +31,7 @@ _SEARCH_BLOCK = 2
 _STARTS = 4
 _COARSE_STEPS = 12
 _GOOD = 2.0
-_STEPS, _WIDE_STEPS = 30, 100
+_STEPS, _WIDE_TRIAL, _WIDE_STEPS = 30, 15, 100
 _MARGIN = 8
 
 
@@ -117,19 +117,26 @@ class SmoothFitter:
         if not np.isfinite(image).all():
             raise BadInput("the image has pixels that are not finite")
         data = image.astype(np.float64)
-        begin = self.start(data) if start is None else start
+        begins = self._starts(data) if start is None else [start]
+        if len(begins) > 1:
+            ends = [climb(self.model, data, begin, _WIDE_TRIAL) for begin in begins]
+            begins = [min(ends, key=lambda end: end.chi_square).numbers]
         steps = _WIDE_STEPS if self._wide else _STEPS
-        return fit_result(self.model, data, climb(self.model, data, begin, steps))
+        return fit_result(self.model, data, climb(self.model, data, begins[0], steps))
 
     def start(self, data: Image) -> Numbers:
         """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
+        return self._starts(data)[0]
+
+    def _starts(self, data: Image) -> list[Numbers]:
+        """One place to start from, or for wide families some, the most promising first."""
         blocks = block_sums(data, self._factor)
         background, variance = self._rough_noise(blocks)
         free = "background" in self.model.names
         rough = RoughNoise(self.model.likelihood, 0.0 if free else background, variance)
         coarse = replace(self._coarse, likelihood=rough)
         if self._wide:
-            return first_guess(coarse, blocks, background)
+            return first_guesses(coarse, blocks, background)[:_STARTS]
         best, least = None, np.inf
         for numbers in self._nearest(blocks - background, variance):
             if free:
@@ -140,7 +147,7 @@ class SmoothFitter:
             if least < _GOOD * blocks.size:
                 break
         assert best is not None  # there is one start at least
-        return best
+        return [best]
 
     def _rough_noise(self, blocks: Image) -> tuple[float, Image]:
         """Background and variance of blocks of pixels, from the image itself.
