@@ -18,6 +18,7 @@ from jaxtyping import Num
 
 from darklens.atomic import atomic_file
 from darklens.cli.progress import progress
+from darklens.cli.workers import end_with_parent
 from darklens.data import ImageDataset
 from darklens.errors import BadConfig
 from darklens.hub import model_preprocessing
@@ -110,6 +111,7 @@ _worker: dict[str, Any] = {}
 
 def _start(wanted: PreparedImages, path: Path) -> None:
     """Set up a worker process."""
+    end_with_parent()
     steps = model_preprocessing(wanted.steps)
     _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
 

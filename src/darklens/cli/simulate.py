@@ -22,6 +22,7 @@ from darklens import __version__
 from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
+from darklens.cli.workers import end_with_parent
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
 from darklens.lensing import Simulator
@@ -163,6 +164,7 @@ _worker: tuple[_Job, Simulator, StoreWriter | NpyTreeWriter]
 def _begin(job: _Job) -> None:
     """Prepare a worker process."""
     global _worker
+    end_with_parent()
     simulator = job.simulator()
     _worker = (job, simulator, job.writer(simulator))
 

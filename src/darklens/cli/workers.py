@@ -1,0 +1,23 @@
+"""What the worker processes of a verb have in common."""
+
+import os
+from multiprocessing import parent_process
+from threading import Thread
+
+__all__ = ["end_with_parent"]
+
+
+def end_with_parent() -> None:
+    """End this worker process at once when the process that started it has gone.
+
+    A pool that is killed tells its workers nothing: without this they wait for work for ever.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=wait, daemon=True).start()
