@@ -7,6 +7,7 @@ as processes.
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -62,37 +63,70 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of an untrained classifier of 0.1 million parameters for 1 x 150 x 150 images."""
+def save_untrained(folder: Path, network: str, channels: int, **card: Any) -> Path:
+    """Write an untrained classifier of 1 x 150 x 150 images with a small timm backbone.
+
+    Args:
+        folder: Where to write; its name is the model's.
+        network: Name of the backbone.
+        channels: Channels of the preprocessed images.
+        card: Further parts of the card: preprocessing, preset, metrics.
+    """
     import torch
 
     from darklens.classify import build_network
-    from darklens.hub import InputCard, Metric, ModelCard, TrainingCard, save_model
+    from darklens.hub import InputCard, ModelCard, TrainingCard, save_model
 
     torch.manual_seed(0)
-    spec = {"name": "backbone", "backbone": "test_efficientnet"}
-    card = ModelCard(
-        name="tiny",
+    spec = {"name": "backbone", "backbone": network}
+    training = TrainingCard(
+        command="none",
+        images=0,
+        seconds=0.0,
+        machine="any",
+        date="2026-01-01",
+        version="0",
+        preset=card.pop("preset"),
+    )
+    untrained = ModelCard(
+        name=folder.name,
         kind="classifier",
         description="An untrained network for tests.",
         classes=("no", "sphere", "vort"),
         input=InputCard(channels=1, height=150, width=150, pixel_scale=0.05, values="counts"),
-        preprocessing=({"min_max": {}}, {"center_crop": {"size": 64}}),
-        network=spec,
+        network=spec if channels == 1 else {**spec, "in_channels": channels},
         temperature=1.0,
-        training=TrainingCard(
-            command="none",
-            images=0,
-            seconds=0.0,
-            machine="any",
-            date="2026-01-01",
-            version="0",
-            preset="model-1-legacy",
-        ),
+        training=training,
         licence="MIT",
+        **card,
+    )
+    save_model(folder, build_network(spec, in_channels=channels), untrained)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained classifier of 0.1 million parameters for 1 x 150 x 150 images."""
+    from darklens.hub import Metric
+
+    return save_untrained(
+        tmp_path_factory.mktemp("models") / "tiny",
+        "test_efficientnet",
+        1,
+        preprocessing=({"min_max": {}}, {"center_crop": {"size": 64}}),
+        preset="model-1-legacy",
         metrics=(Metric("accuracy", 1 / 3, 0.3, 0.4, "guesses", "none"),),
     )
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    save_model(folder, build_network(spec), card)
-    return folder
+
+
+@pytest.fixture(scope="session")
+def residual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained classifier of what the fit of a smooth lens leaves."""
+    step = {"preset": "common-test-1", "size": 80, "binning": 2}
+    return save_untrained(
+        tmp_path_factory.mktemp("models") / "residual",
+        "test_resnet",
+        6,
+        preprocessing=({"smooth_residual": step},),
+        preset="common-test-1",
+    )

@@ -7,43 +7,8 @@ import pandas as pd
 import pytest
 
 from darklens.cli.main import main
-from darklens.hub import InputCard, ModelCard, TrainingCard, load_classifier, save_model
+from darklens.hub import load_classifier
 from darklens.lensing import Simulator
-
-
-@pytest.fixture(scope="module")
-def residual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of an untrained classifier of residuals."""
-    import torch
-
-    from darklens.classify import build_network
-
-    torch.manual_seed(0)
-    spec = {"name": "backbone", "backbone": "test_resnet"}
-    step = {"preset": "common-test-1", "size": 80, "binning": 2}
-    card = ModelCard(
-        name="residual",
-        kind="classifier",
-        description="An untrained network for tests.",
-        classes=("no", "sphere", "vort"),
-        input=InputCard(channels=1, height=150, width=150, pixel_scale=0.05, values="counts"),
-        preprocessing=({"smooth_residual": step},),
-        network={**spec, "in_channels": 6},
-        temperature=1.0,
-        training=TrainingCard(
-            command="none",
-            images=0,
-            seconds=0.0,
-            machine="any",
-            date="2026-01-01",
-            version="0",
-            preset="common-test-1",
-        ),
-        licence="MIT",
-    )
-    folder = tmp_path_factory.mktemp("models") / "residual"
-    save_model(folder, build_network(spec, in_channels=6), card)
-    return folder
 
 
 @pytest.fixture(scope="module")

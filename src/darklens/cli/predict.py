@@ -1,13 +1,13 @@
 """`darklens predict`: class probabilities for image files and folders, as a table."""
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darklens.atomic import atomic_file, check_file
+from darklens.atomic import atomic_file
 from darklens.cli.configuration import beside, write_configuration
 from darklens.cli.progress import progress, say
+from darklens.cli.tables import check_table_name, picture_name, printable, write_table
 from darklens.data import find_images
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -19,13 +19,9 @@ from darklens.evaluate import (
 from darklens.hub import find_model, load_card, load_classifier
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from darklens.classify import Classifier
 
 __all__ = ["predict"]
-
-ENDINGS = (".csv", ".parquet", ".json")
 
 
 def predict(
@@ -56,12 +52,9 @@ def predict(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    if output is not None and output.suffix not in ENDINGS:
-        raise BadInput(f"the ending of {output} must be one of {', '.join(ENDINGS)}")
+    check_table_name(output)
     if batch < 1 or workers < 1:
         raise BadInput("--batch and --workers must be at least 1")
-    if output is not None:
-        check_file(output)
     paths = find_images(inputs)
     folder = find_model(model)
     card = load_card(folder)
@@ -71,7 +64,7 @@ def predict(
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
         if figures is not None and row.probabilities is not None:
-            picture = figures / _picture_name(index, row.path)
+            picture = figures / picture_name(index, row.path)
             _write_picture(picture, row, card.classes, classifier)
         rows.append(replace(row, image=None))
     failed = [row for row in rows if row.error]
@@ -82,42 +75,15 @@ def predict(
         )
     table = prediction_table(rows, card.classes)
     if output is None:
-        print(_printable(table))
+        print(printable(table, "{:.3f}"))
     else:
-        _write_table(table, output)
+        write_table(table, output)
     place = beside(output) if output is not None else figures and figures / "config.yaml"
     if place is not None:
         write_configuration(place, "predict", settings)
     if failed:
         say(f"{len(failed)} of {len(rows)} images could not be classified; see the column error")
     return 1 if failed else 0
-
-
-def _write_table(table: "pd.DataFrame", output: Path) -> None:
-    with atomic_file(output) as temporary:
-        if output.suffix == ".csv":
-            table.to_csv(temporary, index=False)
-        elif output.suffix == ".parquet":
-            table.to_parquet(temporary, index=False)
-        else:
-            table.to_json(temporary, orient="records", indent=2, double_precision=15)
-
-
-def _printable(table: "pd.DataFrame") -> str:
-    """The table for people: three digits, and the column of errors only when there are any."""
-    if table["error"].isna().all():
-        table = table.drop(columns="error")
-    return table.to_string(index=False, na_rep="-", float_format="{:.3f}".format)
-
-
-def _picture_name(index: int, path: Path) -> str:
-    """A file name that is unique and still says which image it is.
-
-    >>> _picture_name(3, Path("set/no/1.npy"))
-    '000003_no_1.png'
-    """
-    words = "_".join([path.parent.name, path.stem]).strip("_")
-    return f"{index:06d}_{re.sub(r'[^A-Za-z0-9._-]+', '-', words)}.png"
 
 
 def _write_picture(

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darklens.atomic import atomic_file
+from darklens.atomic import atomic_file, check_file
 from darklens.errors import BadInput
 
 if TYPE_CHECKING:
@@ -16,13 +16,16 @@ TABLE_ENDINGS = (".csv", ".parquet", ".json")
 
 
 def check_table_name(output: Path | None) -> None:
-    """Refuse a table whose format its ending does not say.
+    """Refuse a table that cannot be written, or whose format its ending does not say.
 
     Raises:
-        BadInput: If the ending is none of `TABLE_ENDINGS`.
+        BadInput: If the ending is none of `TABLE_ENDINGS`, or the place cannot be written to.
     """
-    if output is not None and output.suffix not in TABLE_ENDINGS:
+    if output is None:
+        return
+    if output.suffix not in TABLE_ENDINGS:
         raise BadInput(f"the ending of {output} must be one of {', '.join(TABLE_ENDINGS)}")
+    check_file(output)
 
 
 def write_table(table: "pd.DataFrame", output: Path) -> None:
@@ -36,10 +39,10 @@ def write_table(table: "pd.DataFrame", output: Path) -> None:
             table.to_json(temporary, orient="records", indent=2, double_precision=15)
 
 
-def printable(table: "pd.DataFrame") -> str:
+def printable(table: "pd.DataFrame", digits: str = "{:.4g}") -> str:
     """The table for people: few digits, and only columns that say anything."""
     full = [name for name in table if name == "path" or not table[name].isna().all()]
-    return table[full].to_string(index=False, na_rep="-", float_format="{:.4g}".format)
+    return table[full].to_string(index=False, na_rep="-", float_format=digits.format)
 
 
 def picture_name(index: int, path: Path) -> str:
