@@ -139,7 +139,7 @@ def test_estimated_noise_is_said(
     words = [telescope["bare"], "--preset=galaxy", "--pixel-scale=0.1", "--psf=0.25", "--size=50"]
     assert main(["fit", *words, "--mass", "sphere", "--lens-light", "false"]) == 0
     shown = capsys.readouterr()
-    assert "the noise of 1 images had to be estimated" in shown.err
+    assert "noise estimated from the sky: 1 of 1 images" in shown.err
     assert "estimated" in shown.out
     assert "lens_axis_ratio" not in shown.out
 

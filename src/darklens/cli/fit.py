@@ -110,7 +110,7 @@ def _tell(rows: list[dict[str, object]], quiet: bool) -> None:
     for what in ("counts", "noise"):
         guessed = sum(row[what] == "estimated" for row in rows)
         if guessed:
-            say(f"the {what} of {guessed} images had to be estimated from the sky", quiet=quiet)
+            say(f"{what} estimated from the sky: {guessed} of {len(rows)} images", quiet=quiet)
 
 
 def _plane(option: str, name: str) -> "Num[np.ndarray, 'h w']":

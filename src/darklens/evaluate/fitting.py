@@ -34,6 +34,7 @@ from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
 __all__ = ["FileFit", "FileFitter", "fit_files", "fit_row", "fit_table"]
 
 Image = Float[np.ndarray, "h w"]
+Centre = Float[np.ndarray, "i j"]
 
 _SMALLEST = 20
 
@@ -138,7 +139,7 @@ class FileFitter:
             raise BadInput("the file does not say its pixel scale: give it, in arcsec")
         return scale or self._preset.grid.pixel_scale
 
-    def _with_noise(self, image: Num[np.ndarray, "h w"]) -> tuple[Image, Image, str]:
+    def _with_noise(self, image: Num[np.ndarray, "h w"]) -> tuple[Centre, Centre, str]:
         """The central square, its noise, and where that comes from."""
         values = image.astype(np.float64)
         if self._noise_map is not None and self._noise_map.shape != values.shape:
@@ -223,7 +224,7 @@ def _read(path: Path, extension: str | None) -> Plane:
     return plane
 
 
-def _central(image: Image, size: int | None) -> Image:
+def _central(image: Image, size: int | None) -> Centre:
     """The central square, or the whole image where it is not larger."""
     rows, columns = (min(size or side, side) for side in image.shape)
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
