@@ -21,7 +21,7 @@ myst_heading_anchors = 3
 
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 600  # kernels may have to be compiled
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
