@@ -145,7 +145,8 @@ def report(networks: list[str], seconds: dict[str, float], chosen: argparse.Name
     ]
     call = (
         f"python benchmarks/equal_time.py --preset {chosen.preset} "
-        f"--networks {','.join(networks)} --minutes {chosen.minutes:g}"
+        f"--networks {','.join(networks)} --minutes {chosen.minutes:g} "
+        f"--prepared {chosen.prepared} --count {chosen.count}"
     )
     return "\n".join(
         [

@@ -17,6 +17,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse
 import datetime
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -314,11 +315,13 @@ def main() -> None:
         "families": lambda: measure_families(chosen.count),
         "bound": lambda: measure_bound(chosen.images, chosen.minutes, chosen.count),
     }
+    options = [word for word in sys.argv[1:] if word not in chosen.parts]
     for part in chosen.parts:
         lines = [
             f"# Residual classifier: {part}",
             "",
-            f"{machine_name()}, {datetime.date.today()}, `python benchmarks/residual.py {part}`.",
+            f"{machine_name()}, {datetime.date.today()}, `python benchmarks/residual.py "
+            f"{' '.join([part, *options])}`.",
             "",
             *work[part](),
         ]
