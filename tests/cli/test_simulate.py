@@ -17,7 +17,8 @@ from darklens.cli.main import main
 from darklens.data import open_dataset
 from darklens.lensing import Simulator
 
-COUNT, SEED = 200, 3
+COUNT, SEED = 2600, 3
+SHARDS = 6  # of 512 images, so that two workers have not made all when they are killed twice
 SMALL = """
 name: small
 description: Small images for tests.
@@ -125,7 +126,7 @@ def test_a_run_killed_at_random_points_ends_with_the_same_bytes(
         process.wait()
         shards = shards_written(partial)
         assert not output.exists()
-    assert 0 < shards < 4, "no run was killed in between"
+    assert 0 < shards < SHARDS, "no run was killed in between"
     assert main(words(output, preset, "--workers", "1")) == 0
     assert digest(output) == digest(whole)
     assert not partial.exists()
@@ -203,3 +204,30 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert error.startswith("darklens: error: ")
     assert "\n" not in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("einstein_radius: {uniform: [1.0, 1.4]}", "einstein_radius: .nan", "not a finite number"),
+        ("amplitude: 20000", "amplitude: 1.0e+20", "a pixel expects"),
+        ("mass: 3.0e+10", "mass: -3.0e+10", "line: mass -3e+10 must be positive"),
+        ("{uniform: [0.1, 1]}", "0", "line: half_length 0 must be positive"),
+        ("fwhm: 0.2", "fwhm: 0", "fwhm and truncation must be positive"),
+        ("{background: 10}", "{background: -1}", "background must not be negative"),
+        ("  sphere:", "  no_sub:", "names must be different"),
+        ("  sphere:", "  ../x:", "names must be different"),
+        ("redshift: 1.0", "redshift: 0.4", "must lie before the source"),
+    ],
+)
+def test_a_preset_that_draws_the_impossible_is_one_line_and_leaves_nothing(
+    old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in SMALL
+    path = tmp_path / "impossible.yaml"
+    path.write_text(SMALL.replace(old, new))
+    assert main(words(tmp_path / "lenses.zarr", path)) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert len(error) == 1
+    assert message in error[0]
+    assert list(tmp_path.iterdir()) == [path]

@@ -208,7 +208,7 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
     [
         ("  axis_ratio: 0.8181818181818182 ", "  axis_ratio: {uniform: [1.5, 2]} ", "axis_ratio"),
         ("  redshift: 1.0\n", "  redshift: 0.3\n", "must lie before the source"),
-        ("  radius: 0.25\n", "  radius: -1\n", "out of range"),
+        ("  radius: 0.25\n", "  radius: -1\n", "radius -1 must be positive"),
         ("amplitude: 20\n", "amplitude: 1.0e+9\n", "more than 65535"),
         ("amplitude: 20\n", "magnitude: 20\n", "needs a zero_point"),
     ],

@@ -100,7 +100,8 @@ def simulate(
     ending: Literal["zarr", "npy"] = "zarr" if output.suffix == ".zarr" else "npy"
     job = _Job(output, preset, chosen, count, seed, format or ending)
     simulator = job.simulator()
-    simulator.lens(0, seed=seed)  # a preset that draws impossible values fails here, in one line
+    for index in range(min(count, len(simulator.classes))):
+        simulator.lens(index, seed=seed)  # a preset that draws impossible values fails here
     if output.suffix == ".png":
         _write_grid(output, simulator, count, seed)
     else:

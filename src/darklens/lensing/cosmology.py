@@ -46,6 +46,10 @@ class Cosmology:
     Ob0: float = 0.05
     distances: Literal["angular", "luminosity"] = "angular"
 
+    def __post_init__(self) -> None:
+        if not (0 < self.H0 < np.inf and 0 <= self.Ob0 <= self.Om0 <= 1):
+            raise BadPreset("cosmology: needs H0 > 0 and 0 <= Ob0 <= Om0 <= 1")
+
     def distance_ratio(self, z_lens: float, z_source: float) -> float:
         """The factor :math:`D_{ls} / (D_l D_s)` [1/Mpc].
 

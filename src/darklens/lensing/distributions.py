@@ -92,6 +92,9 @@ class Normal(Distribution):
     mean: float
     deviation: float
 
+    def __post_init__(self) -> None:
+        _check_deviation(self, self.deviation)
+
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.normal(self.mean, self.deviation, count)
 
@@ -107,6 +110,7 @@ class TruncatedNormal(Distribution):
 
     def __post_init__(self) -> None:
         _check_order(self, self.low, self.high)
+        _check_deviation(self, self.deviation)
         if not self.low - 5 * self.deviation < self.mean < self.high + 5 * self.deviation:
             raise BadPreset(f"{self}: the mean lies more than five deviations out of its bounds")
 
@@ -143,6 +147,10 @@ class Poisson(Distribution):
 
     mean: float
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.mean < 1e9:
+            raise BadPreset(f"{self}: the mean must lie between 0 and 1e9")
+
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.poisson(self.mean, count).astype(np.float64)
 
@@ -164,6 +172,8 @@ def parse_distribution(value: object, where: str) -> Distribution:
         BadPreset: If it is not one; the message begins with `where`.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
+        if not np.isfinite(value):
+            raise BadPreset(f"{where}: {value} is not a finite number")
         return Constant(float(value))
     if isinstance(value, Mapping) and len(value) == 1:
         (name, numbers), *_ = value.items()
@@ -171,7 +181,7 @@ def parse_distribution(value: object, where: str) -> Distribution:
         if (kind := _NAMES.get(str(name))) is not None:
             names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
             try:
-                return kind(*[float(number) for number in numbers])
+                return kind(*[_finite(number) for number in numbers])
             except (TypeError, ValueError):
                 raise BadPreset(f"{where}: {name} needs the numbers {', '.join(names)}") from None
             except BadPreset as error:
@@ -179,6 +189,13 @@ def parse_distribution(value: object, where: str) -> Distribution:
     raise BadPreset(
         f"{where}: {value!r} is neither a number nor one of {', '.join(_NAMES)} with its numbers"
     )
+
+
+def _finite(value: object) -> float:
+    number = float(value)  # type: ignore[arg-type]
+    if not np.isfinite(number):
+        raise BadPreset(f"{number} is not a finite number")
+    return number
 
 
 def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[float]]:
@@ -192,3 +209,8 @@ def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[f
 def _check_order(what: Distribution, low: float, high: float, *, positive: bool = False) -> None:
     if not low < high or (positive and not low > 0):
         raise BadPreset(f"{what}: needs {'0 < ' if positive else ''}low < high")
+
+
+def _check_deviation(what: Distribution, deviation: float) -> None:
+    if not deviation >= 0:
+        raise BadPreset(f"{what}: the deviation must not be negative")

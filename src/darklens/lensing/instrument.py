@@ -36,6 +36,10 @@ class GaussianPSF:
     fwhm: float
     truncation: float = 3.0
 
+    def __post_init__(self) -> None:
+        if not (0 < self.fwhm < np.inf and 0 < self.truncation < np.inf):
+            raise BadPreset("psf: fwhm and truncation must be positive")
+
     def kernel(self, pixel_scale: float) -> Float[np.ndarray, " k"]:
         """One-dimensional kernel; the PSF is its outer product with itself."""
         return _gaussian_kernel(self.fwhm / FWHM_PER_SIGMA / pixel_scale, self.truncation)
@@ -129,7 +133,10 @@ class Instrument:
         """
         if self.zero_point is None:
             raise BadPreset("instrument: a magnitude needs a zero_point")
-        return float(10 ** (0.4 * (self.zero_point - magnitude)))
+        exponent = 0.4 * (self.zero_point - magnitude)
+        if not abs(exponent) < 300:
+            raise BadPreset(f"instrument: no source has the magnitude {magnitude:g}")
+        return float(10**exponent)
 
     def sky_rate(self, pixel_area: float) -> float:
         """Counts of the sky in a pixel of `pixel_area` [arcsec^2] in a second."""

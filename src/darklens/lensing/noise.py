@@ -67,6 +67,9 @@ class PhotonNoise(NoiseLaw):
     background: float = 0.0
     background_rms: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check_not_negative(background=self.background, background_rms=self.background_rms)
+
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
@@ -87,6 +90,9 @@ class DeepLenseSimNoise(NoiseLaw):
     """
 
     background_rms: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_not_negative(background_rms=self.background_rms)
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
@@ -109,6 +115,11 @@ class CCDNoise(NoiseLaw):
     read_noise: float = 0.0
     exposures: int = 1
 
+    def __post_init__(self) -> None:
+        _check_not_negative(read_noise=self.read_noise)
+        if self.exposures < 1:
+            raise BadPreset("noise: exposures must be at least 1")
+
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
@@ -125,6 +136,12 @@ def _spread(values, flux, exposure, sky_rate, variance):  # type: ignore[no-unty
     for j in range(values.size):
         expected = exposure * (flux[j] + sky_rate)
         values[j] = max(0.0, expected + np.sqrt(expected + variance) * values[j])
+
+
+def _check_not_negative(**values: float) -> None:
+    for name, value in values.items():
+        if not 0 <= value < np.inf:
+            raise BadPreset(f"noise: {name} must not be negative")
 
 
 def _as_counts(counts: Num[np.ndarray, "h w"]) -> Num[np.ndarray, "h w"]:

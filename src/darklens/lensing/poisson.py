@@ -15,6 +15,7 @@ from jaxtyping import Float, Int64, UInt8
 from numba import njit
 from numpy.random import Generator
 
+from darklens.errors import BadPreset
 from darklens.lensing.threefry import draw_key, uniform_pair, uniform_pairs
 
 __all__ = ["poisson"]
@@ -24,13 +25,20 @@ _STEPS = 8
 """Rows of the table for each unit of the mean."""
 _WIDTH = 256
 _CELLS = 256
+_LARGEST = 1e12
 _BLOCK = 512
 """Uniform numbers made at a time, few enough for the processor's nearest cache."""
 
 
 def poisson(mean: Float[np.ndarray, "h w"], rng: Generator) -> Int64[np.ndarray, "h w"]:
-    """Independent Poisson counts with the given means, which must not be negative."""
+    """Independent Poisson counts with the given means, which must not be negative.
+
+    Raises:
+        BadPreset: If a mean is not a number or so large that its counts are not.
+    """
     flat = np.ascontiguousarray(mean).ravel()
+    if not flat.max(initial=0.0) < _LARGEST:
+        raise BadPreset(f"a pixel expects {flat.max():g} counts: check source and exposure")
     counts = _poisson(flat, *draw_key(rng), _BELOW.ravel(), _START.ravel())
     return np.asarray(counts).reshape(mean.shape)
 

@@ -32,6 +32,7 @@ def draw_scene(preset: Preset, label: str, rng: Generator) -> tuple[Scene, Recor
         masses [M_sun], the exposure [s].
     """
     exposure = preset.exposure.draw(rng)
+    _check_positive("preset", exposure=exposure)
     record: Record = {"exposure": exposure}
     z_lens = preset.lens.redshift.draw(rng)
     assert preset.source.redshift is not None  # checked by Preset
@@ -51,10 +52,12 @@ def _draw_lens(
     prior: LensPrior = preset.lens
     if prior.mass is not None:
         mass = prior.mass.draw(rng)
+        _check_positive("lens", mass=mass)
         theta = preset.cosmology.einstein_radius(mass, z_lens, z_source)
     else:
         assert prior.einstein_radius is not None  # checked by LensPrior
         theta = prior.einstein_radius.draw(rng)
+        _check_positive("lens", einstein_radius=theta)
     axis_ratio, angle = prior.axis_ratio.draw(rng), prior.position_angle.draw(rng)
     x, y = prior.x.draw(rng), prior.y.draw(rng)
     gamma, gamma_angle = prior.shear.draw(rng), prior.shear_angle.draw(rng)
@@ -84,8 +87,9 @@ def _draw_light(
     offset, offset_angle = prior.offset.draw(rng), np.deg2rad(prior.offset_angle.draw(rng))
     x = float(prior.x.draw(rng) + offset * np.cos(offset_angle))
     y = float(prior.y.draw(rng) + offset * np.sin(offset_angle))
-    if not (0 < axis_ratio <= 1 and radius > 0 and index > 0):
-        raise BadPreset(f"{name}: radius, sersic_index or axis_ratio is out of range")
+    _check_positive(name, radius=radius, sersic_index=index)
+    if not 0 < axis_ratio <= 1:
+        raise BadPreset(f"{name}: axis_ratio {axis_ratio:g} is not in (0, 1]")
     b = sersic_b(index, prior.b_n)
     record |= {
         f"{name}_x": x,
@@ -103,6 +107,7 @@ def _draw_light(
         record[f"{name}_magnitude"] = magnitude
         unit = Sersic(1.0, radius, index, axis_ratio, b=b)
         amplitude = instrument.count_rate(magnitude) / unit.total_flux
+    _check_positive(name, amplitude=amplitude)
     record[f"{name}_amplitude"] = amplitude
     return Sersic(amplitude, radius, index, axis_ratio, float(np.deg2rad(angle)), x, y, b)
 
@@ -125,8 +130,9 @@ def _draw_perturbers(
 
 def _draw_places(prior: SubhaloPrior, record: Record, rng: Generator) -> tuple[Any, Any, Any]:
     """Positions and masses of subhalos, also put into the record."""
-    count = round(prior.number.draw(rng))
+    count = max(0, round(prior.number.draw(rng)))
     masses = prior.mass.sample(rng, count)
+    _check_positive("subhalos", mass=masses.min(initial=1.0))
     radius, angle = prior.radius.sample(rng, count), np.deg2rad(prior.angle.sample(rng, count))
     x, y = radius * np.cos(angle), radius * np.sin(angle)
     for name, values in (("x", x), ("y", y), ("mass", masses)):
@@ -155,6 +161,9 @@ def _draw_halos(
     x, y, masses = _draw_places(prior, record, rng)
     c = prior.concentration.sample(rng, masses.size)
     truncation = prior.truncation.sample(rng, masses.size)
+    _check_positive(
+        "subhalos", concentration=c.min(initial=1.0), truncation=truncation.min(initial=1.0)
+    )
     radius = preset.cosmology.scale_radius(masses, c, z_lens)
     for name, values in (("scale_radius", radius), ("truncation", truncation)):
         record[f"subhalo_{name}"] = [*record.get(f"subhalo_{name}", []), *values.tolist()]
@@ -168,10 +177,12 @@ def _draw_line(
     mass = prior.mass.draw(rng)
     if prior.axion_mass is not None:
         record["axion_mass"] = prior.axion_mass.draw(rng)
+        _check_positive("line", axion_mass=record["axion_mass"])
         half_length = prior.length_scale * 1e-22 / record["axion_mass"]
     else:
         assert prior.half_length is not None  # checked by LinePrior
         half_length = prior.half_length.draw(rng)
+    _check_positive("line", mass=mass, half_length=half_length)
     angle = prior.position_angle.draw(rng)
     radius, direction = prior.radius.draw(rng), np.deg2rad(prior.angle.draw(rng))
     x, y = float(radius * np.cos(direction)), float(radius * np.sin(direction))
@@ -179,3 +190,9 @@ def _draw_line(
     record |= {f"line_{name}": value for name, value in line.items()}
     theta = one_mass * np.sqrt(mass)
     return np.array([[x, y, np.deg2rad(angle), half_length, theta, prior.points]])
+
+
+def _check_positive(where: str, **values: float) -> None:
+    for name, value in values.items():
+        if not 0 < value < np.inf:
+            raise BadPreset(f"{where}: {name} {value:g} must be positive")

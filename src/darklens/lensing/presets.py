@@ -5,6 +5,7 @@ documentation). Each number may be constant or a distribution. Angles in presets
 the x axis towards the y axis, lengths on the sky arcsec, masses M_sun.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import Any, Literal, get_args, get_origin
 import numpy as np
 import yaml
 
+from darklens.classes import canonical_class
 from darklens.errors import BadPreset
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.distributions import Constant, Distribution, parse_distribution
@@ -97,7 +99,7 @@ class SubhaloPrior:
     """Subhalos as point masses, or as truncated NFW halos where `concentration` is given.
 
     `mass` is M200 for halos; `truncation` is in units of the scale radius. Positions are polar,
-    around the lens.
+    around the lens. `number` is rounded, and below zero it counts as zero.
     """
 
     number: Distribution
@@ -282,9 +284,11 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
 
 def _parse_classes(value: object) -> dict[str, tuple[SubhaloPrior | LinePrior, ...]]:
     kinds = {"subhalos": SubhaloPrior, "line": LinePrior}
-    classes = {}
-    for name, components in _mapping(value, "classes").items():
-        where = f"classes: {name}"
+    classes: dict[str, tuple[SubhaloPrior | LinePrior, ...]] = {}
+    for written, components in _mapping(value, "classes").items():
+        name, where = canonical_class(written), f"classes: {written}"
+        if not re.fullmatch(r"\w[\w-]*", name) or name in classes:
+            raise BadPreset(f"{where}: names must be different words of letters, digits, - and _")
         if not isinstance(components, list):
             raise BadPreset(f"{where}: a list of substructure is needed ([] for none)")
         parsed = [_single(component, where, kinds) for component in components]
