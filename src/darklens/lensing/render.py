@@ -142,16 +142,11 @@ def _add_light(x, y, flux, light, weight):  # type: ignore[no-untyped-def]
 @_kernel
 def _place(x, y, begin, rows, columns, down, right, scale):  # type: ignore[no-untyped-def]
     """Coordinates of the rays of one block; the last block runs on below the image."""
-    j = 0
-    while j < x.size:
-        row, column = divmod(begin + j, columns)
-        length = min(columns - column, x.size - j)
-        x_first = column - 0.5 * (columns - 1) + right
-        y_row = row - 0.5 * (rows - 1) + down
-        for k in range(length):
-            x[j + k] = (x_first + k) * scale
-            y[j + k] = y_row * scale
-        j += length
+    for j in range(x.size):
+        ray = np.float64(begin + j)
+        row = np.floor((ray + 0.5) * (1.0 / columns))
+        x[j] = (ray - row * columns - 0.5 * (columns - 1) + right) * scale
+        y[j] = (row - 0.5 * (rows - 1) + down) * scale
 
 
 @_kernel
@@ -171,5 +166,5 @@ def _render(image, scale, n, smooth, points, lines, halos, sources, lens_light):
                 _add_light(x, y, flux, lens_light, weight)
                 _trace(x, y, ax, ay, smooth, points, lines, halos)
                 _add_light(x, y, flux, sources, weight)
-        end = min(begin + _BLOCK, pixels.size)
-        pixels[begin:end] = flux[: end - begin]
+        for j in range(min(_BLOCK, pixels.size - begin)):
+            pixels[begin + j] = flux[j]
