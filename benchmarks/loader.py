@@ -3,8 +3,9 @@
     python benchmarks/loader.py
 
 Processor time an image, which other programs on the machine change little, of the networks and
-preprocessings of two recipes, from a data set of simulated lenses. The table goes to
-`benchmarks/results/loader.md`.
+preprocessings of two recipes, from a data set of simulated lenses; and of the recipe `default`,
+whose images are fitted once before the training and come as arrays of several channels (random
+ones here). The table goes to `benchmarks/results/loader.md`.
 """
 
 import datetime
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 import yaml
 
@@ -28,14 +30,16 @@ from darklens.data import (
     open_dataset,
 )
 from darklens.data.batches import PreparedImages, ShuffledBatches
+from darklens.hub import find_model, load_card
 from darklens.lensing import Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "loader.md"
 RECIPES = {
-    "default": ROOT / "recipes" / "classifier-default-pixels.yaml",
+    "default-pixels": ROOT / "recipes" / "classifier-default-pixels.yaml",
     "reference": ROOT / "recipes" / "classifier-reference.yaml",
 }
+PREPARED = ROOT / "recipes" / "classifier-default.yaml"
 IMAGES, BATCH = 512, 32
 EVERYTHING = Augmentation(flips=True, rotations=True, shifts=True)
 
@@ -68,7 +72,7 @@ def write_datasets(folder: Path) -> dict[str, ImageDataset]:
 
 def step_cost(network_spec: dict[str, object], inputs: torch.Tensor, labels: torch.Tensor) -> float:
     """One training step on a batch: forward, backward, Adam."""
-    network = build_network(network_spec)
+    network = build_network(network_spec, in_channels=inputs.shape[1])
     optimiser = torch.optim.Adam(network.parameters())
 
     def step(_: int) -> None:
@@ -76,23 +80,48 @@ def step_cost(network_spec: dict[str, object], inputs: torch.Tensor, labels: tor
         torch.nn.functional.cross_entropy(network(inputs), labels).backward()
         optimiser.step()
 
-    return processor_time(step, 4, BATCH)
+    return processor_time(step, 4, len(inputs))
 
 
-def loader_costs(
+def loader_batches(
     datasets: dict[str, ImageDataset], preprocessing: Preprocessing
-) -> dict[str, float]:
+) -> dict[str, ShuffledBatches]:
     """Batches from memory and from disk, prepared and with every augmentation."""
     sources = {
         "memory, prepared at the start": PreparedImages(datasets["store"], preprocessing, 1e9),
         "a store too large for the memory": PreparedImages(datasets["store"], preprocessing, 0),
         "a tree too large for the memory": PreparedImages(datasets["npy"], preprocessing, 0),
     }
-    costs = {}
-    for name, images in sources.items():
-        batches = ShuffledBatches(images, EVERYTHING, batch_size=BATCH, seed=0)
-        costs[name] = processor_time(batches.__getitem__, 15, BATCH)
-    return costs
+    return {
+        name: ShuffledBatches(images, EVERYTHING, batch_size=BATCH, seed=0)
+        for name, images in sources.items()
+    }
+
+
+def prepared_rows() -> list[str]:
+    """Rows of the recipe whose images are prepared before the training."""
+    recipe = yaml.safe_load(PREPARED.read_text())
+    card = load_card(find_model(recipe["name"]))
+    side = recipe["preprocessing"][0]["smooth_residual"]["size"] // 2
+    shape = (IMAGES, card.channels, side, side)
+    images = np.random.default_rng(0).standard_normal(shape).astype(np.float16)
+    dataset = ImageDataset.from_arrays(images, np.arange(IMAGES) % 3, classes=card.classes)
+    nothing, batch = build_preprocessing([]), recipe["data"]["batch_size"]
+    inputs = torch.from_numpy(nothing.batch(images[:batch]))
+    step = step_cost(recipe["network"], inputs, torch.from_numpy(dataset.labels[:batch]))
+    rows = []
+    for source, memory in (("memory", 1e9), ("the file of prepared images", 0)):
+        prepared = PreparedImages(dataset, nothing, memory)
+        augmentation = Augmentation(**recipe["augmentation"])
+        batches = ShuffledBatches(prepared, augmentation, batch_size=batch, seed=0)
+        rows.append(table_row(recipe["name"], step, source, batches, batch))
+    return rows
+
+
+def table_row(name: str, step: float, source: str, batches: ShuffledBatches, batch: int) -> str:
+    """One line of the table."""
+    cost = processor_time(batches.__getitem__, 15, batch)
+    return f"| {name} | {step:.2f} | {source} | {cost:.3f} | {100 * cost / step:.1f} % |"
 
 
 def main() -> None:
@@ -103,7 +132,8 @@ def main() -> None:
         f"{machine_name()}, {datetime.date.today()}, `python benchmarks/loader.py`.",
         f"Processor time an image in milliseconds; 150 x 150 uint16 images, batches of {BATCH},",
         "with flips, right-angle rotations and sub-pixel shifts all on. By default the data module",
-        "keeps the prepared images in memory when they fit into 4 GB.",
+        "keeps the prepared images in memory when they fit into 4 GB. The recipe `default` turns",
+        "flips and rotations on, with batches of its own size.",
         "",
         "| network of the recipe | training step | batches from | loader | share of a step |",
         "|---|---|---|---|---|",
@@ -117,10 +147,9 @@ def main() -> None:
             inputs = torch.from_numpy(preprocessing.batch(first.images()))
             labels = torch.from_numpy(first.labels)
             step = step_cost(recipe["network"], inputs, labels)
-            for source, cost in loader_costs(datasets, preprocessing).items():
-                lines.append(
-                    f"| {name} | {step:.2f} | {source} | {cost:.3f} | {100 * cost / step:.1f} % |"
-                )
+            for source, batches in loader_batches(datasets, preprocessing).items():
+                lines.append(table_row(name, step, source, batches, BATCH))
+    lines += prepared_rows()
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
