@@ -10,6 +10,7 @@ __all__ = [
     "BadModel",
     "BadPreset",
     "DarklensError",
+    "NotComputed",
     "UnreadableImage",
 ]
 
@@ -40,3 +41,7 @@ class BadModel(DarklensError):
 
 class UnreadableImage(DarklensError):
     """One image file cannot be read or is not suitable."""
+
+
+class NotComputed(DarklensError):
+    """A score cannot be computed here or for these images; the others can."""

