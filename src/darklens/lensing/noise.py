@@ -46,12 +46,21 @@ class NoiseLaw(ABC):
 
 @dataclass(frozen=True)
 class NoNoise(NoiseLaw):
-    """The expected counts themselves, float32."""
+    """The expected counts themselves, float32.
+
+    Args:
+        background: Further background in each pixel [counts], as that of `PhotonNoise`.
+        background_rms: The same, given by its noise [counts/s].
+    """
+
+    background: float = 0.0
+    background_rms: float = 0.0
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
-        return (exposure * (flux + sky_rate)).astype(np.float32)
+        background = self.background + (self.background_rms * exposure) ** 2
+        return (exposure * (flux + sky_rate) + background).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -66,6 +75,10 @@ class PhotonNoise(NoiseLaw):
 
     background: float = 0.0
     background_rms: float = 0.0
+
+    def expectation(self) -> NoNoise:
+        """The law that gives the mean of these counts."""
+        return NoNoise(self.background, self.background_rms)
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
