@@ -49,7 +49,7 @@ def test_a_network_that_knows_the_image_samples_it(
 
 
 def test_the_ancestral_sampler_adds_the_noise_of_each_image() -> None:
-    network = reference(train_steps=10)
+    network = reference(train_steps=10, steps=5)
 
     def sample(indices: list[int]) -> torch.Tensor:
         noise = SeededNoise(3, indices, network.shape)

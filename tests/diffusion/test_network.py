@@ -81,7 +81,7 @@ def test_patches_take_sizes_that_are_no_multiples(size: int) -> None:
         ({"name": "patches", "heads": 7}, "heads"),
         ({"name": "patches", "largest_noise": 0.001}, "noise levels"),
         ({"name": "patches", "class_dropout": 1.0}, "class_dropout"),
-        ({"name": "patches", "sampler": "euler"}, "multistep or heun"),
+        ({"name": "patches", "sampler": "euler"}, "no sampler 'euler'; known are multistep, heun"),
         ({"name": "reference", "size": 150}, "multiple of 8"),
         ({"name": "reference", "size": True}, "cannot have size"),
         ({"name": "reference", "loss": "l3"}, "no loss 'l3'"),

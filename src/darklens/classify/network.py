@@ -53,8 +53,6 @@ def _check_ranges(settings: Mapping[str, Any]) -> None:
     """Refuse values out of range: specs come from files."""
     if settings.get("size", 32) < 32:
         raise BadModel("the reference network needs a size of 32 pixels or more")
-    if settings.get("pool", "avg") not in ("avg", "avgmax", "attention"):
-        raise BadModel(f"there is no pool '{settings['pool']}'; known are avg, avgmax, attention")
     if settings.get("components", 1) < 1 or settings.get("stretch", 1) <= 0:
         raise BadModel("components must be at least 1 and stretch positive")
     if not 0 <= settings.get("dropout", 0) < 1:

@@ -64,8 +64,6 @@ class DiscreteConfig:
             raise BadModel("widths must lie between 4 and 2048, the first one even")
         if self.size % factor or not 2 * factor <= self.size <= 4096:
             raise BadModel(f"the size must be a multiple of {factor} pixels, {2 * factor} at least")
-        if self.loss not in ("l1", "l2"):
-            raise BadModel(f"there is no loss '{self.loss}'; known are l1, l2")
         if not (0 <= self.class_dropout < 1 and 1 <= self.steps <= self.train_steps <= 100_000):
             raise BadModel("class_dropout or the numbers of steps are out of range")
 

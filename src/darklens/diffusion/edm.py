@@ -90,8 +90,8 @@ class PatchConfig:
             raise BadModel("noise levels and data_scale must be positive, the smallest one first")
         if not (0 <= self.class_dropout < 1 and self.noise_spread > 0 and self.rho > 0):
             raise BadModel("class_dropout, noise_spread or rho is out of range")
-        if self.sampler not in ("multistep", "heun") or not 1 <= self.steps <= _MOST_STEPS:
-            raise BadModel(f"the sampler is multistep or heun, with 1 to {_MOST_STEPS} steps")
+        if not 1 <= self.steps <= _MOST_STEPS:
+            raise BadModel(f"the sampler takes 1 to {_MOST_STEPS} steps")
 
 
 class PatchDiffusion(GeneratorNetwork):

@@ -6,7 +6,7 @@ files, so names, settings and types of values are checked, and nothing that they
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from darklens.errors import BadModel
 
@@ -34,6 +34,11 @@ def parse_spec(
     for key in settings:
         if key not in names:
             raise BadModel(f"the network '{name}' has no '{key}'; it has {', '.join(names)}")
+    hints = get_type_hints(known[name])
+    for key, value in settings.items():
+        if get_origin(hints[key]) is Literal and value not in get_args(hints[key]):
+            choices = ", ".join(map(str, get_args(hints[key])))
+            raise BadModel(f"there is no {key} '{value}'; known are {choices}")
     return name, {
         key: _checked(name, key, value, getattr(defaults, key)) for key, value in settings.items()
     }
