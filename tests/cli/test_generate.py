@@ -21,7 +21,8 @@ def test_a_picture_a_film_and_the_configuration(tiny_generator: Path, tmp_path: 
     output = tmp_path / "grid.png"
     words = ["--model", tiny_generator, "--count=4", "--label=vort", "--steps=2", "--quiet"]
     assert run(*words, "--output", output, "--figures", tmp_path / "figures") == 0
-    assert Image.open(output).width > 100
+    with Image.open(output) as picture:
+        assert picture.width > 100
     assert (tmp_path / "figures" / "film.png").is_file()
     settings = yaml.safe_load((tmp_path / "grid.png.config.yaml").read_text())
     assert (settings["count"], settings["label"], settings["steps"]) == (4, "vort", 2)

