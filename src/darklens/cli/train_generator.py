@@ -21,7 +21,7 @@ from darklens.cli.training_run import (
     open_run,
     training_card,
 )
-from darklens.data import Augmentation, LensDataModule, Preprocessing
+from darklens.data import Augmentation, LensDataModule, Preprocessing, undo_preprocessing
 from darklens.diffusion import (
     DiffusersConfig,
     DiscreteDiffusion,
@@ -101,6 +101,7 @@ def generator(
     folder = open_run(name, output, resume=resume, seed=seed)
     quiet = quiet or not is_first_process()
     steps = model_preprocessing(preprocessing)
+    undo_preprocessing(steps.spec)  # what cannot be undone shows at once
     parts = training_data(data, steps, folder, quiet=quiet)
     if normalise:
         steps = _normalised(steps, parts)
@@ -125,7 +126,7 @@ def generator(
             metrics=metrics,
         )
 
-    restore = build_restore(model_card(""))  # what cannot be undone shows at once
+    restore = build_restore(model_card(""))
     module = LensDataModule(
         parts.train,
         steps,
