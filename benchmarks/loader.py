@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from darklens.classify import build_network
-from darklens.cli.train import machine_name
+from darklens.cli.training_run import machine_name
 from darklens.data import (
     Augmentation,
     ImageDataset,

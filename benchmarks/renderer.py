@@ -232,7 +232,7 @@ def main() -> None:
     speed = speed_table(arguments.count)
     memory = memory_table(arguments.total)
     store = store_table(arguments.total)
-    from darklens.cli.train import machine_name  # torch, which would count as memory above
+    from darklens.cli.training_run import machine_name  # torch, which would count as memory above
 
     versions = ", ".join(f"{name} {version(name)}" for name in ("lenstronomy", "numpy", "numba"))
     lines = [

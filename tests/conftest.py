@@ -130,3 +130,34 @@ def residual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         preprocessing=({"smooth_residual": step},),
         preset="common-test-1",
     )
+
+
+@pytest.fixture(scope="session")
+def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained generator of 16 x 16 photon counts of three classes."""
+    import torch
+
+    from darklens.diffusion import build_generator, generator_spec
+    from darklens.hub import InputCard, ModelCard, OutputCard, TrainingCard, save_model
+
+    torch.manual_seed(0)
+    network = build_generator(
+        {"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1}
+    )
+    card = ModelCard(
+        name="tiny-generator",
+        kind="generator",
+        description="An untrained generator for tests.",
+        classes=("no", "sphere", "vort"),
+        input=InputCard(channels=1, height=16, width=16, pixel_scale=0.05, values="counts"),
+        preprocessing=({"sqrt": {"scale": 1.0}}, {"affine": {"scale": 0.5, "shift": -3.0}}),
+        network=generator_spec(network),
+        output=OutputCard("photon counts", minimum=0.0, noise="poisson", scaled_files=True),
+        training=TrainingCard(
+            command="none", images=0, seconds=0.0, machine="any", date="2026-01-01", version="0"
+        ),
+        licence="MIT",
+    )
+    folder = tmp_path_factory.mktemp("generators") / "tiny"
+    save_model(folder, network, card)
+    return folder

@@ -25,6 +25,14 @@ def test_photon_noise() -> None:
     check_moments(image, 400.0 + 20.0**2, 400.0 + 20.0**2)
 
 
+def test_the_expectation_of_photon_noise_is_its_mean() -> None:
+    flux, rng = np.full((2, 2), 0.2), np.random.default_rng(0)
+    law = PhotonNoise(background=10.0, background_rms=0.01)
+    image = law.expectation().observe(flux, 500.0, 0.05, rng)
+    assert image.dtype == np.float32
+    assert image == pytest.approx(np.full((2, 2), 135.0 + 5.0**2))
+
+
 def test_deeplensesim_noise_holds_the_photons_twice() -> None:
     flux, rng = np.full(SHAPE, 0.5), np.random.default_rng(0)
     image = DeepLenseSimNoise(background_rms=0.01).observe(flux, 2000.0, 0.0, rng)

@@ -45,11 +45,15 @@ VERBS = {
     "train classifier": Verb(
         "train", "classifier", "Train a classifier on files or on fresh simulations."
     ),
+    "train generator": Verb(
+        "train_generator", "generator", "Train a generator of lenses on files or simulations."
+    ),
     "evaluate classifier": Verb(
         "evaluate", "classifier", "Measure a classifier: metrics, figures and an HTML report."
     ),
     "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
     "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
+    "generate": Verb("generate", "generate", "Write new lenses from a trained generator."),
     "models": Verb("models", "models", "List the models that are shipped or cached."),
     "export": Verb("export", "export", "Write a model folder for sharing or for the hub."),
     "demo": Verb("demo", "demo", "Simulate and classify a few lenses and write a report."),

@@ -4,14 +4,9 @@ A run has a folder: `config.yaml`, logs, checkpoints, and at the end `model/`, w
 `load_classifier` reads. A stopped run continues with `--resume`.
 """
 
-import datetime
-import os
-import platform
-import shlex
-import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,9 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import seed_everything
 
-from darklens import __version__
 from darklens.classify import (
     Classifier,
     ClassifierNetwork,
@@ -31,55 +24,29 @@ from darklens.classify import (
     load_imagenet,
     network_spec,
 )
-from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
+from darklens.cli.training_run import (
+    CardOptions,
+    carry_out,
+    command_line,
+    input_card,
+    open_run,
+    training_card,
+)
 from darklens.data import (
     Augmentation,
     ImageDataset,
     LensDataModule,
     Preprocessing,
 )
-from darklens.errors import BadInput
-from darklens.hub import (
-    InputCard,
-    Metric,
-    ModelCard,
-    TrainingCard,
-    model_preprocessing,
-    save_model,
-)
+from darklens.hub import Metric, ModelCard, model_preprocessing, save_model
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
-from darklens.nn import (
-    Budget,
-    RunConfig,
-    best_weights,
-    build_trainer,
-    can_resume,
-    fit,
-    is_first_process,
-)
+from darklens.nn import Budget, RunConfig, can_resume, is_first_process
 
-__all__ = ["CardOptions", "classifier", "machine_name"]
+__all__ = ["classifier"]
 
 _READ_AT_ONCE = 256
-
-
-@dataclass(frozen=True)
-class CardOptions:
-    """What the model's card says that the run does not know.
-
-    Attributes:
-        description: A sentence or two.
-        values: What the pixel values of the raw images are.
-        pixel_scale: Size of a pixel [arcsec]; a preset's is known.
-        licence: Licence of the weights.
-    """
-
-    description: str = "A classifier of dark-matter substructure in lens images."
-    values: str = "counts"
-    pixel_scale: float | None = None
-    licence: str = "MIT"
 
 
 DATA = DataOptions()
@@ -88,7 +55,7 @@ TRAINING = TrainingConfig()
 AUGMENTATION = Augmentation()
 BUDGET = Budget()
 RUN = RunConfig()
-CARD = CardOptions()
+CARD = CardOptions(description="A classifier of dark-matter substructure in lens images.")
 
 
 def classifier(
@@ -129,12 +96,8 @@ def classifier(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    folder = Path("runs") / name if output is None else output
-    first = is_first_process()
-    quiet = quiet or not first
-    if first and folder.exists() and any(folder.iterdir()) and not resume:
-        raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
-    seed_everything(seed, verbose=False)
+    folder = open_run(name, output, resume=resume, seed=seed)
+    quiet = quiet or not is_first_process()
     steps = model_preprocessing(preprocessing)
     started = time.monotonic()
     parts = training_data(data, steps, folder, quiet=quiet)
@@ -157,24 +120,19 @@ def classifier(
         seed=seed,
         images_per_epoch=data.epoch_images,
     )
-    bar = sys.stderr.isatty() and not quiet
-    lightning = build_trainer(
+    if not carry_out(
+        task,
+        module,
         folder,
-        run,
-        progress_bar=bar,
-        report=None if quiet or bar else say,
-        arguments={"max_epochs": budget.epochs or -1, **(trainer or {})},
-    )
-    if first:
-        write_configuration(folder / "config.yaml", "train classifier", settings)
-    say(f"training '{name}' in {folder}", quiet=quiet)
-    fit(lightning, task, module, folder)
-    if not first:
+        verb="train classifier",
+        settings=settings,
+        run=run,
+        trainer=trainer,
+        quiet=quiet,
+    ):
         return
-    best = best_weights(folder)
-    if best is not None:
-        task.load_state_dict(best)
-    model = _model_card(name, task, parts, steps, data, card, command=_command(folder))
+    command = command_line("train classifier", folder)
+    model = _model_card(name, task, parts, steps, data, card, command=command)
     if data.prepared_images:
         time_before = replace(model.training, preparation_seconds=round(preparation, 1))
         model = replace(model, training=time_before)
@@ -226,31 +184,19 @@ def _model_card(
     classes = parts.val.classes
     classifier = Classifier(task.best_network, classes, parts.preprocessing)
     temperature = fit_temperature(_logits(classifier, parts.val), parts.val.labels)
-    channels, height, width = parts.shape
+    channels = parts.shape[0]
     prepared = parts.preprocessing.batch(parts.val.images([0])).shape[1]
-    network = network_spec(task.network)
+    network = network_spec(task.best_network)
     return ModelCard(
         name=name,
         kind="classifier",
         description=words.description,
         classes=classes,
-        input=InputCard(
-            channels, height, width, words.pixel_scale or parts.pixel_scale, words.values
-        ),
+        input=input_card(parts, words),
         preprocessing=tuple(steps.spec),
         network=network if prepared == channels else {**network, "in_channels": prepared},
         temperature=round(temperature, 4),
-        training=TrainingCard(
-            command=command,
-            images=task.images_seen,
-            seconds=round(task.seconds, 1),
-            machine=machine_name(),
-            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-            version=__version__,
-            preset=None if data.preset is None else Path(data.preset).stem,
-            data=None if data.path is None else data.path.name,
-            recipe=name,
-        ),
+        training=training_card(name, task, data, command=command),
         licence=words.licence,
         metrics=() if parts.test is None else _scores(classifier, parts.test, command),
     )
@@ -274,21 +220,3 @@ def _logits(classifier: Classifier, dataset: ImageDataset) -> np.ndarray:
     starts = range(0, len(dataset), _READ_AT_ONCE)
     pieces = [slice(start, start + _READ_AT_ONCE) for start in starts]
     return np.concatenate([classifier.logits(dataset.images(piece)) for piece in pieces])
-
-
-def _command(folder: Path) -> str:
-    """The command line of this run; from Python, the one that does the same."""
-    words = ["train", "classifier", "--config", str(folder / "config.yaml")]
-    if Path(sys.argv[0]).name in ("darklens", "__main__.py"):
-        words = sys.argv[1:]
-    return f"darklens {shlex.join(words)}"
-
-
-def machine_name() -> str:
-    """Processor and number of its cores, in words."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores"

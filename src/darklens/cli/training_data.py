@@ -1,7 +1,7 @@
 """What a training run trains, selects and tests on: a folder or store, or endless simulations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,8 @@ from darklens.data import (
     stratified_folds,
 )
 from darklens.errors import BadConfig
-from darklens.lensing import Simulator
+from darklens.lensing import Simulator, load_preset
+from darklens.lensing.noise import PhotonNoise
 
 __all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
 
@@ -41,6 +42,7 @@ class DataOptions:
         epoch_images: Simulated training images between two validations.
         prepared_images: Simulate and prepare so many training images once, before the training,
             instead of fresh ones in each step; for a preprocessing that costs more than a step.
+        expected: Simulate expected counts, without the photon noise, for a generator.
         batch_size: Images in a step, on each device.
         workers: Processes that read or simulate; 0 does it in the training process. Prepared
             images are made by so many processes, 0 for one on each processor.
@@ -55,6 +57,7 @@ class DataOptions:
     validation_images: int = 3000
     epoch_images: int = 16384
     prepared_images: int = 0
+    expected: bool = False
     batch_size: int = 32
     workers: int = 0
 
@@ -115,12 +118,16 @@ def training_data(
     if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
         raise BadConfig("data.validation_images and data.epoch_images must be positive")
     if options.path is not None and options.preset is None:
-        if options.prepared_images:
-            raise BadConfig("data.prepared_images are simulated: they need data.preset")
+        if options.prepared_images or options.expected:
+            raise BadConfig(
+                "data.prepared_images and data.expected are simulated: they need data.preset"
+            )
         return _from_disk(options.path, options, steps)
     if options.preset is not None and options.path is None:
         if options.stream_seed == options.validation_seed:
             raise BadConfig("data.stream_seed and data.validation_seed must differ")
+        if options.prepared_images and options.expected:
+            raise BadConfig("data.prepared_images are observed ones: data.expected must be false")
         if options.prepared_images:
             return _prepared(options.preset, options, steps, folder, quiet=quiet)
         return _simulated(options.preset, options, steps)
@@ -146,12 +153,20 @@ def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
 
 
 def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> TrainingData:
-    simulator = Simulator(preset)
+    simulator = _expected(preset) if options.expected else Simulator(preset)
     lenses = simulator.simulate(options.validation_images, seed=options.validation_seed)
     val = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
     stream = SimulatedStream(simulator, seed=options.stream_seed)
     scale = simulator.preset.grid.pixel_scale
     return TrainingData(stream, val, simulator.shape, steps, pixel_scale=scale)
+
+
+def _expected(name: str) -> Simulator:
+    """Simulator of the expected counts of a preset, background included."""
+    preset = load_preset(name)
+    if not isinstance(preset.noise, PhotonNoise):
+        raise BadConfig(f"data.expected: the noise of the preset {name} is not that of photons")
+    return Simulator(replace(preset, noise=preset.noise.expectation()))
 
 
 def _prepared(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.files import find_images
+from darklens.data.inverse import undo_preprocessing
 from darklens.data.npy_tree import NpyTreeWriter
 from darklens.data.planes import Plane, read_plane
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
@@ -50,6 +51,7 @@ __all__ = [
     "reference_split",
     "split_from_lists",
     "stratified_folds",
+    "undo_preprocessing",
 ]
 
 _HEAVY = {

@@ -10,6 +10,7 @@ from darklens.hub.card import (
     InputCard,
     Metric,
     ModelCard,
+    OutputCard,
     TrainingCard,
     WeightsCard,
     load_card,
@@ -18,12 +19,13 @@ from darklens.hub.card import (
 from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_models
 from darklens.hub.preprocessing import model_preprocessing
-from darklens.hub.weights import load_classifier, save_model
+from darklens.hub.weights import load_classifier, load_generator, save_model
 
 __all__ = [
     "InputCard",
     "Metric",
     "ModelCard",
+    "OutputCard",
     "TrainingCard",
     "WeightsCard",
     "cached_models",
@@ -31,6 +33,7 @@ __all__ = [
     "find_model",
     "load_card",
     "load_classifier",
+    "load_generator",
     "model_preprocessing",
     "record_metrics",
     "save_model",

@@ -20,6 +20,7 @@ __all__ = [
     "InputCard",
     "Metric",
     "ModelCard",
+    "OutputCard",
     "TrainingCard",
     "WeightsCard",
     "load_card",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 CARD_FILE = "card.yaml"
+_KINDS = ("classifier", "generator")
+_NOISE = ("none", "poisson")
 _LARGEST_CARD = 1_000_000  # bytes; a card is a few kilobytes
 _RESHAPING_STEPS = ("center_crop", "resize")
 
@@ -102,6 +105,36 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class OutputCard:
+    """What becomes of the images of a generator once its preprocessing is undone.
+
+    Attributes:
+        values: What the values are, in words, such as `photon counts`.
+        unit: Value of a training image that becomes 1: 255 for pictures in [0, 1].
+        minimum: Lowest value that is written, or None.
+        maximum: Highest value that is written, or None.
+        noise: `poisson` where the network makes expected counts and photon noise is added, or
+            `none`.
+        scaled_files: Whether `.npy` files are scaled from 0 to 1, as the benchmark's are.
+    """
+
+    values: str
+    unit: float = 1.0
+    minimum: float | None = None
+    maximum: float | None = None
+    noise: str = "none"
+    scaled_files: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what types alone do not say."""
+        low, high = self.minimum, self.maximum
+        if self.unit <= 0 or (low is not None and high is not None and low >= high):
+            raise BadModel("model card: output.unit must be positive and minimum below maximum")
+        if self.noise not in _NOISE:
+            raise BadModel(f"model card: output.noise must be one of {', '.join(_NOISE)}")
+
+
+@dataclass(frozen=True)
 class WeightsCard:
     """The weights file, by its plain name in the model folder, and the hash of its bytes."""
 
@@ -115,17 +148,18 @@ class ModelCard:
 
     Attributes:
         name: Short name.
-        kind: `classifier`.
+        kind: `classifier` or `generator`.
         description: A sentence or two.
-        classes: Class names in the order of the network's outputs.
-        input: The images it takes.
+        classes: Class names in the order of the network's outputs or labels.
+        input: The images it takes, or those that it learned from.
         preprocessing: Steps, each `{step: {parameters}}`, as `darklens.data` builds them.
-        network: `{name: ..., parameters}`, as `darklens.classify.build_network` takes it; the
-            optional `in_channels` is the number of channels after preprocessing and
-            `input.channels` by default.
-        temperature: Logits are divided by it before the softmax.
+        network: `{name: ..., parameters}`, as `darklens.classify.build_network` or
+            `darklens.diffusion.build_generator` takes it; the optional `in_channels` is the number
+            of channels after preprocessing and `input.channels` by default.
         training: How the weights were made.
         licence: Licence of the weights.
+        temperature: A classifier's logits are divided by it before the softmax.
+        output: What becomes of a generator's images; None for a classifier.
         metrics: What it scores.
         weights: The weights file; None only before `save_model` has written it.
     """
@@ -137,9 +171,10 @@ class ModelCard:
     input: InputCard
     preprocessing: tuple[dict[str, dict[str, Any]], ...]
     network: dict[str, Any]
-    temperature: float
     training: TrainingCard
     licence: str
+    temperature: float = 1.0
+    output: OutputCard | None = None
     metrics: tuple[Metric, ...] = ()
     weights: WeightsCard | None = None
 
@@ -149,8 +184,11 @@ class ModelCard:
         channels = self.network.get("in_channels", size.channels)
         checks = {
             "name must consist of letters, digits and .-_": _is_plain_name(self.name),
-            "kind must be classifier": self.kind == "classifier",
-            "classes must be two or more different names": len(set(self.classes)) > 1
+            "kind must be classifier or generator": self.kind in _KINDS,
+            "a generator, and nothing else, must have an output": (self.kind == "generator")
+            == (self.output is not None),
+            "classes must be two or more different names": len(set(self.classes))
+            >= (1 if self.kind == "generator" else 2)
             and len(set(self.classes)) == len(self.classes),
             "input sizes must be positive": min(size.channels, size.height, size.width) > 0,
             "temperature must be positive": self.temperature > 0,

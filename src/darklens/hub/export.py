@@ -13,6 +13,19 @@ from darklens.hub.weights import verified_weights
 
 __all__ = ["export_model", "readme"]
 
+_CLASSIFY = (
+    "from darklens.hub import load_classifier",
+    "",
+    'model = load_classifier("OWNER/NAME")  # this repository, or a folder',
+    "table = model.predict(images)  # (N, H, W) or (N, C, H, W)",
+)
+_GENERATE = (
+    "from darklens.hub import load_generator",
+    "",
+    'model = load_generator("OWNER/NAME")  # this repository, or a folder',
+    "images = model.generate(16, seed=0).images  # (N, C, H, W)",
+)
+
 
 def export_model(model: str | Path, output: str | Path) -> ModelCard:
     """Copy a model, checked, into a new folder with a README for the Hugging Face hub.
@@ -42,11 +55,14 @@ def export_model(model: str | Path, output: str | Path) -> ModelCard:
 
 def readme(card: ModelCard) -> str:
     """README of a model: the hub's front matter, what the card says, how to use it."""
+    generates = card.kind == "generator"
+    subject = "Images" if generates else "Input"
+    task = "unconditional-image-generation" if generates else "image-classification"
     front = {
         "library_name": "darklens",
         "license": card.licence.lower(),
-        "pipeline_tag": "image-classification",
-        "tags": ["astronomy", "gravitational-lensing", "dark-matter", "image-classification"],
+        "pipeline_tag": task,
+        "tags": ["astronomy", "gravitational-lensing", "dark-matter", task],
     }
     return "\n".join(
         [
@@ -58,8 +74,8 @@ def readme(card: ModelCard) -> str:
             "",
             card.description,
             "",
-            f"Classes, in the order of the outputs: {', '.join(card.classes)}.",
-            f"Input: {card.input.channels} x {card.input.height} x {card.input.width} pixels, "
+            f"Classes, in their order: {', '.join(card.classes)}.",
+            f"{subject}: {card.input.channels} x {card.input.height} x {card.input.width} pixels, "
             f"{card.input.values}. The preprocessing is declared in `card.yaml`, and darklens "
             "applies it.",
             f"Trained on {card.training.preset or card.training.data or 'data not named'} "
@@ -72,10 +88,7 @@ def readme(card: ModelCard) -> str:
             "## Use",
             "",
             "```python",
-            "from darklens.hub import load_classifier",
-            "",
-            'model = load_classifier("OWNER/NAME")  # this repository, or a folder',
-            "table = model.predict(images)  # (N, H, W) or (N, C, H, W)",
+            *(_GENERATE if generates else _CLASSIFY),
             "```",
             "",
         ]

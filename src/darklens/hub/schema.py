@@ -18,7 +18,8 @@ def from_plain(kind: Any, value: Any, where: str) -> Any:
     """Build a value of an annotated type out of what a safe YAML loader returns.
 
     Args:
-        kind: A dataclass, `tuple[T, ...]`, `dict[str, T]`, `T | None`, `Any`, str, int or float.
+        kind: A dataclass, `tuple[T, ...]`, `dict[str, T]`, `T | None`, `Any`, str, bool, int or
+            float.
         value: The plain value.
         where: Place in the file, for the message, such as `card.yaml: input`.
 
@@ -76,8 +77,9 @@ def _scalar(kind: type, value: Any, where: str) -> Any:
         return value.isoformat()
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, kind) or isinstance(value, bool):
-        wanted = {str: "text", int: "a whole number", float: "a number"}[kind]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        words = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+        wanted = words[kind]
         raise BadModel(f"{where} must be {wanted}, not {str(value)[:60]!r}")
     if isinstance(value, float) and not math.isfinite(value):
         raise BadModel(f"{where} must be a finite number")

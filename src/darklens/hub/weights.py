@@ -1,7 +1,7 @@
-"""Weights in and out: a network and its card to a model folder, and back to a classifier."""
+"""Weights in and out: a network and its card to a model folder, and back to a model."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +16,20 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not n
     from torch import Tensor, nn
 
     from darklens.classify import Classifier
+    from darklens.diffusion import Generator
 
-__all__ = ["load_classifier", "save_model", "verified_weights"]
+__all__ = ["load_classifier", "load_generator", "save_model", "verified_weights"]
 
 _WEIGHTS_FILE = "weights.safetensors"
 
 
-def save_model(folder: str | Path, network: "nn.Module", card: ModelCard) -> ModelCard:
+def save_model(
+    folder: str | Path,
+    network: "nn.Module",
+    card: ModelCard,
+    *,
+    write_more: Callable[[Path], None] | None = None,
+) -> ModelCard:
     """Write a model folder: `card.yaml` and the weights in half precision.
 
     Vectors and scalars (biases, norms and their running statistics) stay in single precision:
@@ -33,6 +40,8 @@ def save_model(folder: str | Path, network: "nn.Module", card: ModelCard) -> Mod
         folder: Folder to write.
         network: The trained network.
         card: Its card; `weights` is filled in.
+        write_more: Writes further files into the folder it is given, such as those of a pipeline
+            of another library.
 
     Returns:
         The card as written.
@@ -48,6 +57,8 @@ def save_model(folder: str | Path, network: "nn.Module", card: ModelCard) -> Mod
     with atomic_folder(Path(folder), replace_if_has="card.yaml") as temporary:
         (temporary / _WEIGHTS_FILE).write_bytes(data)
         write_card(temporary, card)
+        if write_more is not None:
+            write_more(temporary)
     return card
 
 
@@ -65,13 +76,35 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     from darklens.classify import Classifier, build_network
 
     _check_device(device)
-    folder = find_model(model)
-    card = load_card(folder)
+    folder, card = _card_of_kind(model, "classifier")
     preprocessing = model_preprocessing(list(card.preprocessing))
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
     network = build_network(spec, in_channels=card.channels, classes=len(card.classes))
     _load_weights(network, folder, card)
     return Classifier(network, card.classes, preprocessing, card.temperature, device)
+
+
+def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
+    """Load a generator with the way from its network's values to images.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
+        device: Torch device of the network.
+
+    Raises:
+        BadModel: If the model is missing, damaged or not one that darklens can build.
+        BadInput: If there is no such device.
+    """
+    from darklens.diffusion import Generator, build_generator
+    from darklens.hub.output import build_noise, build_restore
+
+    _check_device(device)
+    folder, card = _card_of_kind(model, "generator")
+    restore, observe = build_restore(card), build_noise(card)
+    spec = {key: value for key, value in card.network.items() if key != "in_channels"}
+    network = build_generator(spec, channels=card.channels, classes=len(card.classes))
+    _load_weights(network, folder, card)
+    return Generator(network, card.classes, restore, observe, device)
 
 
 def verified_weights(folder: Path, card: ModelCard) -> bytes:
@@ -90,6 +123,15 @@ def verified_weights(folder: Path, card: ModelCard) -> bytes:
     if hashlib.sha256(data).hexdigest() != card.weights.sha256:
         raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
     return data
+
+
+def _card_of_kind(model: str | Path, kind: str) -> tuple[Path, ModelCard]:
+    """Folder and card of a model, if it is what the caller wants."""
+    folder = find_model(model)
+    card = load_card(folder)
+    if card.kind != kind:
+        raise BadModel(f"the model '{card.name}' is a {card.kind}, not a {kind}")
+    return folder, card
 
 
 def _check_device(device: str) -> None:

@@ -46,12 +46,24 @@ class NoiseLaw(ABC):
 
 @dataclass(frozen=True)
 class NoNoise(NoiseLaw):
-    """The expected counts themselves, float32."""
+    """The expected counts themselves, float32.
+
+    Args:
+        background: Further background in each pixel [counts], as that of `PhotonNoise`.
+        background_rms: The same, given by its noise [counts/s].
+    """
+
+    background: float = 0.0
+    background_rms: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative(background=self.background, background_rms=self.background_rms)
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator
     ) -> Num[np.ndarray, "h w"]:
-        return (exposure * (flux + sky_rate)).astype(np.float32)
+        background = self.background + (self.background_rms * exposure) ** 2
+        return (exposure * (flux + sky_rate) + background).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,10 @@ class PhotonNoise(NoiseLaw):
 
     def __post_init__(self) -> None:
         _check_not_negative(background=self.background, background_rms=self.background_rms)
+
+    def expectation(self) -> NoNoise:
+        """The law that gives the mean of these counts."""
+        return NoNoise(self.background, self.background_rms)
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator

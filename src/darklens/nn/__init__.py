@@ -12,13 +12,18 @@ from darklens.nn.run import (
     is_first_process,
 )
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
+from darklens.nn.specs import parse_spec, write_spec
 from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
+from darklens.nn.training import Batch, BudgetedTask, OptimiserConfig
 
 __all__ = [
     "AttentionBlock",
+    "Batch",
     "Budget",
+    "BudgetedTask",
     "MovingAverage",
+    "OptimiserConfig",
     "PlainBackbone",
     "RunConfig",
     "SmoothSubspace",
@@ -31,4 +36,6 @@ __all__ = [
     "fit",
     "is_first_process",
     "one_cycle",
+    "parse_spec",
+    "write_spec",
 ]

@@ -8,7 +8,7 @@ Checkpoints are read as plain tensors and numbers; no code in them is run.
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -60,6 +60,7 @@ def build_trainer(
     progress_bar: bool,
     report: Callable[[str], None] | None,
     arguments: Mapping[str, Any],
+    callbacks: Sequence[Callback] = (),
 ) -> Trainer:
     """A Lightning trainer that logs and saves into the folder.
 
@@ -69,6 +70,7 @@ def build_trainer(
         progress_bar: Whether to draw a bar.
         report: Takes one line after each validation, or None.
         arguments: Further arguments of `lightning.pytorch.Trainer`, which win over ours.
+        callbacks: Further callbacks, besides our own.
 
     Raises:
         BadConfig: If the trainer does not take the arguments.
@@ -83,7 +85,7 @@ def build_trainer(
             CSVLogger(folder, name="", version=""),
             TensorBoardLogger(folder, name="", version="tensorboard"),
         ],
-        "callbacks": _callbacks(folder, config, report),
+        "callbacks": [*callbacks, *_callbacks(folder, config, report)],
         "enable_progress_bar": progress_bar,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,

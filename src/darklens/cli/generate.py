@@ -1,0 +1,173 @@
+"""`darklens generate`: new lenses from a trained generator, as a picture, a store or a tree.
+
+Image `i` of a seed is the same whatever the count. A killed run continues where it stopped when
+the same command is given again.
+"""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from darklens import __version__
+from darklens.atomic import atomic_file, check_file
+from darklens.classes import canonical_class
+from darklens.cli.configuration import write_configuration
+from darklens.cli.progress import say
+from darklens.data import NpyTreeWriter, StoreWriter
+from darklens.diffusion import GeneratedImages, Generator
+from darklens.errors import BadInput
+from darklens.evaluate import grid_picture, write_picture
+from darklens.hub import ModelCard, find_model, load_card, load_generator
+
+__all__ = ["generate"]
+
+_SHARD = 64  # images between two marks from which a killed run continues
+_GRID = 400
+_UNLABELLED = "lens"
+
+
+def generate(
+    *,
+    model: str = "common-test-1",
+    count: int = 16,
+    label: str | None = None,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    seed: int = 0,
+    output: Path = Path("generated.png"),
+    expected: bool = False,
+    batch: int = 16,
+    figures: Path | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> None:
+    """Generate new lenses.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        count: Number of images in all, over all classes.
+        label: Class of all images; all classes in turn if not given.
+        steps: Steps of the sampler; the model's own number if not given.
+        guidance: Strength of the class condition: 1 as it was learned, more exaggerates it.
+        seed: The same seed gives the same images.
+        output: A name that ends in .png is a picture of up to 400 lenses, one in .zarr a store,
+            any other a folder of .npy files by class.
+        expected: Leave out the photon noise of models that make expected counts.
+        batch: Images at a time; decides the memory.
+        figures: Folder for a film strip of the first image on its way from noise.
+        device: Torch device, such as cpu or cuda.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    if output.name in ("", ".."):
+        raise BadInput(f"{output} is not the name of a new folder or file")
+    picture = output.suffix == ".png"
+    if picture and not 1 <= count <= _GRID:
+        raise BadInput(f"a picture holds 1 to {_GRID} images, not {count}: give --count")
+    if picture:
+        check_file(output)
+    folder = find_model(model)
+    generator, card = load_generator(folder, device), load_card(folder)
+    work = _Work(generator, card, label, steps, guidance, seed, expected, batch)
+    if picture:
+        with work.bar(count, quiet=quiet) as bar, atomic_file(output) as temporary:
+            images = work.images(0, count, bar).images
+            columns = min(count, len(work.classes) * max(1, round(count**0.5 / len(work.classes))))
+            write_picture(temporary, grid_picture(images, columns=columns))
+    else:
+        work.write(output, count, quiet=quiet)
+    if figures is not None:
+        frames = generator.film(label=label, steps=steps, guidance=guidance, seed=seed)
+        with atomic_file(figures / "film.png") as temporary:
+            write_picture(temporary, grid_picture(frames, columns=len(frames)))
+    place = output.with_name(f"{output.name}.config.yaml")
+    write_configuration(place, "generate", settings)
+    say(f"wrote {count} images to {output}", quiet=quiet)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What makes any of the images."""
+
+    generator: Generator
+    card: ModelCard
+    label: str | None
+    steps: int | None
+    guidance: float
+    seed: int
+    expected: bool
+    batch: int
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the output."""
+        if self.label is not None:
+            return (canonical_class(self.label),)
+        return self.generator.classes if self.generator.conditional else (_UNLABELLED,)
+
+    def bar(self, count: int, *, quiet: bool) -> "tqdm[Any]":
+        """Progress bar over the images; where there is no terminal, one line instead."""
+        hidden = quiet or not sys.stderr.isatty()
+        if hidden:
+            say(f"generating {count} images with '{self.card.name}'", quiet=quiet)
+        return tqdm(total=count, unit=" images", desc="generating", disable=hidden)
+
+    def images(self, start: int, stop: int, bar: "tqdm[Any]") -> GeneratedImages:
+        """Images `start` to `stop`, with labels that count in the classes of the output."""
+        parts = []
+        for part in self.generator.batches(
+            stop,
+            labels=self.label,
+            steps=self.steps,
+            guidance=self.guidance,
+            seed=self.seed,
+            batch=self.batch,
+            expected=self.expected,
+            start=start,
+        ):
+            parts.append(part)
+            bar.update(len(part.images))
+        labels = np.concatenate([part.labels for part in parts])
+        if len(self.classes) == 1:
+            labels = np.zeros_like(labels)
+        return GeneratedImages(np.concatenate([part.images for part in parts]), labels, start)
+
+    def write(self, output: Path, count: int, *, quiet: bool) -> None:
+        """All images that are not there yet, shard by shard."""
+        self.generator.batches(  # wrong arguments show before anything is written
+            count, labels=self.label, steps=self.steps, guidance=self.guidance, seed=self.seed
+        )
+        writer = self._writer(output, count)
+        pending = writer.pending()
+        with self.bar(sum(stop - start for start, stop in pending), quiet=quiet) as bar:
+            for start, stop in pending:
+                made = self.images(start, stop, bar)
+                table = pd.DataFrame({"index": np.arange(start, stop)})
+                writer.write(start, made.images, made.labels, table)
+        writer.finish()
+
+    def _writer(self, output: Path, count: int) -> StoreWriter | NpyTreeWriter:
+        scaled = bool(self.card.output and self.card.output.scaled_files) and not self.expected
+        kind = StoreWriter if output.suffix == ".zarr" else partial(NpyTreeWriter, scaled=scaled)
+        return kind(
+            output,
+            shape=self.generator.shape,
+            dtype=self.generator.dtype(expected=self.expected),
+            count=count,
+            classes=self.classes,
+            attributes={
+                "model": self.card.name,
+                "weights": self.card.weights.sha256 if self.card.weights else None,
+                "steps": self.steps or self.generator.network.default_steps,
+                "guidance": self.guidance,
+                "seed": self.seed,
+                "version": __version__,
+            },
+            shard=_SHARD,
+        )

@@ -1,0 +1,190 @@
+"""`darklens train generator`: train a network that makes new lenses and write a model folder.
+
+A run has a folder: `config.yaml`, logs, checkpoints, `previews/`, and at the end `model/`, which
+`load_generator` reads. A stopped run continues with `--resume`.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklens.atomic import atomic_file
+from darklens.cli.progress import say
+from darklens.cli.training_data import DataOptions, TrainingData, training_data
+from darklens.cli.training_run import (
+    CardOptions,
+    carry_out,
+    command_line,
+    input_card,
+    open_run,
+    training_card,
+)
+from darklens.data import Augmentation, LensDataModule, Preprocessing, undo_preprocessing
+from darklens.diffusion import (
+    DiffusersConfig,
+    DiscreteDiffusion,
+    Generator,
+    GeneratorNetwork,
+    GeneratorTask,
+    Previews,
+    build_generator,
+    generator_spec,
+)
+from darklens.errors import BadConfig
+from darklens.evaluate import grid_picture, write_picture
+from darklens.hub import Metric, ModelCard, OutputCard, model_preprocessing, save_model
+from darklens.hub.output import build_restore
+from darklens.nn import Budget, OptimiserConfig, RunConfig, is_first_process
+
+__all__ = ["generator"]
+
+_PREVIEWED = 16
+_MEASURED = 1024
+
+DATA = DataOptions()
+NETWORK = {"name": "patches"}
+TRAINING = OptimiserConfig(average_decay=0.999)
+AUGMENTATION = Augmentation(flips=False, rotations=False)
+BUDGET = Budget()
+RUN = RunConfig(monitor="val_loss", mode="min")
+CARD = CardOptions(description="A generator of lens images.")
+IMAGES = OutputCard(values="those of the training images")
+
+
+def generator(
+    *,
+    name: str = "generator",
+    data: DataOptions = DATA,
+    preprocessing: Sequence[dict[str, Any]] = (),
+    normalise: bool = False,
+    network: dict[str, Any] = NETWORK,
+    training: OptimiserConfig = TRAINING,
+    augmentation: Augmentation = AUGMENTATION,
+    budget: Budget = BUDGET,
+    run: RunConfig = RUN,
+    images: OutputCard = IMAGES,
+    card: CardOptions = CARD,
+    preview_epochs: int = 5,
+    preview_steps: int = 50,
+    trainer: dict[str, Any] | None = None,
+    output: Path | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    quiet: bool = False,
+) -> None:
+    """Train a generator and write it as a model folder.
+
+    Args:
+        name: Name of the model.
+        data: Training data: a folder, a store, or a simulation preset.
+        preprocessing: Steps from a raw image to the network's values, each {step: {parameters}};
+            generated images go the same way back.
+        normalise: Measure mean and scale of the data and add the step that makes them 0 and 1.
+        network: Name and settings of the network, as build_generator takes them.
+        training: Optimiser, learning rates and moving average.
+        augmentation: Random changes of the training images that leave them as likely.
+        budget: When training ends.
+        run: Checkpoints, early stopping.
+        images: What becomes of generated images: unit, limits, photon noise.
+        card: Words for the model's card.
+        preview_epochs: Epochs between two pictures of 16 generated images; 0 draws none.
+        preview_steps: Steps of the sampler for these pictures.
+        trainer: Further arguments of Lightning's Trainer, such as devices or gradient_clip_val.
+        output: Folder of the run; runs/NAME by default.
+        resume: Continue the run in that folder where it stopped.
+        seed: Seed of the weights, the order of the images and the noise.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    folder = open_run(name, output, resume=resume, seed=seed)
+    quiet = quiet or not is_first_process()
+    steps = model_preprocessing(preprocessing)
+    undo_preprocessing(steps.spec)  # what cannot be undone shows at once
+    parts = training_data(data, steps, folder, quiet=quiet)
+    if normalise:
+        steps = _normalised(steps, parts)
+    net = _network(network, parts, steps)
+    if preview_epochs < 0:
+        raise BadConfig("preview_epochs must be at least 0")
+    net.check_steps(preview_steps)
+    task = GeneratorTask(net, training, budget=budget, seed=seed)
+
+    def model_card(command: str, metrics: tuple[Metric, ...] = ()) -> ModelCard:
+        return ModelCard(
+            name=name,
+            kind="generator",
+            description=card.description,
+            classes=parts.val.classes,
+            input=input_card(parts, card),
+            preprocessing=tuple(steps.spec),
+            network=generator_spec(net),
+            output=images,
+            training=training_card(name, task, data, command=command),
+            licence=card.licence,
+            metrics=metrics,
+        )
+
+    restore = build_restore(model_card(""))
+    module = LensDataModule(
+        parts.train,
+        steps,
+        val=parts.val,
+        augmentation=augmentation,
+        batch_size=data.batch_size,
+        workers=data.workers,
+        seed=seed,
+        images_per_epoch=data.epoch_images,
+    )
+
+    def draw(followed: GeneratorNetwork, epochs: int) -> None:
+        shown = Generator(followed, parts.val.classes, restore, device=str(task.device))
+        made = shown.generate(_PREVIEWED, steps=preview_steps, seed=seed)
+        path = folder / "previews" / f"epoch-{epochs:04d}.png"
+        with atomic_file(path) as temporary:
+            write_picture(temporary, grid_picture(made.images, columns=4))
+
+    if not carry_out(
+        task,
+        module,
+        folder,
+        verb="train generator",
+        settings=settings,
+        run=run,
+        trainer=trainer,
+        quiet=quiet,
+        callbacks=[Previews(draw, every_epochs=preview_epochs)] if preview_epochs else [],
+    ):
+        return
+    command = command_line("train generator", folder)
+    best = task.best_network
+    plain = isinstance(best, DiscreteDiffusion) and isinstance(best.config, DiffusersConfig)
+    write_more = best.save_diffusers if plain and isinstance(best, DiscreteDiffusion) else None
+    save_model(folder / "model", best, model_card(command), write_more=write_more)
+    say(f"model: {folder / 'model'}", quiet=quiet)
+
+
+def _normalised(steps: Preprocessing, parts: TrainingData) -> Preprocessing:
+    """The steps with one behind them that gives the data zero mean and unit scale."""
+    count = min(len(parts.val), _MEASURED)
+    chosen = np.linspace(0, len(parts.val) - 1, count).astype(np.int64)
+    values = steps.batch(parts.val.images(chosen))
+    mean, scale = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+    if not scale > 0:
+        raise BadConfig("normalise: all pixels of the data are the same")
+    affine = {"scale": float(f"{1 / scale:.6g}"), "shift": float(f"{-mean / scale:.6g}")}
+    return model_preprocessing([*steps.spec, {"affine": affine}])
+
+
+def _network(spec: dict[str, Any], parts: TrainingData, steps: Preprocessing) -> GeneratorNetwork:
+    """The network for the data, whose images must have its size."""
+    shape = steps.batch(parts.val.images([0])).shape[1:]
+    net = build_generator(spec, channels=shape[0], classes=len(parts.val.classes))
+    if shape != net.shape:
+        sizes = [" x ".join(map(str, item)) for item in (shape, net.shape)]
+        raise BadConfig(
+            f"the data are {sizes[0]} after preprocessing, but the network makes {sizes[1]}: "
+            "change network.size, or resize or crop"
+        )
+    return net

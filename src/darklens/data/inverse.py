@@ -1,0 +1,78 @@
+"""The way back from what a network makes to the values of images: a preprocessing undone.
+
+    >>> import numpy as np
+    >>> from darklens.data.preprocessing import build_preprocessing
+    >>> steps = [{"sqrt": {"scale": 1.0}}, {"affine": {"scale": 0.5, "shift": -2.0}}]
+    >>> image = np.array([[[[4.0, 100.0]]]], dtype=np.float32)
+    >>> undo_preprocessing(steps)(build_preprocessing(steps).batch(image)).tolist()
+    [[[[4.0, 100.0]]]]
+
+Changes of the size stay: a generator's images have the size that its network works at.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from darklens.data.steps import Images, Step
+from darklens.errors import BadModel
+
+__all__ = ["undo_preprocessing"]
+
+
+def undo_preprocessing(spec: Sequence[Mapping[str, Mapping[str, Any] | None]]) -> Step:
+    """The inverse of declared steps, which `build_preprocessing` has accepted.
+
+    Raises:
+        BadModel: If a step cannot be undone.
+    """
+    inverses = [_inverse(name, dict(given or {})) for item in spec for name, given in item.items()]
+
+    def undo(images: Images) -> Images:
+        for inverse in reversed(inverses):
+            images = inverse(images)
+        return images.astype(np.float32)
+
+    return undo
+
+
+def _inverse(name: str, given: dict[str, Any]) -> Step:
+    if name not in _INVERSES:
+        raise BadModel(
+            f"the preprocessing step {name!r} cannot be undone; a generator's are of "
+            f"{', '.join(sorted(_INVERSES))}"
+        )
+    if name == "affine" and given["scale"] == 0:
+        raise BadModel("the preprocessing step 'affine' cannot be undone: its scale is 0")
+    return _INVERSES[name](**given)
+
+
+def _affine(scale: float, shift: float) -> Step:
+    return lambda images: (images - np.float32(shift)) / np.float32(scale)
+
+
+def _asinh(scale: float) -> Step:
+    return lambda images: np.sinh(images) / np.float32(scale)
+
+
+def _log(offset: float) -> Step:
+    return lambda images: np.exp(images) - np.float32(offset)
+
+
+def _sqrt(scale: float) -> Step:
+    return lambda images: np.square(np.maximum(images, 0)) / np.float32(scale)
+
+
+def _same_size(size: int) -> Step:  # noqa: ARG001  the parameter of the step that stays
+    return lambda images: images
+
+
+_INVERSES: Mapping[str, Callable[..., Step]] = {
+    "affine": _affine,
+    "asinh": _asinh,
+    "center_crop": _same_size,
+    "log": _log,
+    "resize": _same_size,
+    "sqrt": _sqrt,
+}

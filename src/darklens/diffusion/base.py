@@ -1,0 +1,125 @@
+"""What every generator network is: a loss for training, and a way from noise to images.
+
+Images are preprocessed ones: what the card's steps make of the raw images. Labels are numbers of
+classes; -1 stands for no class, which a conditional network has learned too.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from darklens.diffusion.noise import SeededNoise
+from darklens.errors import BadInput
+
+__all__ = ["NO_CLASS", "GeneratorNetwork", "guided"]
+
+NO_CLASS = -1
+
+Prediction = Callable[[Tensor, Tensor], Tensor]
+"""From images and rows of the class embedding to what the network predicts."""
+
+
+class GeneratorNetwork(nn.Module, ABC):
+    """A network that learns from images and makes new ones out of noise.
+
+    Attributes:
+        config: Its configuration, a frozen dataclass.
+        shape: Channels, rows and columns of an image.
+        classes: Number of classes that it can be told; 0 where it is unconditional.
+        unet: The part with all the weights.
+    """
+
+    config: Any
+    unet: nn.Module
+    shape: tuple[int, int, int]
+    classes: int
+
+    @property
+    @abstractmethod
+    def default_steps(self) -> int:
+        """Steps that `sample` takes unless told otherwise."""
+
+    @property
+    @abstractmethod
+    def most_steps(self) -> int:
+        """Largest number of steps that `sample` can take."""
+
+    @abstractmethod
+    def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
+        """Mean loss of a batch at random noise levels; randomness is torch's global one."""
+
+    @abstractmethod
+    def sample(
+        self, noise: SeededNoise, labels: Int64[Tensor, " n"], *, steps: int, guidance: float
+    ) -> Iterator[Float[Tensor, "n c h w"]]:
+        """The images as they are seen after each step; the last ones are the sample.
+
+        Args:
+            noise: Source of the noise of each image.
+            labels: Class of each image.
+            steps: Number of steps, from 1 to `most_steps`.
+            guidance: Strength of the class condition: 1 is the condition as it was learned,
+                0 none, more than 1 exaggerates it and takes two evaluations a step.
+        """
+
+    def compile(self, *arguments: Any, **options: Any) -> None:
+        """Compile the UNet in place, which all of the work goes through."""
+        self.unet.compile(*arguments, **options)
+
+    def known_labels(self, labels: Int64[Tensor, " n"], *, dropped: float = 0.0) -> Tensor:
+        """Rows of the class embedding: `classes` stands for no class.
+
+        Args:
+            labels: Numbers of classes, or -1.
+            dropped: Share of the labels that are forgotten at random.
+        """
+        rows = torch.where(labels < 0, self.classes, labels).clamp(max=self.classes)
+        if dropped > 0:
+            forgotten = torch.rand(len(rows), device=rows.device) < dropped
+            rows = torch.where(forgotten, self.classes, rows)
+        return rows
+
+    def check_steps(self, steps: int) -> None:
+        """Refuse numbers of steps that the sampler cannot take.
+
+        Raises:
+            BadInput: If the number is out of range.
+        """
+        if not 1 <= steps <= self.most_steps:
+            raise BadInput(f"this model takes 1 to {self.most_steps} steps, not {steps}")
+
+
+def guided(
+    predict: Prediction,
+    images: Float[Tensor, "n c h w"],
+    rows: Int64[Tensor, " n"],
+    *,
+    guidance: float,
+    no_class: int,
+) -> Float[Tensor, "n c h w"]:
+    r"""A prediction that is pulled towards its class: classifier-free guidance.
+
+    .. math:: D = D_\varnothing + g \, (D_k - D_\varnothing)
+
+    Args:
+        predict: The network's prediction.
+        images: Noisy images.
+        rows: Row of each image's class in the class embedding.
+        guidance: The strength :math:`g`; 0 and 1 need one evaluation, others two in one batch.
+        no_class: Row of no class.
+
+    References:
+        Ho & Salimans 2022, arXiv:2207.12598, eq. 6, with g = 1 + w.
+    """
+    nothing = torch.full_like(rows, no_class)
+    if guidance == 1 or no_class == 0:
+        return predict(images, rows)
+    if guidance == 0:
+        return predict(images, nothing)
+    both = predict(torch.cat([images, images]), torch.cat([rows, nothing]))
+    conditional, unconditional = both.chunk(2)
+    return unconditional + guidance * (conditional - unconditional)

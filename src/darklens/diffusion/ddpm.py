@@ -1,0 +1,238 @@
+r"""Diffusion in discrete steps: the reference's cosine schedule, loss and samplers.
+
+With :math:`\bar\alpha_t = \prod_{s \le t} (1 - \beta_s)` a noisy image is
+:math:`x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon`, and the network
+predicts :math:`\epsilon` from :math:`x_t` and :math:`t`. The betas come from
+
+.. math:: \bar\alpha(u) = \cos^2 \left( \frac{u + s}{1 + s} \frac\pi2 \right), \quad s = 0.008,
+
+.. math:: \beta_t = \min \left( 1 - \frac{\bar\alpha(t / T)}{\bar\alpha((t - 1) / T)},\
+    0.999 \right)
+
+Schedule and samplers are those of `diffusers`: with as many steps as in training the ancestral
+one, with fewer DDIM; both clip the predicted image to [-1, 1].
+
+References:
+    Ho et al. 2020, arXiv:2006.11239; Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17;
+    Song et al. 2020, arXiv:2010.02502, eq. 12.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import l1_loss, mse_loss
+
+from darklens.diffusion.base import GeneratorNetwork, guided
+from darklens.diffusion.noise import SeededNoise
+from darklens.diffusion.reference import ReferenceUNet
+from darklens.errors import BadModel
+
+__all__ = ["DiffusersConfig", "DiscreteConfig", "DiscreteDiffusion", "ReferenceConfig"]
+
+
+@dataclass(frozen=True)
+class DiscreteConfig:
+    """What all diffusion in discrete steps needs to know.
+
+    Attributes:
+        size: Rows and columns of an image; halved at each level but the first.
+        widths: Channels of the levels, from the finest.
+        conditional: Whether the network is told the class.
+        class_dropout: Share of the training images whose class is kept back, for guidance.
+        loss: Mean absolute or mean square error of the noise.
+        train_steps: Steps from an image to noise.
+        steps: Steps of the sampler unless told otherwise; fewer than `train_steps` are DDIM.
+    """
+
+    size: int = 144
+    widths: tuple[int, ...] = (16, 32, 32, 64)
+    conditional: bool = False
+    class_dropout: float = 0.1
+    loss: Literal["l1", "l2"] = "l1"
+    train_steps: int = 1000
+    steps: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work: configurations come from files."""
+        factor = 2 ** (len(self.widths) - 1)
+        if min(self.widths) < 4 or self.widths[0] % 2 or max(self.widths) > 2048:
+            raise BadModel("widths must lie between 4 and 2048, the first one even")
+        if self.size % factor or not 2 * factor <= self.size <= 4096:
+            raise BadModel(f"the size must be a multiple of {factor} pixels, {2 * factor} at least")
+        if not (0 <= self.class_dropout < 1 and 1 <= self.steps <= self.train_steps <= 100_000):
+            raise BadModel("class_dropout or the numbers of steps are out of range")
+
+
+@dataclass(frozen=True)
+class ReferenceConfig(DiscreteConfig):
+    """Configuration of the reference; see `DiscreteConfig` for the other attributes.
+
+    Attributes:
+        heads: Heads of the linear attention.
+        head_width: Channels of a head.
+    """
+
+    heads: int = 4
+    head_width: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work."""
+        super().__post_init__()
+        if not (1 <= self.heads <= 64 and 1 <= self.head_width <= 1024):
+            raise BadModel("heads and head_width must be positive, up to 64 and 1024")
+
+
+@dataclass(frozen=True)
+class DiffusersConfig(DiscreteConfig):
+    """Configuration of a plain UNet of diffusers; see `DiscreteConfig` for the other attributes.
+
+    Attributes:
+        norm_groups: Groups of the group normalisation; divides all widths.
+        head_width: Channels of a head of the attention in the middle; divides the last width.
+    """
+
+    norm_groups: int = 16
+    head_width: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work."""
+        super().__post_init__()
+        if self.norm_groups < 1 or any(width % self.norm_groups for width in self.widths):
+            raise BadModel("norm_groups must divide all widths")
+        if self.head_width < 1 or self.widths[-1] % self.head_width:
+            raise BadModel("head_width must divide the last width")
+
+
+class DiscreteDiffusion(GeneratorNetwork):
+    """A UNet that predicts noise, with the cosine schedule and diffusers' samplers.
+
+    Args:
+        config: Configuration; its type decides which UNet it is.
+        channels: Channels of the images.
+        classes: Number of classes of the data.
+    """
+
+    def __init__(
+        self, config: ReferenceConfig | DiffusersConfig, *, channels: int, classes: int
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.shape = (channels, config.size, config.size)
+        self.classes = classes if config.conditional else 0
+        if isinstance(config, ReferenceConfig):
+            self.unet = ReferenceUNet(
+                channels,
+                config.widths,
+                heads=config.heads,
+                head_width=config.head_width,
+                classes=self.classes,
+            )
+        else:
+            self.unet = _plain_unet(config, channels, self.classes)
+        self.scheduler = _ancestral(config.train_steps)
+
+    @property
+    def default_steps(self) -> int:
+        steps: int = self.config.steps
+        return steps
+
+    @property
+    def most_steps(self) -> int:
+        steps: int = self.config.train_steps
+        return steps
+
+    @property
+    def betas(self) -> Float[Tensor, " t"]:
+        """The schedule."""
+        betas: Tensor = self.scheduler.betas
+        return betas
+
+    def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
+        dropped = self.config.class_dropout if self.training else 0.0
+        rows = self.known_labels(labels, dropped=dropped)
+        noise = torch.randn_like(images)
+        times = torch.randint(self.most_steps, (len(images),), device=images.device)
+        noisy = self.scheduler.add_noise(images, noise, times)
+        predicted = self._noise(noisy, times, rows)
+        return (l1_loss if self.config.loss == "l1" else mse_loss)(predicted, noise)
+
+    def sample(
+        self, noise: SeededNoise, labels: Int64[Tensor, " n"], *, steps: int, guidance: float
+    ) -> Iterator[Float[Tensor, "n c h w"]]:
+        self.check_steps(steps)
+        few = steps < self.most_steps
+        scheduler = _deterministic(self.most_steps) if few else _ancestral(self.most_steps)
+        options: dict[str, Any] = {"generator": noise.generators}
+        if few:  # DDIM's noise has to fit the clipped image
+            options = {"use_clipped_model_output": True}
+        scheduler.set_timesteps(steps)
+        rows = self.known_labels(labels)
+        images = noise()
+
+        def predict(noisy: Tensor, known: Tensor) -> Tensor:
+            return self._noise(noisy, time.expand(len(noisy)), known)
+
+        for time in scheduler.timesteps.to(images.device):
+            predicted = guided(predict, images, rows, guidance=guidance, no_class=self.classes)
+            step = scheduler.step(predicted, int(time), images, **options)
+            images = step.prev_sample
+            yield step.pred_original_sample
+
+    def save_diffusers(self, folder: Path) -> None:
+        """Write the folders of a pipeline that plain diffusers loads.
+
+        Raises:
+            BadModel: If the UNet is not one of diffusers.
+        """
+        from diffusers import DDPMPipeline
+
+        if not isinstance(self.config, DiffusersConfig):
+            raise BadModel("the reference network is none of diffusers' own")
+        DDPMPipeline(self.unet, self.scheduler).save_pretrained(folder)
+
+    def _noise(self, images: Tensor, times: Tensor, rows: Tensor) -> Tensor:
+        if isinstance(self.config, ReferenceConfig):
+            noise: Tensor = self.unet(images, times, rows)
+        else:
+            known = rows if self.classes else None
+            noise = self.unet(images, times, class_labels=known, return_dict=False)[0]
+        return noise
+
+
+def _ancestral(steps: int) -> Any:
+    """The sampler that takes all steps and adds noise in each."""
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler  # takes seconds to import
+
+    return DDPMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2")
+
+
+def _deterministic(steps: int) -> Any:
+    """The sampler that takes few steps and adds no noise."""
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+
+    return DDIMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2")
+
+
+def _plain_unet(config: DiffusersConfig, channels: int, classes: int) -> nn.Module:
+    """A UNet of diffusers with two blocks a level and attention in the middle."""
+    from diffusers import UNet2DModel
+
+    levels = len(config.widths)
+    unet: nn.Module = UNet2DModel(
+        sample_size=config.size,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=config.widths,
+        down_block_types=("DownBlock2D",) * levels,
+        up_block_types=("UpBlock2D",) * levels,
+        layers_per_block=2,
+        norm_num_groups=config.norm_groups,
+        attention_head_dim=config.head_width,
+        num_class_embeds=classes + 1 if classes else None,
+    )
+    return unet

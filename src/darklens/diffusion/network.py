@@ -1,0 +1,46 @@
+"""How generator networks are chosen: `build_generator` makes one from its name and settings."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from darklens.diffusion.base import GeneratorNetwork
+from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceConfig
+from darklens.diffusion.edm import PatchConfig, PatchDiffusion
+from darklens.nn import parse_spec, write_spec
+
+__all__ = ["build_generator", "generator_spec"]
+
+_CONFIGS: dict[str, type[Any]] = {
+    "patches": PatchConfig,
+    "reference": ReferenceConfig,
+    "diffusers": DiffusersConfig,
+}
+_NETWORKS: dict[str, Callable[..., GeneratorNetwork]] = {
+    "patches": PatchDiffusion,
+    "reference": DiscreteDiffusion,
+    "diffusers": DiscreteDiffusion,
+}
+
+
+def build_generator(
+    spec: Mapping[str, Any], *, channels: int = 1, classes: int = 3
+) -> GeneratorNetwork:
+    """A network with fresh weights from its name and the fields of its configuration.
+
+    Args:
+        spec: `{"name": "patches", "reference" or "diffusers", **fields}`; fields that are left
+            out keep their defaults.
+        channels: Channels of the preprocessed images.
+        classes: Number of classes of the data.
+
+    Raises:
+        BadModel: If the name, a field or a value is not known.
+    """
+    name, settings = parse_spec(spec, _CONFIGS)
+    return _NETWORKS[name](_CONFIGS[name](**settings), channels=channels, classes=classes)
+
+
+def generator_spec(network: GeneratorNetwork) -> dict[str, Any]:
+    """The complete description from which `build_generator` makes such a network again."""
+    spec = write_spec(network.config, _CONFIGS)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}

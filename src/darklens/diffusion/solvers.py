@@ -1,0 +1,104 @@
+r"""From noise to an image in few steps: solvers of the probability-flow equation.
+
+A noisy image is :math:`x = y + \sigma \epsilon`. As the noise level falls it follows
+
+.. math:: \frac{dx}{d\sigma} = \frac{x - D(x; \sigma)}{\sigma}
+
+with the denoiser :math:`D`, an estimate of :math:`y`. Each solver yields :math:`D` after every
+step; the last one is the image, at :math:`\sigma = 0`.
+
+References:
+    Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3; Lu et al. 2022, arXiv:2211.01095.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+__all__ = ["Denoiser", "heun", "multistep", "noise_levels"]
+
+Denoiser = Callable[[Tensor, float], Tensor]
+"""From noisy images and their noise level to an estimate of the clean ones."""
+
+
+def noise_levels(
+    steps: int, *, smallest: float, largest: float, rho: float = 7.0
+) -> Float[Tensor, " steps"]:
+    r"""Noise levels from the largest to the smallest, closer together where they are small.
+
+    .. math:: \sigma_i = \left( \sigma_{max}^{1/\rho} + \frac{i}{N - 1}
+        \left( \sigma_{min}^{1/\rho} - \sigma_{max}^{1/\rho} \right) \right)^\rho
+
+    >>> noise_levels(3, smallest=1.0, largest=100.0, rho=2.0).tolist()
+    [100.0, 30.25, 1.0]
+
+    References:
+        Karras et al. 2022, arXiv:2206.00364, eq. 5.
+    """
+    ramp = torch.linspace(0, 1, steps, dtype=torch.float64)
+    high, low = largest ** (1 / rho), smallest ** (1 / rho)
+    levels: Tensor = (high + ramp * (low - high)) ** rho
+    return levels
+
+
+def multistep(
+    denoise: Denoiser, images: Float[Tensor, "n c h w"], levels: Float[Tensor, " steps"]
+) -> Iterator[Float[Tensor, "n c h w"]]:
+    r"""Second order with one evaluation a step, by the estimate of the step before.
+
+    In :math:`\lambda = -\ln \sigma`, with the steps :math:`h_i = \lambda_{i+1} - \lambda_i` and
+    :math:`r = h_{i-1} / h_i`,
+
+    .. math:: \bar D_i = \left( 1 + \tfrac{1}{2r} \right) D_i - \tfrac{1}{2r} D_{i-1}, \qquad
+        x_{i+1} = e^{-h_i} x_i + (1 - e^{-h_i}) \bar D_i
+
+    Args:
+        denoise: The denoiser.
+        images: Images at the first noise level.
+        levels: Falling noise levels; after the last one the estimate is the image.
+
+    References:
+        Lu et al. 2022, arXiv:2211.01095, algorithm 2, for noise that is added and not mixed in.
+    """
+    sigmas = levels.tolist()
+    before: Tensor | None = None
+    for i, sigma in enumerate(sigmas):
+        estimate = denoise(images, sigma)
+        yield estimate
+        if i + 1 == len(sigmas):
+            return
+        shrink = sigmas[i + 1] / sigma  # exp(-h)
+        extrapolated = estimate
+        if before is not None:
+            log = torch.tensor(sigmas[i - 1 : i + 2]).log()
+            r = float((log[0] - log[1]) / (log[1] - log[2]))
+            extrapolated = estimate + (estimate - before) / (2 * r)
+        images = shrink * images + (1 - shrink) * extrapolated
+        before = estimate
+
+
+def heun(
+    denoise: Denoiser, images: Float[Tensor, "n c h w"], levels: Float[Tensor, " steps"]
+) -> Iterator[Float[Tensor, "n c h w"]]:
+    r"""Second order with two evaluations a step but the last: slope at both ends of the step.
+
+    Args:
+        denoise: The denoiser.
+        images: Images at the first noise level.
+        levels: Falling noise levels.
+
+    References:
+        Karras et al. 2022, arXiv:2206.00364, algorithm 1.
+    """
+    sigmas = levels.tolist()
+    for sigma, following in pairwise(sigmas):
+        estimate = denoise(images, sigma)
+        yield estimate
+        slope = (images - estimate) / sigma
+        guess = images + (following - sigma) * slope
+        again = (guess - denoise(guess, following)) / following
+        images = images + (following - sigma) * (slope + again) / 2
+    yield denoise(images, sigmas[-1])

@@ -1,0 +1,211 @@
+"""What the training of every network shares: optimiser, learning rate, clock and end, average.
+
+The task keeps count of images and time itself, because its learning rate and its end are defined
+by them, and because they belong to a checkpoint.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from darklens.errors import BadConfig
+from darklens.nn.averaging import MovingAverage
+from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
+
+__all__ = ["Batch", "BudgetedTask", "OptimiserConfig"]
+
+Batch = Sequence[Tensor]  # images (n, c, h, w) and labels (n,); loaders make lists of pairs
+
+
+@dataclass(frozen=True)
+class OptimiserConfig:
+    """How the weights are moved.
+
+    Attributes:
+        optimiser: `adam` or `adamw`.
+        learning_rate: Highest learning rate.
+        final_learning_rate: Lowest learning rate.
+        weight_decay: Weight decay; biases and norms have none.
+        schedule: One rise and fall over the whole run, a fall in each period of epochs, or a
+            constant rate.
+        warmup: Part of the run in which a one-cycle schedule rises.
+        restart_epochs: Period of the cosine restarts [epochs].
+        average_decay: Decay of the moving average of the weights that is validated and exported;
+            0 means no average.
+        compile: Whether the network is compiled with `torch.compile`.
+    """
+
+    optimiser: Literal["adam", "adamw"] = "adamw"
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 0.0
+    weight_decay: float = 0.05
+    schedule: Literal["one_cycle", "cosine_restarts", "constant"] = "one_cycle"
+    warmup: float = 0.1
+    restart_epochs: int = 15
+    average_decay: float = 0.0
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work."""
+        if not 0 <= self.final_learning_rate <= self.learning_rate:
+            raise BadConfig("final_learning_rate must lie between 0 and learning_rate")
+        if not (0 <= self.warmup < 1 and 0 <= self.average_decay < 1):
+            raise BadConfig("warmup and average_decay must be at least 0 and below 1")
+        if self.restart_epochs < 1 or self.weight_decay < 0:
+            raise BadConfig("restart_epochs must be at least 1 and weight_decay at least 0")
+
+    def rate(self, *, progress: float, epoch: int) -> float:
+        """Learning rate at a point of the run."""
+        factor = 1.0
+        if self.schedule == "one_cycle":
+            factor = one_cycle(progress, warmup=self.warmup)
+        elif self.schedule == "cosine_restarts":
+            factor = cosine_restarts(epoch, period=self.restart_epochs)
+        span = self.learning_rate - self.final_learning_rate
+        return self.final_learning_rate + factor * span
+
+
+class BudgetedTask(LightningModule):
+    """Training of a network until its budget is used up.
+
+    Randomness inside a step (dropout, noise) depends on the seed and the step alone, so a resumed
+    run continues as if it had never stopped. Subclasses say what the loss and the validation are;
+    their training step ends with `count_images`.
+
+    Args:
+        network: The network to train, in place.
+        config: How its weights are moved.
+        budget: When the training ends.
+        seed: Seed of the randomness.
+        seconds: Time that preparing the network took, which counts as training [s].
+
+    Attributes:
+        images_seen: Training images so far, over all devices.
+
+    Raises:
+        BadConfig: If the budget has no end.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        config: OptimiserConfig,
+        *,
+        budget: Budget,
+        seed: int = 0,
+        seconds: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if all(limit is None for limit in budget.limits):
+            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
+        self.network = network
+        decay = config.average_decay
+        self.average = MovingAverage(network, decay=decay) if decay else None
+        self.optimiser_config = config
+        self.budget = budget
+        self.seed = seed
+        self.images_seen = 0
+        self._seconds_before = seconds
+        self._started: float | None = None
+        if config.compile:
+            network.compile()  # in place: the names of the weights stay
+
+    @property
+    def followed_network(self) -> nn.Module:
+        """The network that is validated and exported: the averaged one, where there is one."""
+        return self.network if self.average is None else self.average.network
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training so far, over all resumed parts [s]."""
+        running = 0.0 if self._started is None else time.monotonic() - self._started
+        return self._seconds_before + running
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """The optimiser; the learning rate is set before each step."""
+        config = self.optimiser_config
+        parameters = [item for item in self.network.parameters() if item.requires_grad]
+        groups = [
+            {
+                "params": [item for item in parameters if item.ndim > 1],
+                "weight_decay": config.weight_decay,
+            },
+            {"params": [item for item in parameters if item.ndim <= 1], "weight_decay": 0.0},
+        ]
+        if config.optimiser == "adam":
+            return torch.optim.Adam(groups, lr=config.learning_rate)
+        return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+    def on_train_start(self) -> None:
+        """Start the clock; a run that is resumed after its end has nothing to do."""
+        self._started = time.monotonic()
+        self._stop_when_done()
+
+    def on_train_end(self) -> None:
+        """Stop the clock."""
+        self._seconds_before, self._started = self.seconds, None
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set the learning rate and the random state of this step."""
+        batches = self.trainer.num_training_batches
+        epochs = self.current_epoch + (0.0 if batches == float("inf") else batch_idx / batches)
+        progress = self.budget.progress(
+            images=self.images_seen, epochs=epochs, seconds=self._shared_seconds()
+        )
+        rate = self.optimiser_config.rate(progress=progress, epoch=self.current_epoch)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
+        step = self.global_step * self.trainer.world_size + self.global_rank
+        torch.manual_seed(self.seed * 1_000_003 + step)
+
+    def optimizer_step(self, *arguments: Any, **keywords: Any) -> None:
+        """One step of the optimiser, and of the moving average behind it."""
+        super().optimizer_step(*arguments, **keywords)
+        if self.average is not None:
+            self.average.update(self.network)
+
+    def count_images(self, count: int, loss: Tensor) -> None:
+        """Add the images of one training step, log its loss, end the run where it is due."""
+        self.images_seen += count * self.trainer.world_size
+        self.log("train_loss", loss, prog_bar=True)
+        self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._stop_when_done()
+
+    def log_validation(self, metrics: dict[str, float]) -> None:
+        """Log the metrics of a validation, with the counts that belong to them."""
+        self.log_dict(metrics, prog_bar=True)
+        self.log_dict({"images": float(self.images_seen), "seconds": self.seconds})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the counts with the weights."""
+        checkpoint["counts"] = {"images": self.images_seen, "seconds": self.seconds}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Continue the counts."""
+        self.images_seen = checkpoint["counts"]["images"]
+        self._seconds_before = checkpoint["counts"]["seconds"]
+
+    def gathered(self, values: Tensor) -> Tensor:
+        """Values of all devices, one after the other."""
+        if self.trainer.world_size == 1:
+            return values
+        parts: list[Tensor] = [values] * self.trainer.world_size
+        torch.distributed.all_gather_object(parts, values.cpu())  # parts may differ in length
+        return torch.cat(parts)
+
+    def _stop_when_done(self) -> None:
+        """End the training if its images or its time are used up."""
+        seconds = self._shared_seconds()
+        if self.budget.progress(images=self.images_seen, epochs=0.0, seconds=seconds) >= 1:
+            self.trainer.should_stop = True
+
+    def _shared_seconds(self) -> float:
+        """The clock of the first device, because all must stop at the same step."""
+        if self.trainer.world_size == 1 or self.budget.minutes is None:
+            return self.seconds
+        return float(self.trainer.strategy.broadcast(self.seconds))

@@ -1,0 +1,173 @@
+"""`darklens train generator`, as a user runs it: recipes, kills, resumption, the model folder."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from darklens.cli.main import main
+from darklens.hub import load_card, load_generator
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("generator-*.yaml"))
+TINY = '--network={"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1}'
+RESIZED = ['--preprocessing=[{"resize": {"size": 16}}, {"affine": {"scale": 0.008, "shift": -1}}]']
+FEW = ["--data.preset=common-test-1", "--data.validation_images=3"]
+
+
+def run(*words: str | Path) -> int:
+    return main(["train", "generator", *map(str, words)])
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Grey JPEGs of two classes, as in the data set of 2021."""
+    root = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for name in ("no_sub", "sub"):
+        (root / name).mkdir()
+        for number in range(12):
+            pixels = generator.integers(0, 255, (24, 24), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.jpg")
+    return root
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path: Path) -> None:
+    settings = yaml.safe_load(recipe.read_text())
+    kind = settings["network"]["name"]
+    words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
+    words += ["--data.batch_size=4", "--preview_epochs=1", "--preview_steps=2"]
+    if kind == "patches":
+        words += ["--network.widths=[16]", "--network.blocks=1"]
+    else:
+        words += ["--network.size=16", "--network.widths=[16, 16]", "--network.steps=2", *RESIZED]
+    if settings["data"].get("preset"):
+        words += ["--data.validation_images=6", "--data.epoch_images=4", "--data.workers=0"]
+    else:
+        words += ["--data.path", pictures]
+        words += ["--network.size=24", "--network.patch=2"] if kind == "patches" else []
+    if kind == "diffusers":
+        words += ["--network.head_width=8"]
+    assert run(*words) == 0
+    model = tmp_path / "run" / "model"
+    card = load_card(model)
+    assert (card.name, card.kind) == (settings["name"], "generator")
+    assert card.training.images == 4
+    assert card.training.command.startswith("darklens ")
+    assert (tmp_path / "run" / "previews" / "epoch-0001.png").is_file()
+    made = load_generator(model).generate(2, steps=2)
+    if settings["data"].get("preset"):
+        assert made.images.dtype == np.uint16
+        assert list(card.preprocessing[-1]) == ["affine"]  # the measured constants
+    else:
+        assert 0 <= made.images.min() <= made.images.max() <= 1
+    assert (model / "unet" / "config.json").is_file() == (kind == "diffusers")
+
+
+def test_the_reference_recipe_is_the_published_protocol() -> None:
+    recipe = next(path for path in RECIPES if path.stem == "generator-reference")
+    settings = yaml.safe_load(recipe.read_text())
+    assert settings["network"] == {
+        "name": "reference",
+        "size": 144,
+        "widths": [16, 32, 32, 64],
+        "loss": "l1",
+        "train_steps": 1000,
+    }
+    assert settings["data"]["batch_size"] == 16
+    assert settings["budget"] == {"epochs": 100}
+    assert settings["training"]["learning_rate"] == 3e-4
+    assert (settings["preview_epochs"], settings["preview_steps"]) == (5, 50)
+
+
+def test_the_saved_folder_loads_in_plain_diffusers(pictures: Path, tmp_path: Path) -> None:
+    recipe = next(path for path in RECIPES if path.stem == "generator-reference-diffusers")
+    words = ["--config", recipe, "--data.path", pictures, "--output", tmp_path / "run", "--quiet"]
+    words += ["--network.size=16", "--network.widths=[16, 16]", "--network.head_width=8", *RESIZED]
+    words += ["--trainer.max_steps=1", "--preview_epochs=0"]
+    assert run(*words) == 0
+    code = (
+        "import sys\n"
+        "from diffusers import DDPMPipeline\n"
+        "pipeline = DDPMPipeline.from_pretrained(sys.argv[1])\n"
+        "pipeline.set_progress_bar_config(disable=True)\n"
+        "print(pipeline(num_inference_steps=2, output_type='np').images.shape)\n"
+        "assert 'darklens' not in sys.modules\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "run" / "model")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "(1, 16, 16, 1)"
+
+
+def test_normalised_data_have_zero_mean_and_unit_scale(pictures: Path, tmp_path: Path) -> None:
+    words = [TINY, "--preprocessing=[{resize: {size: 16}}]", "--normalise=true", "--quiet"]
+    words += ["--data.path", pictures, "--data.folds=2", "--budget.epochs=1"]
+    assert run(*words, "--output", tmp_path / "run") == 0
+    affine = load_card(tmp_path / "run" / "model").preprocessing[-1]["affine"]
+    mean = -affine["shift"] / affine["scale"]
+    assert 110 < mean < 145
+    assert 1 / affine["scale"] < 75
+
+
+def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
+    pictures: Path, tmp_path: Path
+) -> None:
+    words = [TINY, "--preprocessing=[{resize: {size: 16}}]", "--data.path", str(pictures)]
+    words += ["--data.batch_size=2", "--run.checkpoint_minutes=0", "--budget.epochs=6", "--quiet"]
+    words += ["--normalise=true", "--preview_epochs=3", "--preview_steps=2"]
+    assert run(*words, "--output", tmp_path / "whole") == 0
+    killed = tmp_path / "killed"
+    command = [sys.executable, "-m", "darklens", "train", "generator", *words]
+    process = subprocess.Popen([*command, "--output", str(killed)])
+    last = killed / "checkpoints" / "last.ckpt"
+    while not last.is_file() and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (killed / "model").exists()
+    assert run(*words, "--output", killed) == 2  # nothing is overwritten without --resume
+    assert run(*words, "--output", killed, "--resume") == 0
+    files = [
+        (folder / "model" / "weights.safetensors").read_bytes()
+        for folder in (tmp_path / "whole", killed)
+    ]
+    assert files[0] == files[1]
+    states = [
+        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+        for folder in (tmp_path / "whole", killed)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "either data.path or data.preset"),
+        (["--data.preset=model-9"], "no preset"),
+        ([*FEW, "--network.name=gan"], "no network 'gan'"),
+        ([*FEW, "--network.size=64"], "change network.size"),
+        ([*FEW, "--preview_steps=0"], "steps, not 0"),
+        ([*FEW, "--preview_epochs=-1"], "preview_epochs"),
+        ([*FEW, "--preprocessing=[{min_max: {}}]"], "cannot be undone"),
+        ([*FEW, "--images.noise=gauss"], "output.noise must be one of"),
+        ([*FEW], "the run has no end"),
+        (["--data.preset=model-1-legacy", "--data.expected=true"], "not that of photons"),
+        ([*FEW, "--data.expected=true", "--data.prepared_images=4"], "data.expected must be false"),
+    ],
+)
+def test_wrong_settings_exit_with_2_and_one_line(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("darklens: error: ")
+    assert error.count("\n") == 1
+    assert message in error

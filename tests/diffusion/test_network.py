@@ -1,0 +1,97 @@
+"""Networks by name: size, descriptions, conditions, what is refused."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from darklens.diffusion import ReferenceUNet, build_generator, generator_spec
+from darklens.diffusion.reference import LinearAttention
+from darklens.errors import BadModel
+
+
+def count(network: torch.nn.Module) -> int:
+    return sum(item.numel() for item in network.parameters())
+
+
+def test_the_reference_has_about_0_6_million_parameters() -> None:
+    assert count(ReferenceUNet(1, (16, 32, 32, 64))) == 605_650
+
+
+def test_the_default_fits_into_15_megabytes_of_half_precision() -> None:
+    assert 2 * count(build_generator({"name": "patches"})) < 15e6
+
+
+def test_a_description_builds_the_same_network_again(spec: dict[str, Any]) -> None:
+    network = build_generator(spec)
+    complete = generator_spec(network)
+    assert complete["widths"] == spec["widths"]
+    again = build_generator(complete)
+    assert again.config == network.config
+    assert again.state_dict().keys() == network.state_dict().keys()
+
+
+def test_the_loss_starts_near_that_of_knowing_nothing(spec: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    network = build_generator(spec | {"conditional": True})
+    images = torch.randn(64, *network.shape)
+    loss = network.loss(images, torch.arange(64) % 3)
+    assert 0.5 < float(loss.detach()) < 1.5
+    loss.backward()
+    assert any(item.grad is not None for item in network.parameters())
+
+
+def test_linear_attention_is_its_definition_and_starts_as_nothing() -> None:
+    torch.manual_seed(0)
+    layer = LinearAttention(6, heads=2, head_width=3)
+    features = torch.randn(2, 6, 4, 5)
+    assert torch.equal(layer(features), features)
+    torch.nn.init.ones_(layer.gate)
+    query, key, value = layer.query_key_value(features).flatten(2).chunk(3, dim=1)
+    parts = []
+    for head in range(2):
+        q, k, v = (item[:, 3 * head : 3 * head + 3] for item in (query, key, value))
+        context = torch.einsum("ndp,nep->nde", k.softmax(-1), v)
+        parts.append(torch.einsum("nde,ndp->nep", context, q.softmax(1)))
+    expected = features + layer.out(torch.cat(parts, dim=1).view(2, 6, 4, 5))
+    assert torch.allclose(layer(features), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [20, 21, 22, 27])
+def test_patches_take_sizes_that_are_no_multiples(size: int) -> None:
+    network = build_generator(
+        {"name": "patches", "size": size, "patch": 5, "widths": [16, 16], "blocks": 1}
+    )
+    images = torch.randn(2, 1, size, size)
+    assert network.unet(images, torch.ones(2), torch.zeros(2, dtype=torch.int64)).shape == (
+        images.shape
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "os.system"}, "no network 'os.system'"),
+        ({"name": "patches", "trojan": 1}, "has no 'trojan'"),
+        ({"name": "patches", "widths": []}, "cannot have widths"),
+        ({"name": "patches", "widths": [64.5]}, "cannot have widths"),
+        ({"name": "patches", "widths": [20]}, "multiples of 16"),
+        ({"name": "patches", "size": 10, "patch": 20}, "out of range"),
+        ({"name": "patches", "size": 20, "patch": 9, "widths": [16] * 4}, "too large"),
+        ({"name": "patches", "heads": 7}, "heads"),
+        ({"name": "patches", "largest_noise": 0.001}, "noise levels"),
+        ({"name": "patches", "class_dropout": 1.0}, "class_dropout"),
+        ({"name": "patches", "sampler": "euler"}, "no sampler 'euler'; known are multistep, heun"),
+        ({"name": "reference", "size": 150}, "multiple of 8"),
+        ({"name": "reference", "size": True}, "cannot have size"),
+        ({"name": "reference", "loss": "l3"}, "no loss 'l3'"),
+        ({"name": "reference", "steps": 2000}, "out of range"),
+        ({"name": "reference", "widths": [3, 8]}, "widths"),
+        ({"name": "reference", "heads": 0}, "heads"),
+        ({"name": "diffusers", "norm_groups": 5}, "norm_groups"),
+        ({"name": "diffusers", "head_width": 48}, "head_width"),
+    ],
+)
+def test_wrong_descriptions_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadModel, match=message):
+        build_generator(wrong)

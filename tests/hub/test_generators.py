@@ -1,0 +1,99 @@
+"""Generators as model folders: cards, the way back to images, photon noise, hostile cards."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from darklens.errors import BadModel
+from darklens.hub import load_card, load_classifier, load_generator
+from darklens.hub.export import readme
+from darklens.hub.output import build_noise, build_restore
+
+
+@pytest.fixture
+def model(tiny_generator: Path, tmp_path: Path) -> Path:
+    """A copy that may be changed."""
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for path in tiny_generator.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def test_a_generator_is_loaded_and_generates_counts(tiny_generator: Path) -> None:
+    made = load_generator(tiny_generator).generate(3, steps=2, seed=1)
+    assert made.images.dtype == np.uint16
+    again = load_generator(str(tiny_generator)).generate(3, steps=2, seed=1)
+    assert np.array_equal(made.images, again.images)
+
+
+def test_the_way_back_undoes_the_preprocessing(tiny_generator: Path) -> None:
+    card = load_card(tiny_generator)
+    restore = build_restore(card)
+    counts = np.array([0.0, 4.0, 400.0], dtype=np.float32).reshape(1, 1, 1, 3)
+    affine = card.preprocessing[1]["affine"]
+    network = np.sqrt(counts) * np.float32(affine["scale"]) + np.float32(affine["shift"])
+    np.testing.assert_allclose(restore(network), counts, rtol=1e-4, atol=1e-3)
+    assert card.output is not None
+    limited = replace(card, output=replace(card.output, unit=400.0, minimum=0.5, noise="none"))
+    assert build_restore(limited)(network).ravel().tolist() == pytest.approx([0.5, 0.5, 1.0])
+    assert build_noise(limited) is None
+
+
+def test_photon_noise_is_poisson_and_belongs_to_the_image(tiny_generator: Path) -> None:
+    observe = build_noise(load_card(tiny_generator))
+    assert observe is not None
+    means = np.repeat(np.array([3.0, 40.0, 900.0], dtype=np.float32), 4000).reshape(1, 1, 3, 4000)
+    counts = observe(np.repeat(means, 2, axis=0), 7, [0, 1])
+    for mean, row in zip((3.0, 40.0, 900.0), counts[0, 0].astype(float), strict=True):
+        assert row.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / 4000))
+        assert row.var() == pytest.approx(mean, rel=0.12)
+    assert not np.array_equal(counts[0], counts[1])
+    assert np.array_equal(observe(means, 7, [1])[0], counts[1])
+    assert (observe(means * np.float32(1 + 1e-6), 7, [1])[0] != counts[1]).mean() < 1e-2
+
+
+def test_kinds_are_not_confused(tiny_generator: Path, tiny_model: Path) -> None:
+    with pytest.raises(BadModel, match="is a generator, not a classifier"):
+        load_classifier(tiny_generator)
+    with pytest.raises(BadModel, match="is a classifier, not a generator"):
+        load_generator(tiny_model)
+    with pytest.raises(BadModel, match="makes no images"):
+        build_restore(load_card(tiny_model))
+
+
+def test_its_readme_says_how_to_generate(tiny_generator: Path) -> None:
+    text = readme(load_card(tiny_generator))
+    assert "unconditional-image-generation" in text
+    assert 'load_generator("OWNER/NAME")' in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"output": None},
+        {"output": {"values": "counts", "noise": "os.system"}},
+        {"output": {"values": "counts", "unit": 0.0}},
+        {"output": {"values": "counts", "minimum": 1.0, "maximum": 0.0}},
+        {"output": {"values": "counts", "scaled_files": "yes"}},
+        {"output": {"values": "counts", "trojan": 1}},
+        {"kind": "classifier"},
+        {"classes": []},
+        {"preprocessing": [{"min_max": {}}]},
+        {"preprocessing": [{"affine": {"scale": 0.0, "shift": 1.0}}]},
+        {"preprocessing": [{"os.system": {}}]},
+        {"network": {"name": "darklens.evil"}},
+        {"network": {"name": "patches", "widths": [16] * 3}},
+        {"network": {"name": "patches", "sampler": "os.system"}},
+    ],
+)
+def test_wrong_cards_are_refused_in_one_line(model: Path, changes: dict[str, Any]) -> None:
+    path = model / "card.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
+    with pytest.raises(BadModel) as caught:
+        load_generator(model)
+    assert "\n" not in str(caught.value)
