@@ -117,6 +117,23 @@ def test_normalised_data_have_zero_mean_and_unit_scale(pictures: Path, tmp_path:
     assert 1 / affine["scale"] < 75
 
 
+def test_prepared_images_are_preprocessed_once(tmp_path: Path) -> None:
+    words = [TINY, *FEW, "--preprocessing=[{center_crop: {size: 16}}, {sqrt: {scale: 1.0}}]"]
+    words += ["--normalise=true", "--data.batch_size=2", "--data.epoch_images=4"]
+    words += ["--preview_epochs=0", "--budget.epochs=1", "--quiet"]
+    prepared = ["--data.prepared_images=4", "--data.workers=1"]
+    assert run(*words, "--output", tmp_path / "fresh") == 0
+    assert run(*words, *prepared, "--output", tmp_path / "prepared") == 0
+    fresh, once = (load_card(tmp_path / name / "model") for name in ("fresh", "prepared"))
+    assert [list(step) for step in once.preprocessing] == [["center_crop"], ["sqrt"], ["affine"]]
+    assert once.preprocessing[-1]["affine"] == pytest.approx(
+        fresh.preprocessing[-1]["affine"],
+        rel=1e-3,  # half precision
+    )
+    assert fresh.training.preparation_seconds is None
+    assert once.training.preparation_seconds is not None
+
+
 def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
     pictures: Path, tmp_path: Path
 ) -> None:

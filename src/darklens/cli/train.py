@@ -6,7 +6,6 @@ A run has a folder: `config.yaml`, logs, checkpoints, and at the end `model/`, w
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -40,7 +39,7 @@ from darklens.data import (
     LensDataModule,
     Preprocessing,
 )
-from darklens.hub import Metric, ModelCard, model_preprocessing, save_model
+from darklens.hub import Metric, ModelCard, TrainingCard, model_preprocessing, save_model
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
 from darklens.nn import Budget, RunConfig, can_resume, is_first_process
 
@@ -132,10 +131,8 @@ def classifier(
     ):
         return
     command = command_line("train classifier", folder)
-    model = _model_card(name, task, parts, steps, data, card, command=command)
-    if data.prepared_images:
-        time_before = replace(model.training, preparation_seconds=round(preparation, 1))
-        model = replace(model, training=time_before)
+    made = training_card(name, task, data, command=command, preparation=preparation)
+    model = _model_card(name, task, parts, steps, card, made)
     written = save_model(folder / "model", task.best_network, model)
     for metric in written.metrics:
         say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)
@@ -175,10 +172,8 @@ def _model_card(
     task: ClassifierTask,
     parts: TrainingData,
     steps: Preprocessing,
-    data: DataOptions,
     words: CardOptions,
-    *,
-    command: str,
+    made: TrainingCard,
 ) -> ModelCard:
     """The card of the trained model, with its temperature and, if there is a test part, scores."""
     classes = parts.val.classes
@@ -196,9 +191,9 @@ def _model_card(
         preprocessing=tuple(steps.spec),
         network=network if prepared == channels else {**network, "in_channels": prepared},
         temperature=round(temperature, 4),
-        training=training_card(name, task, data, command=command),
+        training=made,
         licence=words.licence,
-        metrics=() if parts.test is None else _scores(classifier, parts.test, command),
+        metrics=() if parts.test is None else _scores(classifier, parts.test, made.command),
     )
 
 

@@ -4,6 +4,7 @@ A run has a folder: `config.yaml`, logs, checkpoints, `previews/`, and at the en
 `load_generator` reads. A stopped run continues with `--resume`.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -102,10 +103,14 @@ def generator(
     quiet = quiet or not is_first_process()
     steps = model_preprocessing(preprocessing)
     undo_preprocessing(steps.spec)  # what cannot be undone shows at once
+    started = time.monotonic()
     parts = training_data(data, steps, folder, quiet=quiet)
+    preparation = time.monotonic() - started
+    left = parts.preprocessing  # of prepared images none is left to do
     if normalise:
-        steps = _normalised(steps, parts)
-    net = _network(network, parts, steps)
+        last = _normalising(left, parts)
+        steps, left = _then(steps, last), _then(left, last)
+    net = _network(network, parts, left)
     if preview_epochs < 0:
         raise BadConfig("preview_epochs must be at least 0")
     net.check_steps(preview_steps)
@@ -121,7 +126,7 @@ def generator(
             preprocessing=tuple(steps.spec),
             network=generator_spec(net),
             output=images,
-            training=training_card(name, task, data, command=command),
+            training=training_card(name, task, data, command=command, preparation=preparation),
             licence=card.licence,
             metrics=metrics,
         )
@@ -129,11 +134,11 @@ def generator(
     restore = build_restore(model_card(""))
     module = LensDataModule(
         parts.train,
-        steps,
+        left,
         val=parts.val,
         augmentation=augmentation,
         batch_size=data.batch_size,
-        workers=data.workers,
+        workers=0 if data.prepared_images else data.workers,
         seed=seed,
         images_per_epoch=data.epoch_images,
     )
@@ -165,21 +170,24 @@ def generator(
     say(f"model: {folder / 'model'}", quiet=quiet)
 
 
-def _normalised(steps: Preprocessing, parts: TrainingData) -> Preprocessing:
-    """The steps with one behind them that gives the data zero mean and unit scale."""
+def _normalising(left: Preprocessing, parts: TrainingData) -> dict[str, dict[str, float]]:
+    """The step that gives the data zero mean and unit scale, behind those that are left to do."""
     count = min(len(parts.val), _MEASURED)
     chosen = np.linspace(0, len(parts.val) - 1, count).astype(np.int64)
-    values = steps.batch(parts.val.images(chosen))
+    values = left.batch(parts.val.images(chosen))
     mean, scale = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     if not scale > 0:
         raise BadConfig("normalise: all pixels of the data are the same")
-    affine = {"scale": float(f"{1 / scale:.6g}"), "shift": float(f"{-mean / scale:.6g}")}
-    return model_preprocessing([*steps.spec, {"affine": affine}])
+    return {"affine": {"scale": float(f"{1 / scale:.6g}"), "shift": float(f"{-mean / scale:.6g}")}}
 
 
-def _network(spec: dict[str, Any], parts: TrainingData, steps: Preprocessing) -> GeneratorNetwork:
+def _then(steps: Preprocessing, last: dict[str, dict[str, float]]) -> Preprocessing:
+    return model_preprocessing([*steps.spec, last])
+
+
+def _network(spec: dict[str, Any], parts: TrainingData, left: Preprocessing) -> GeneratorNetwork:
     """The network for the data, whose images must have its size."""
-    shape = steps.batch(parts.val.images([0])).shape[1:]
+    shape = left.batch(parts.val.images([0])).shape[1:]
     net = build_generator(spec, channels=shape[0], classes=len(parts.val.classes))
     if shape != net.shape:
         sizes = [" x ".join(map(str, item)) for item in (shape, net.shape)]

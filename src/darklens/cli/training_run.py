@@ -125,9 +125,17 @@ def input_card(parts: TrainingData, words: CardOptions) -> InputCard:
 
 
 def training_card(
-    name: str, task: BudgetedTask, data: DataOptions, *, command: str
+    name: str, task: BudgetedTask, data: DataOptions, *, command: str, preparation: float
 ) -> TrainingCard:
-    """How the weights were made, for the card."""
+    """How the weights were made, for the card.
+
+    Args:
+        name: Name of the recipe.
+        task: The training, at its end.
+        data: Where the images came from.
+        command: Full command.
+        preparation: Time of opening or preparing the images [s]; told where they are prepared.
+    """
     return TrainingCard(
         command=command,
         images=task.images_seen,
@@ -138,6 +146,7 @@ def training_card(
         preset=None if data.preset is None else Path(data.preset).stem,
         data=None if data.path is None else data.path.name,
         recipe=name,
+        preparation_seconds=round(preparation, 1) if data.prepared_images else None,
     )
 
 
