@@ -4,6 +4,7 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 
 from darklens.metrics import coverage_scores, nearest_neighbours
@@ -43,6 +44,18 @@ def test_scores_are_those_of_the_loop(
     assert_allclose(astuple(scores), expected, rtol=1e-12)
     assert min(expected[:2]) > 0
     assert max(expected[0], expected[1], expected[3]) < 1
+
+
+def test_precision_and_recall_are_those_of_torch_fidelity() -> None:
+    prc = pytest.importorskip("torch_fidelity.metric_prc")
+    generator = np.random.default_rng(5)
+    genuine = generator.normal(size=(120, 6))
+    generated = 0.8 * generator.normal(size=(90, 6)) + 0.4
+    tensors = torch.from_numpy(generated), torch.from_numpy(genuine)
+    expected = prc.prc_features_to_metric(*tensors, prc_neighborhood=3, verbose=False)
+    scores = coverage_scores(genuine, generated, neighbours=3)
+    assert scores.precision == pytest.approx(expected["precision"], abs=1e-6)
+    assert scores.recall == pytest.approx(expected["recall"], abs=1e-6)
 
 
 def test_scores_of_a_set_against_itself() -> None:

@@ -36,6 +36,14 @@ def test_distance_is_that_of_the_matrix_square_root() -> None:
     assert_allclose(gaussian_frechet_distance(*moments), expected, rtol=1e-8)
 
 
+def test_distance_is_that_of_torch_fidelity() -> None:
+    fid = pytest.importorskip("torch_fidelity.metric_fid")
+    first, second = correlated(300, 20, seed=0), correlated(200, 20, seed=1, shift=0.5)
+    moments = [{"mu": x.mean(axis=0), "sigma": np.cov(x.T)} for x in (first, second)]
+    expected = fid.fid_statistics_to_metric(*moments, verbose=False)
+    assert_allclose(frechet_distance(first, second), next(iter(expected.values())), rtol=1e-6)
+
+
 def test_gaussians_with_common_axes_have_a_closed_form() -> None:
     axes = ortho_group.rvs(6, random_state=2)
     variances = np.array([[4.0, 1.0, 9.0, 0.25, 1.0, 0.0], [1.0, 1.0, 4.0, 1.0, 0.0, 0.0]])

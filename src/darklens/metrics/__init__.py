@@ -52,8 +52,14 @@ from darklens.metrics.neighbours import (
     memorisation_test,
     nearest_neighbours,
 )
+from darklens.metrics.small_network import (
+    network_scores,
+)
 from darklens.metrics.spectrum import (
     azimuthal_power_spectrum,
+)
+from darklens.metrics.transfer import (
+    transfer_accuracy,
 )
 from darklens.metrics.two_sample import (
     auc_interval,
@@ -91,6 +97,7 @@ __all__ = [
     "macro_auc",
     "memorisation_test",
     "nearest_neighbours",
+    "network_scores",
     "paired_difference",
     "pixel_histogram",
     "reliability_curve",
@@ -99,4 +106,5 @@ __all__ = [
     "roc_curve",
     "split_half_floor",
     "total_flux",
+    "transfer_accuracy",
 ]
