@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
-from darklens.errors import BadInput
+from darklens.errors import BadInput, BadPreset
 from darklens.lensing import Simulator
 
 PRESETS = ["common-test-1", "model-1-legacy", "model-1", "model-2", "model-3"]
@@ -85,6 +85,19 @@ def test_noise_scatters_around_the_expected_counts() -> None:
     chi = (lens.image[0] - expected) / np.sqrt(expected)
     assert abs(chi.mean()) < 5 / np.sqrt(chi.size)
     assert (chi**2).mean() == pytest.approx(1, abs=0.05)
+
+
+def test_the_expectation_shows_the_same_lenses_without_noise() -> None:
+    simulator = Simulator("common-test-1", classes=["vort", "no"])
+    lens = simulator.lens(1, seed=1)
+    expected = simulator.expectation().lens(1, seed=1)
+    assert expected.parameters == lens.parameters
+    rate = simulator.expected_rate(lens.scene)
+    np.testing.assert_allclose(
+        expected.image[0], rate * lens.parameters["exposure"] + 10, rtol=1e-6
+    )
+    with pytest.raises(BadPreset, match="not that of photons"):
+        Simulator("model-1-legacy").expectation()
 
 
 def test_wrong_numbers_and_classes_are_refused() -> None:

@@ -1,7 +1,7 @@
 """What a training run trains, selects and tests on: a folder or store, or endless simulations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,7 @@ from darklens.data import (
     stratified_folds,
 )
 from darklens.errors import BadConfig
-from darklens.lensing import Simulator, load_preset
-from darklens.lensing.noise import PhotonNoise
+from darklens.lensing import Simulator
 
 __all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
 
@@ -153,20 +152,14 @@ def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
 
 
 def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> TrainingData:
-    simulator = _expected(preset) if options.expected else Simulator(preset)
+    simulator = Simulator(preset)
+    if options.expected:
+        simulator = simulator.expectation()
     lenses = simulator.simulate(options.validation_images, seed=options.validation_seed)
     val = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
     stream = SimulatedStream(simulator, seed=options.stream_seed)
     scale = simulator.preset.grid.pixel_scale
     return TrainingData(stream, val, simulator.shape, steps, pixel_scale=scale)
-
-
-def _expected(name: str) -> Simulator:
-    """Simulator of the expected counts of a preset, background included."""
-    preset = load_preset(name)
-    if not isinstance(preset.noise, PhotonNoise):
-        raise BadConfig(f"data.expected: the noise of the preset {name} is not that of photons")
-    return Simulator(replace(preset, noise=preset.noise.expectation()))
 
 
 def _prepared(

@@ -15,7 +15,7 @@ from darklens.errors import BadModel
 from darklens.hub.card import ModelCard, OutputCard
 from darklens.hub.preprocessing import model_preprocessing
 
-__all__ = ["build_noise", "build_restore"]
+__all__ = ["build_noise", "build_restore", "photon_noise"]
 
 Images = Float32[np.ndarray, "n c h w"]
 _MOST = np.iinfo(np.uint16).max - 2000.0  # counts scatter by less than eight times their root
@@ -42,13 +42,19 @@ def build_noise(
     card: ModelCard,
 ) -> Callable[[Images, int, Sequence[int]], UInt16[np.ndarray, "n c h w"]] | None:
     """The noise that the card declares, or None."""
-    return None if _output(card).noise == "none" else _photon_noise
+    return None if _output(card).noise == "none" else photon_noise
 
 
-def _photon_noise(
+def photon_noise(
     images: Images, seed: int, indices: Sequence[int]
 ) -> UInt16[np.ndarray, "n c h w"]:
-    """Photon counts; a small change of an expected count changes no other pixel."""
+    """Photon counts; a small change of an expected count changes no other pixel.
+
+    Args:
+        images: Expected counts; negative ones are taken for none.
+        seed: Seed of the noise.
+        indices: Number of each image; the same seed and number draw the same noise.
+    """
     from darklens.lensing.poisson import poisson  # compiled when it is first needed
 
     means = np.clip(images.astype(np.float64), 0, _MOST)

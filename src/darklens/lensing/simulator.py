@@ -6,7 +6,7 @@ number of classes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from jaxtyping import Int, Num
 from numpy.random import Generator, Philox
 
 from darklens.classes import canonical_class
-from darklens.errors import BadInput
+from darklens.errors import BadInput, BadPreset
+from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.population import Record, draw_scene
 from darklens.lensing.presets import Preset, load_preset
 from darklens.lensing.render import Scene, render
@@ -113,6 +114,19 @@ class Simulator:
         scene, parameters = draw_scene(self.preset, self.classes[label], rng)
         image = self._observe(scene, parameters["exposure"], rng)
         return Lens(image, label, parameters, scene)
+
+    def expectation(self) -> "Simulator":
+        """Simulator of the same lenses without photon noise: of the expected counts.
+
+        Raises:
+            BadPreset: If the noise of the preset is not that of photons.
+        """
+        if not isinstance(self.preset.noise, PhotonNoise):
+            raise BadPreset(
+                f"{self.preset.name} has no expected counts: the noise is not that of photons"
+            )
+        noiseless = replace(self.preset, noise=self.preset.noise.expectation())
+        return Simulator(noiseless, classes=self.classes)
 
     def expected_rate(self, scene: Scene) -> Num[np.ndarray, "h w"]:
         """Noiseless image of a scene behind the PSF, without sky [counts/s]."""
