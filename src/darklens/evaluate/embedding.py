@@ -1,0 +1,72 @@
+"""What a trained classifier sees in images: the features before its last layer, and its verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, Num
+from torch import Tensor, nn
+
+from darklens.classify import Classifier
+from darklens.errors import BadModel
+
+__all__ = ["Embedding", "embed_images", "join_embeddings"]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """A classifier's features and verdicts.
+
+    Attributes:
+        features: What its last layer takes; the mean over the symmetries that it averages.
+        probabilities: Class probabilities.
+        columns: What the preprocessing says of each image, such as the chi-square of a fit.
+    """
+
+    features: Float32[np.ndarray, "n d"]
+    probabilities: Float[np.ndarray, "n k"]
+    columns: dict[str, list[Any]]
+
+
+def embed_images(classifier: Classifier, images: Num[np.ndarray, "n c h w"]) -> Embedding:
+    """Features, probabilities and columns of one batch of raw images.
+
+    Args:
+        classifier: The classifier.
+        images: The images, as many as the memory holds at once.
+
+    Raises:
+        BadModel: If the network has no linear layer to look in front of.
+    """
+    layers = [part for part in classifier.network.modules() if isinstance(part, nn.Linear)]
+    if not layers:
+        raise BadModel("the classifier has no linear layer, so there are no features before it")
+    prepared, columns = classifier.preprocessing.explain(images)
+    seen: list[Tensor] = []
+
+    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        seen.append(inputs[0])
+
+    hook = layers[-1].register_forward_pre_hook(look)
+    try:
+        with torch.inference_mode():
+            logits = classifier.network(torch.from_numpy(prepared).to(classifier.device)).double()
+            features = torch.stack(seen).mean(dim=0).float().cpu().numpy()
+            probabilities = (logits / classifier.temperature).softmax(1).cpu().numpy()
+    finally:
+        hook.remove()
+    return Embedding(features, probabilities, columns)
+
+
+def join_embeddings(parts: Sequence[Embedding]) -> Embedding:
+    """The batches one after the other."""
+    columns = {
+        name: [value for part in parts for value in part.columns[name]] for name in parts[0].columns
+    }
+    return Embedding(
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.probabilities for part in parts]),
+        columns,
+    )
