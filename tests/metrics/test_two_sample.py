@@ -116,6 +116,13 @@ def test_columns_are_tested_as_scipy_does() -> None:
     assert_allclose(p_values, [e.pvalue for e in expected])
 
 
+def test_rounding_of_a_p_value_of_one_is_no_warning() -> None:
+    column = np.arange(5.0)[:, np.newaxis]
+    statistics, p_values = kolmogorov_smirnov(column, column + 1)
+    assert statistics[0] == pytest.approx(0.2)
+    assert p_values[0] == pytest.approx(1)
+
+
 def test_holm_is_the_step_down_procedure() -> None:
     p_values = np.array([0.04, 0.01, 0.03, 0.5])
     assert_allclose(holm_correction(p_values), [0.09, 0.04, 0.09, 0.5])
