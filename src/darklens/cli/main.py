@@ -51,6 +51,11 @@ VERBS = {
     "evaluate classifier": Verb(
         "evaluate", "classifier", "Measure a classifier: metrics, figures and an HTML report."
     ),
+    "evaluate generator": Verb(
+        "evaluate_generator",
+        "generator",
+        "Measure a generator: distances to genuine images, tests, figures, an HTML report.",
+    ),
     "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
     "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
     "generate": Verb("generate", "generate", "Write new lenses from a trained generator."),

@@ -17,8 +17,8 @@ of TensorFlow's EfficientNet-Lite0, whose convolutions pad as TensorFlow does.
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,7 +32,7 @@ from torch.nn.functional import interpolate
 
 from darklens.errors import NotComputed
 
-__all__ = ["NEUTRAL_SIZE", "neutral_features"]
+__all__ = ["NEUTRAL_SIZE", "Features", "load_neutral", "neutral_features"]
 
 NEUTRAL_SIZE = 1280  # features an image
 
@@ -42,19 +42,28 @@ _SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _PIXELS = 224
 _BATCH = 16
 
+Features = Callable[[Float[np.ndarray, "n h w"]], Float[np.ndarray, "n d"]]
+"""From images with values in [0, 1] to a row of features for each."""
+
+
+def load_neutral(*, device: str = "cpu") -> Features:
+    """`neutral_features` as a function of the images alone, once its weights are there.
+
+    Raises:
+        NotComputed: If the weights are not installed, or are not the ones meant.
+    """
+    _lite0()
+    return partial(neutral_features, device=device)
+
 
 def neutral_features(
-    images: Float[np.ndarray, "n h w"],
-    *,
-    device: str = "cpu",
-    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+    images: Float[np.ndarray, "n h w"], *, device: str = "cpu"
 ) -> Float[np.ndarray, "n 1280"]:
     """Features of EfficientNet-Lite0, trained on ImageNet, for images with values in [0, 1].
 
     Args:
         images: The images; values outside [0, 1] are clipped.
         device: Torch device of the network.
-        progress: Wraps the loop over batches.
 
     Raises:
         NotComputed: If the weights are not installed, or are not the ones meant.
@@ -62,7 +71,7 @@ def neutral_features(
     network = _lite0().to(device)
     features = [np.empty((0, NEUTRAL_SIZE))]
     with torch.inference_mode():
-        for start in progress(range(0, len(images), _BATCH)):
+        for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH].astype(np.float32)
             pixels = torch.from_numpy(batch).to(device).clamp(0, 1)[:, None]
             pixels = interpolate(pixels, (_PIXELS, _PIXELS), mode="bilinear", antialias=True)

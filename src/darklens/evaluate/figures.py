@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 COLOURS = ("#3b6fb6", "#d1495b", "#2a9d76", "#8d5fb0", "#c98a1b", "#5c6773")
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -114,7 +114,7 @@ def prediction_figure(
 ) -> Figure:
     """The image of one lens, or the panels that explain it, beside bars of its probabilities."""
     count = max(1, len(panels))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(2.1 * (count + 1), 2.2), layout="constrained")
         *shown, right = figure.subplots(1, count + 1, width_ratios=(*[1.0] * count, 1.1))
     if panels:
@@ -149,13 +149,13 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
 
 def write_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as `NAME.png` and `NAME.svg`."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure.savefig(folder / f"{name}.png", dpi=160)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
 def _square_figure() -> tuple[Figure, Axes]:
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.6, 4.4), layout="constrained")
         return figure, figure.subplots()
 

@@ -14,7 +14,7 @@ from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.figure import Figure
 from scipy.ndimage import map_coordinates
 
-from darklens.evaluate.figures import _STYLE
+from darklens.evaluate.figures import STYLE
 from darklens.lensing import (
     PARAMETERS,
     PixelGrid,
@@ -49,7 +49,7 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
         title: Written above, such as the name of the file.
     """
     rows = 2 if model.lens_light else 1
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         size = (10.8, 6.9) if model.lens_light else (14.2, 3.9)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(rows, 3 if model.lens_light else 4).ravel()

@@ -8,7 +8,6 @@ with other weights the number would not be an FID.
 
 import hashlib
 import os
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import torch
 from jaxtyping import Float
 
 from darklens.errors import NotComputed
+from darklens.evaluate.features import Features
 
 __all__ = ["INCEPTION_SIZE", "load_inception"]
 
@@ -25,8 +25,6 @@ INCEPTION_SIZE = 2048  # features an image
 _FILE = "weights-inception-2015-12-05-6726825d.pth"
 _SHA256_STARTS = "6726825d"  # as the file's name says
 _BATCH = 16
-
-Features = Callable[[Float[np.ndarray, "n h w"]], Float[np.ndarray, "n d"]]
 
 
 def load_inception(file: Path | None = None, *, device: str = "cpu") -> Features:

@@ -16,7 +16,14 @@ from darklens.evaluate.pictures import data_uri, lens_picture, picture_uri
 from darklens.hub import ModelCard
 from darklens.metrics import Interval
 
-__all__ = ["LensCard", "LensSection", "classifier_report", "demo_report", "lens_card"]
+__all__ = [
+    "LensCard",
+    "LensSection",
+    "classifier_report",
+    "demo_report",
+    "lens_card",
+    "render_page",
+]
 
 _CAPTIONS = {
     "roc": "ROC curve of each class against the rest, with the area under it.",
@@ -101,7 +108,7 @@ def classifier_report(
     """
     rows = [_row(name, interval) for name, interval in scores.scalars.items()]
     counts = scores.confusion.value
-    return _page(
+    return render_page(
         "classifier.html",
         title=f"The classifier “{card.name}”",
         data=data,
@@ -124,10 +131,11 @@ def classifier_report(
 
 def demo_report(model: str, sections: Sequence[LensSection]) -> str:
     """The report of the demo as HTML."""
-    return _page("demo.html", title="darklens at a glance", model=model, sections=sections)
+    return render_page("demo.html", title="darklens at a glance", model=model, sections=sections)
 
 
-def _page(template: str, **values: Any) -> str:
+def render_page(template: str, **values: Any) -> str:
+    """A page of the template folder with these values, the version and the date."""
     environment = Environment(
         loader=PackageLoader("darklens.evaluate"),
         autoescape=True,

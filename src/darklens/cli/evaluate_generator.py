@@ -1,0 +1,326 @@
+"""`darklens evaluate generator`: generated images beside genuine ones, and one HTML report."""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from darklens import __version__
+from darklens.atomic import atomic_folder, check_folder
+from darklens.classify import Classifier
+from darklens.cli.configuration import write_configuration
+from darklens.cli.generator_sets import EvaluatedSets, SetOptions
+from darklens.cli.progress import progress, say
+from darklens.errors import BadData, BadInput, NotComputed
+from darklens.evaluate import (
+    GeneratorScores,
+    ImageStream,
+    Measured,
+    Measurer,
+    Pixels,
+    Ruler,
+    closest_picture,
+    common_pixels,
+    frechet_figure,
+    generator_report,
+    images_picture,
+    load_inception,
+    load_neutral,
+    physics_figure,
+    score_generator,
+    write_figure,
+    write_picture,
+)
+from darklens.evaluate.features import Features
+from darklens.evaluate.physics import FAMILIES
+from darklens.hub import (
+    Metric,
+    find_model,
+    load_card,
+    load_classifier,
+    record_metrics,
+)
+from darklens.hub.output import photon_noise
+
+__all__ = ["generator"]
+
+_PEEK = 32  # images that decide the unit and the bins of brightness
+
+
+def generator(
+    *,
+    model: str | None = None,
+    generated: Path | None = None,
+    data: Path | None = None,
+    split: str | None = None,
+    folds: int | None = None,
+    split_seed: int = 0,
+    preset: str | None = None,
+    count: int | None = None,
+    seed: int = 1_000_003,
+    expected: bool = False,
+    training: Path | None = None,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    classifier: str = "default-pixels",
+    inception: Path | None = None,
+    splits: int = 5,
+    per_class: int = 500,
+    output: Path = Path("evaluation"),
+    batch: int = 32,
+    device: str = "cpu",
+    record: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Measure a generator: distances to genuine images, tests, figures and an HTML report.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        generated: Folder or store of generated images, instead of a model.
+        data: Folder in the DeepLense layout, or a store, of genuine images.
+        split: Part of the data, such as test; all of it by default.
+        folds: Take as genuine the part of the data that a training with so many folds keeps out,
+            and the rest as its training images.
+        split_seed: Seed of the division into folds, that of the training.
+        preset: Compare with fresh simulations of this preset (name or YAML file) instead of data.
+        count: Images of each set; 3,000 simulations, or as many as there are, if not given.
+        seed: Seed of simulations, generated images, order and halvings.
+        expected: Compare expected counts, without the photon noise; classifiers see it all the
+            same.
+        training: Folder or store of the training images, to find repeated ones.
+        steps: Steps of the sampler; the model's own number if not given.
+        guidance: Strength of the class condition.
+        classifier: Names of classifiers whose features and verdicts are compared, with commas
+            between; none for nothing.
+        inception: File of Inception's weights for the FID; torch's cache or a download if not
+            given.
+        splits: Number of halvings for the floor of the Fréchet distance.
+        per_class: Images of each class whose physics is tested, at most.
+        output: Folder to write; an earlier evaluation there is replaced.
+        batch: Images in memory at once.
+        device: Torch device, such as cpu or cuda.
+        record: Put the main figures into the model's card.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    options = SetOptions(**{item.name: settings[item.name] for item in fields(SetOptions)})
+    if record and model is None:
+        raise BadInput("--record needs --model")
+    if min(count or 1, splits, per_class, batch) < 1:
+        raise BadInput("--count, --splits, --per_class and --batch must be at least 1")
+    check_folder(output, replace_if_has="metrics.json")
+    sets = EvaluatedSets.open(options)
+    tools = _Tools(batch=batch, quiet=quiet)
+    tools.load(classifier, inception, device, sets)
+    measured, ruler = _measure(sets, tools, seed=seed, expected=expected)
+    scores = score_generator(
+        measured["genuine"],
+        measured["generated"],
+        measured.get("training"),
+        classes=sets.genuine.classes,
+        known={name: found.classes for name, found in tools.classifiers.items()},
+        not_computed=tools.missing,
+        splits=splits,
+        per_class=per_class,
+        seed=seed,
+        say=partial(say, quiet=quiet),
+    )
+    with atomic_folder(output, replace_if_has="metrics.json") as temporary:
+        _write_metrics(temporary / "metrics.json", scores, sets)
+        _write_figures(temporary, scores, measured, ruler)
+        html = generator_report(
+            scores,
+            measured["genuine"],
+            measured["generated"],
+            words=(sets.genuine.words, sets.generated.words),
+            figures=temporary,
+            card=sets.card,
+            seed=seed,
+        )
+        (temporary / "report.html").write_text(html, encoding="utf-8")
+        write_configuration(temporary / "config.yaml", "evaluate generator", settings)
+    _print_scores(scores)
+    if record and sets.card is not None:
+        record_metrics(find_model(str(model)), _card_metrics(scores, options, sets))
+    say(f"report: {output / 'report.html'}", quiet=quiet)
+
+
+@dataclass
+class _Tools:
+    """What measures images, and why some of it is missing."""
+
+    batch: int
+    quiet: bool
+    features: dict[str, Features] = field(default_factory=dict)
+    classifiers: dict[str, Classifier] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def load(self, names: str, inception: Path | None, device: str, sets: EvaluatedSets) -> None:
+        """Load all that can be loaded for these sets."""
+        shapes = {name: _first(stream).shape[1:] for name, stream in sets.parts().items()}
+        for name, shape in shapes.items():
+            if shape != shapes["genuine"]:
+                sizes = [" x ".join(map(str, s)) for s in (shape, shapes["genuine"])]
+                raise BadData(f"{name} images are {sizes[0]} pixels, genuine ones {sizes[1]}")
+        loaders = {
+            "neutral": partial(load_neutral, device=device),
+            "inception": partial(load_inception, inception, device=device),
+        }
+        for name, load in loaders.items():
+            try:
+                self.features[name] = load()
+            except NotComputed as error:
+                self.missing[name] = f"not computed: {error}"
+        for name in filter(None, (word.strip() for word in names.split(","))):
+            if name != "none":
+                self._load_classifier(name, shapes["genuine"], device)
+
+    def _load_classifier(self, name: str, shape: tuple[int, ...], device: str) -> None:
+        folder = find_model(name)
+        card = load_card(folder)
+        reason = card.unsuitable(shape)
+        if reason is None:
+            self.classifiers[card.name] = load_classifier(folder, device)
+        else:
+            self.missing[card.name] = f"not computed: the images' shape {reason}"
+
+
+def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:
+    """A few images of a set."""
+    images, _ = next(stream.batches(min(_PEEK, len(stream))))
+    return images
+
+
+def _measure(
+    sets: EvaluatedSets, tools: _Tools, *, seed: int, expected: bool
+) -> tuple[dict[str, Measured], Ruler]:
+    """Measure all sets in the same way."""
+    parts = sets.parts()
+    genuine, generated = (_first(parts[name]) for name in ("genuine", "generated"))
+    pixels: dict[str, Pixels] = {}
+    pixels["genuine"], pixels["generated"] = common_pixels(genuine, generated)
+    if sets.training is not None:
+        pixels["training"] = common_pixels(_first(sets.training), genuine)[0]
+    measurer = Measurer(
+        Ruler.for_images(pixels["genuine"].values(genuine)), tools.features, tools.classifiers
+    )
+    reference = replace(
+        measurer,
+        classifiers={},
+        features={name: see for name, see in tools.features.items() if name == "neutral"},
+    )
+    measured = {}
+    for number, (name, stream) in enumerate(parts.items()):
+        tool = reference if name == "training" else measurer
+        if expected:
+            tool = replace(tool, observe=partial(_observed, seed + 2 + number))
+        batches = _counted(stream, tools.batch, f"measuring {name} images", quiet=tools.quiet)
+        measured[name] = tool.measure(batches, pixels[name])
+    return measured, measurer.ruler
+
+
+def _observed(
+    seed: int, images: Num[np.ndarray, "n c h w"], start: int
+) -> Num[np.ndarray, "n c h w"]:
+    indices = range(start, start + len(images))
+    return photon_noise(images.astype(np.float32), seed, indices)
+
+
+def _counted(stream: ImageStream, size: int, stage: str, *, quiet: bool) -> Iterator[Any]:
+    total = -(-len(stream) // size)
+    yield from progress(stream.batches(size), stage, total=total, unit="batch", quiet=quiet)
+
+
+def _write_figures(
+    folder: Path, scores: GeneratorScores, measured: Mapping[str, Measured], ruler: Ruler
+) -> None:
+    genuine, generated = measured["genuine"], measured["generated"]
+    write_picture(folder / "images.png", images_picture(genuine, generated))
+    write_figure(physics_figure(genuine, generated, ruler), folder, "physics")
+    kinds = {name: found.frechet for name, found in scores.features.items()}
+    if scores.inception is not None:
+        kinds["inception"] = scores.inception
+    if kinds:
+        write_figure(frechet_figure(kinds), folder, "frechet")
+    if scores.memorisation:
+        *_, found = scores.memorisation.values()
+        picture = closest_picture(found, generated, measured["training"])
+        write_picture(folder / "closest.png", picture)
+
+
+def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> None:
+    card = sets.card
+    document: dict[str, Any] = {
+        "model": card.name if card else None,
+        "weights_sha256": card.weights.sha256 if card and card.weights else None,
+        "generated_images": sets.generated.words,
+        "genuine_images": sets.genuine.words,
+        "training_images": sets.training.words if sets.training else None,
+        **scores.as_dict(),
+        "version": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(document, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _card_metrics(
+    scores: GeneratorScores, options: SetOptions, sets: EvaluatedSets
+) -> list[Metric]:
+    """The numbers that a card holds."""
+    found = scores.features.get("neutral")
+    if found is None:
+        return []
+    auc, frechet = found.two_sample["network"], found.frechet
+    return [
+        Metric(
+            name,
+            round(value, 5),
+            low if low is None else round(low, 5),
+            high if high is None else round(high, 5),
+            data=sets.genuine.words,
+            command=_command(options, sets),
+        )
+        for name, value, low, high in (
+            ("frechet_distance", frechet.value, None, None),
+            ("frechet_over_floor", frechet.ratio, None, None),
+            ("two_sample_auc", auc.value, auc.low, auc.high),
+        )
+    ]
+
+
+def _command(options: SetOptions, sets: EvaluatedSets) -> str:
+    """The command that measures the same again; folders by their names."""
+    words = ["darklens evaluate generator --model", sets.card.name if sets.card else ""]
+    if options.data is not None:
+        words += ["--data", options.data.name]
+    if options.preset is not None:
+        words += ["--preset", Path(options.preset).name]
+    for name in ("split", "folds", "steps"):
+        if getattr(options, name) is not None:
+            words += [f"--{name}", str(getattr(options, name))]
+    words += ["--count", str(len(sets.genuine)), "--seed", str(options.seed)]
+    return " ".join(words + ["--expected"] * options.expected)
+
+
+def _print_scores(scores: GeneratorScores) -> None:
+    for name, found in scores.features.items():
+        auc, frechet = found.two_sample["network"], found.frechet
+        print(
+            f"{name:<16}Fréchet {frechet.value:.4g}, {frechet.ratio:.2f} x floor, "
+            f"limit {frechet.limit:.3g}   AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
+        )
+    for family in FAMILIES:
+        p_value = min((t.corrected for t in scores.physics if t.family == family), default=1.0)
+        print(f"{family:<16}{'passes' if scores.passes(family) else 'fails'}, p = {p_value:.3g}")
+    for name, test in scores.memorisation.items():
+        share = f"{100 * test.share_close:.2f} %"
+        print(f"{'memorised':<16}{share} close in {name}, p = {test.p_value:.3g}")
+    for name, reason in scores.not_computed.items():
+        print(f"{name:<16}{reason}")

@@ -1,0 +1,162 @@
+"""`darklens evaluate generator`, as a user runs it: a model, folders, simulations, bad input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from darklens.cli.main import main
+from darklens.data import StoreWriter
+from darklens.hub import load_card
+from darklens.lensing import Simulator
+
+FILES = {
+    "metrics.json",
+    "report.html",
+    "config.yaml",
+    "images.png",
+    *(f"{name}.{end}" for name in ("physics", "frechet") for end in ("png", "svg")),
+}
+CLASSES = ("no", "sphere", "vort")
+
+
+def evaluate(*words: str | Path) -> int:
+    return main(["evaluate", "generator", "--quiet", "--splits=1", *map(str, words)])
+
+
+def write_store(path: Path, images: np.ndarray, classes: tuple[str, ...] = CLASSES) -> Path:
+    """A store of images of all classes in turn."""
+    count = len(images)
+    writer = StoreWriter(
+        path, shape=images.shape[1:], dtype=images.dtype, count=count, classes=classes, shard=64
+    )
+    labels = np.arange(count) % len(classes)
+    writer.write(0, images, labels, pd.DataFrame({"number": range(count)}))
+    writer.finish()
+    return path
+
+
+def small_counts(count: int, seed: int, size: int = 16) -> np.ndarray:
+    return np.random.default_rng(seed).poisson(9, (count, 1, size, size)).astype(np.uint16)
+
+
+def metrics_of(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_a_model_beside_a_folder_of_genuine_images(
+    tiny_generator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(tiny_generator, model)
+    data = write_store(tmp_path / "genuine.zarr", small_counts(60, seed=0))
+    output = tmp_path / "out"
+    words = ["--model", model, "--data", data, "--folds=2", "--steps=1", "--record"]
+    assert evaluate(*words, "--output", output) == 0
+    assert {path.name for path in output.iterdir()} == {*FILES, "closest.png"}
+    metrics = metrics_of(output)
+    assert metrics["model"] == "tiny-generator"
+    assert (metrics["genuine"], metrics["generated"]) == (30, 30)
+    assert metrics["genuine_images"] == "genuine.zarr, one of 2 folds"
+    assert metrics["training_images"] == "genuine.zarr, the other folds"
+    assert set(metrics["features"]) == {"neutral"}
+    assert set(metrics["memorisation"]) == {"pixels", "neutral"}
+    assert metrics["not_computed"]["inception"].startswith("not computed: weights not found at")
+    assert "16 x 16 pixels" in metrics["not_computed"]["default-pixels"]
+    assert {test["label"] for test in metrics["physics"]} == set(CLASSES)
+    shown = capsys.readouterr().out
+    assert shown.startswith("neutral")
+    assert "inception       not computed" in shown
+    recorded = {item.name: item for item in load_card(model).metrics}
+    assert list(recorded) == ["frechet_distance", "frechet_over_floor", "two_sample_auc"]
+    assert recorded["frechet_distance"].command == (
+        "darklens evaluate generator --model tiny-generator --data genuine.zarr --folds 2 "
+        "--steps 1 --count 30 --seed 1000003"
+    )
+    settings = yaml.safe_load((output / "config.yaml").read_text())
+    assert (settings["folds"], settings["steps"]) == (2, 1)
+    first = {key: value for key, value in metrics.items() if key != "date"}
+    again = ["--config", output / "config.yaml", "--output", tmp_path / "again"]
+    assert evaluate(*again) == 0
+    second = {key: value for key, value in metrics_of(tmp_path / "again").items() if key != "date"}
+    assert second == first
+
+
+def test_expected_counts_beside_those_of_a_preset(tmp_path: Path, tiny_model: Path) -> None:
+    expected = Simulator("common-test-1").expectation().simulate(21, seed=5).images
+    made = write_store(tmp_path / "made.zarr", expected)
+    words = ["--generated", made, "--preset=common-test-1", "--expected", "--training", made]
+    words += ["--classifier", f"{tiny_model},none", "--count=99"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 0
+    metrics = metrics_of(tmp_path / "out")
+    assert (metrics["genuine"], metrics["model"]) == (21, None)
+    assert "expected counts of simulations" in metrics["genuine_images"]
+    assert set(metrics["features"]) == {"neutral", "tiny"}
+    assert set(metrics["recognition"]["tiny"]["genuine"]) == set(CLASSES)
+    assert metrics["memorisation"]["pixels"]["closest_distances"][0] == 0
+    assert metrics["memorisation"]["pixels"]["share_close"] == 1
+
+
+def test_generated_images_without_classes(tmp_path: Path) -> None:
+    made = write_store(tmp_path / "made.zarr", small_counts(20, seed=1), ("lens",))
+    genuine = write_store(tmp_path / "genuine.zarr", small_counts(25, seed=2), ("no_sub", "sub"))
+    words = ["--generated", made, "--data", genuine, "--classifier=none"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 0
+    metrics = metrics_of(tmp_path / "out")
+    assert {test["label"] for test in metrics["physics"]} == {"all"}
+    assert set(metrics["not_computed"]) == {"inception", "memorisation", "transfer"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model=x"], "give either --data"),
+        (["--data=x"], "give either --model"),
+        (["--model=x", "--generated=y", "--preset=z"], "give either --model"),
+        (["--model=nothing", "--preset=common-test-1"], "there is no model 'nothing'"),
+        (["--generated={made}", "--preset=common-test-1"], "generated images are 1 x 16 x 16"),
+        (["--generated={made}", "--data={made}", "--folds=1"], "at least 2 folds"),
+        (["--generated={made}", "--preset=common-test-1", "--folds=2"], "--folds divides --data"),
+        (["--generated={made}", "--data={made}", "--count=5"], "scores need 20"),
+        (["--generated={made}", "--data={made}", "--splits=0"], "at least 1"),
+        (["--generated={made}", "--data={made}", "--record"], "--record needs --model"),
+        (["--generated={made}", "--data={made}", "--classifier=guess"], "no model 'guess'"),
+        (["--generated={made}", "--data={made}", "--training=/no/such"], "/no/such"),
+        (["--generated=/no/such", "--data={made}"], "/no/such"),
+        (["--generated={made}", "--preset=model-1-legacy", "--expected"], "no expected counts"),
+        (["--generated={made}", "--data={other}"], "the class 'sphere'"),
+        (["--model={model}", "--data={other}"], "the class 'ring', but the model makes only"),
+        (["--model={model}", "--data={made}", "--steps=0"], "steps, not 0"),
+        (["--model={model}", "--data={made}", "--device=abacus"], "abacus"),
+    ],
+)
+def test_wrong_arguments_are_one_line(
+    words: list[str],
+    message: str,
+    tiny_generator: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = write_store(tmp_path / "made.zarr", small_counts(24, seed=3))
+    other = write_store(tmp_path / "other.zarr", small_counts(24, seed=4), ("no", "ring"))
+    places = {"made": made, "other": other, "model": tiny_generator}
+    words = [word.format(**places) for word in words]
+    assert evaluate(*words, "--classifier=none", "--output", tmp_path / "out", *words) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("darklens: error: ")
+    assert message in shown
+    assert shown.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made.zarr", "other.zarr"]
+
+
+def test_an_output_that_may_not_be_replaced_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").touch()
+    words = ["--model=nothing", "--preset=common-test-1", "--output", tmp_path]
+    assert evaluate(*words) == 2
+    assert "exists already" in capsys.readouterr().err
