@@ -147,7 +147,7 @@ def kolmogorov_smirnov(
         not yet corrected for their number (see `holm_correction`).
     """
     with warnings.catch_warnings():
-        # Where rounding lifts an exact p value above one SciPy takes the asymptotic one and says so.
+        # SciPy says so where rounding lifts a p value above one and it takes the asymptotic one.
         warnings.filterwarnings("ignore", "ks_2samp: Exact calculation", RuntimeWarning)
         results = [stats.ks_2samp(a, b) for a, b in zip(first.T, second.T, strict=True)]
     statistics = np.array([result.statistic for result in results], dtype=np.float64)
