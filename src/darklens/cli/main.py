@@ -54,7 +54,7 @@ VERBS = {
     "evaluate generator": Verb(
         "evaluate_generator",
         "generator",
-        "Measure a generator: distances to genuine images, tests, figures, an HTML report.",
+        "Measure a generator: distances, tests, figures and an HTML report.",
     ),
     "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
     "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
