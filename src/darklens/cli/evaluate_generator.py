@@ -117,8 +117,10 @@ def generator(
     check_folder(output, replace_if_has="metrics.json")
     sets = EvaluatedSets.open(options)
     tools = _Tools(batch=batch, quiet=quiet)
-    tools.load(classifier, inception, device, sets)
-    measured, ruler = _measure(sets, tools, seed=seed, expected=expected)
+    peeks = {name: _first(stream) for name, stream in sets.parts().items()}
+    _check_shapes(peeks)
+    tools.load(classifier, inception, device, peeks["genuine"].shape[1:])
+    measured, ruler = _measure(sets, peeks, tools, seed=seed, expected=expected)
     scores = score_generator(
         measured["genuine"],
         measured["generated"],
@@ -161,13 +163,8 @@ class _Tools:
     classifiers: dict[str, Classifier] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
-    def load(self, names: str, inception: Path | None, device: str, sets: EvaluatedSets) -> None:
-        """Load all that can be loaded for these sets."""
-        shapes = {name: _first(stream).shape[1:] for name, stream in sets.parts().items()}
-        for name, shape in shapes.items():
-            if shape != shapes["genuine"]:
-                sizes = [" x ".join(map(str, s)) for s in (shape, shapes["genuine"])]
-                raise BadData(f"{name} images are {sizes[0]} pixels, genuine ones {sizes[1]}")
+    def load(self, names: str, inception: Path | None, device: str, shape: tuple[int, ...]) -> None:
+        """Load all that can be loaded for images of this shape."""
         loaders = {
             "neutral": partial(load_neutral, device=device),
             "inception": partial(load_inception, inception, device=device),
@@ -179,7 +176,7 @@ class _Tools:
                 self.missing[name] = f"not computed: {error}"
         for name in filter(None, (word.strip() for word in names.split(","))):
             if name != "none":
-                self._load_classifier(name, shapes["genuine"], device)
+                self._load_classifier(name, shape, device)
 
     def _load_classifier(self, name: str, shape: tuple[int, ...], device: str) -> None:
         folder = find_model(name)
@@ -197,26 +194,35 @@ def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:
     return images
 
 
+def _check_shapes(peeks: Mapping[str, Num[np.ndarray, "_ c h w"]]) -> None:
+    shapes = {name: " x ".join(map(str, images.shape[1:])) for name, images in peeks.items()}
+    for name, shape in shapes.items():
+        if shape != shapes["genuine"]:
+            raise BadData(f"{name} images are {shape} pixels, genuine ones {shapes['genuine']}")
+
+
 def _measure(
-    sets: EvaluatedSets, tools: _Tools, *, seed: int, expected: bool
+    sets: EvaluatedSets,
+    peeks: Mapping[str, Num[np.ndarray, "_ c h w"]],
+    tools: _Tools,
+    *,
+    seed: int,
+    expected: bool,
 ) -> tuple[dict[str, Measured], Ruler]:
     """Measure all sets in the same way."""
-    parts = sets.parts()
-    genuine, generated = (_first(parts[name]) for name in ("genuine", "generated"))
     pixels: dict[str, Pixels] = {}
-    pixels["genuine"], pixels["generated"] = common_pixels(genuine, generated)
-    if sets.training is not None:
-        pixels["training"] = common_pixels(_first(sets.training), genuine)[0]
-    measurer = Measurer(
-        Ruler.for_images(pixels["genuine"].values(genuine)), tools.features, tools.classifiers
-    )
+    pixels["genuine"], pixels["generated"] = common_pixels(peeks["genuine"], peeks["generated"])
+    if "training" in peeks:
+        pixels["training"] = common_pixels(peeks["training"], peeks["genuine"])[0]
+    values = pixels["genuine"].values(peeks["genuine"])
+    measurer = Measurer(Ruler.for_images(values), tools.features, tools.classifiers)
     reference = replace(
         measurer,
         classifiers={},
         features={name: see for name, see in tools.features.items() if name == "neutral"},
     )
     measured = {}
-    for number, (name, stream) in enumerate(parts.items()):
+    for number, (name, stream) in enumerate(sets.parts().items()):
         tool = reference if name == "training" else measurer
         if expected:
             tool = replace(tool, observe=partial(_observed, seed + 2 + number))
