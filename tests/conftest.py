@@ -142,8 +142,19 @@ def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     torch.manual_seed(0)
     network = build_generator(
-        {"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1}
+        {
+            "name": "components",
+            "size": 16,
+            "grid": 8,
+            "components": 8,
+            "width": 16,
+            "blocks": 1,
+            "embedding": 8,
+        }
     )
+    space = network.space
+    assert space is not None
+    space.fit(space.frequencies(torch.randn(40, 1, 16, 16)))
     card = ModelCard(
         name="tiny-generator",
         kind="generator",

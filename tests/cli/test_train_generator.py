@@ -17,9 +17,13 @@ from darklens.cli.main import main
 from darklens.hub import load_card, load_generator
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("generator-*.yaml"))
-TINY = '--network={"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1}'
+TINY = (
+    '--network={"name": "components", "size": 16, "grid": 4, "components": 3, "width": 16, '
+    '"blocks": 1, "embedding": 8}'
+)
+PIXELS = '--network={"name": "reference", "size": 16, "widths": [8, 8], "train_steps": 60}'
 RESIZED = ['--preprocessing=[{"resize": {"size": 16}}, {"affine": {"scale": 0.008, "shift": -1}}]']
-FEW = ["--data.preset=common-test-1", "--data.validation_images=3"]
+FEW = ["--data.preset=common-test-1", "--data.validation_images=3", "--data.prepared_images=8"]
 
 
 def run(*words: str | Path) -> int:
@@ -45,15 +49,16 @@ def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path
     kind = settings["network"]["name"]
     words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
     words += ["--data.batch_size=4", "--preview_epochs=1", "--preview_steps=2"]
-    if kind == "patches":
-        words += ["--network.widths=[16]", "--network.blocks=1"]
+    if kind == "components":
+        words += ["--network.grid=4", "--network.components=3", "--network.width=16"]
+        words += ["--network.blocks=1", "--network.embedding=8"]
     else:
         words += ["--network.size=16", "--network.widths=[16, 16]", "--network.steps=2", *RESIZED]
     if settings["data"].get("preset"):
-        words += ["--data.validation_images=6", "--data.epoch_images=4", "--data.workers=0"]
+        words += ["--data.validation_images=6", "--data.prepared_images=8"]
     else:
         words += ["--data.path", pictures]
-        words += ["--network.size=24", "--network.patch=2"] if kind == "patches" else []
+        words += ["--network.size=24"] if kind == "components" else []
     if kind == "diffusers":
         words += ["--network.head_width=8"]
     assert run(*words) == 0
@@ -118,7 +123,8 @@ def test_normalised_data_have_zero_mean_and_unit_scale(pictures: Path, tmp_path:
 
 
 def test_prepared_images_are_preprocessed_once(tmp_path: Path) -> None:
-    words = [TINY, *FEW, "--preprocessing=[{center_crop: {size: 16}}, {sqrt: {scale: 1.0}}]"]
+    words = [PIXELS, "--preprocessing=[{center_crop: {size: 16}}, {sqrt: {scale: 1.0}}]"]
+    words += ["--data.preset=common-test-1", "--data.validation_images=3", "--preview_steps=2"]
     words += ["--normalise=true", "--data.batch_size=2", "--data.epoch_images=4"]
     words += ["--preview_epochs=0", "--budget.epochs=1", "--quiet"]
     prepared = ["--data.prepared_images=4", "--data.workers=1"]
@@ -164,6 +170,27 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def test_codes_are_made_once_and_belong_to_their_images(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [TINY, "--preprocessing=[{resize: {size: 16}}]", "--data.path", str(pictures)]
+    words += ["--normalise=true", "--preview_epochs=0", "--augmentation.flips=true"]
+    words += ["--output", str(tmp_path / "run"), "--quiet"]
+    assert run(*words, "--budget.epochs=1") == 0
+    codes = tmp_path / "run" / "prepared" / "codes.npz"
+    with np.load(codes) as kept:
+        assert kept["train_codes"].shape == (4 * 20, 3)  # of 24 images, 4 are kept out
+        assert kept["val_codes"].shape == (4, 3)
+    made = codes.stat().st_mtime_ns
+    assert run(*words, "--budget.epochs=2", "--resume") == 0
+    assert codes.stat().st_mtime_ns == made
+    assert run(*words, "--budget.epochs=3", "--resume", "--augmentation.flips=false") == 2
+    assert "holds other images" in capsys.readouterr().err
+    codes.write_bytes(b"nothing")
+    assert run(*words, "--budget.epochs=3", "--resume") == 2
+    assert "is damaged" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -177,7 +204,12 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
         ([*FEW, "--images.noise=gauss"], "output.noise must be one of"),
         ([*FEW], "the run has no end"),
         (["--data.preset=model-1-legacy", "--data.expected=true"], "not that of photons"),
-        ([*FEW, "--data.expected=true", "--data.prepared_images=4"], "data.expected must be false"),
+        ([*FEW, PIXELS, "--network.size=150", "--data.expected=true"], "of components only"),
+        ([*FEW, "--data.prepared_images=0", "--budget.epochs=1"], "how many simulations"),
+        (
+            [*FEW, "--augmentation.rotations=true", "--budget.epochs=1"],
+            "neither rotations nor shifts",
+        ),
     ],
 )
 def test_wrong_settings_exit_with_2_and_one_line(

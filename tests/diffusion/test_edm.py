@@ -5,46 +5,70 @@ from typing import Any
 import pytest
 import torch
 
-from darklens.diffusion import PatchDiffusion, SeededNoise, build_generator
+from darklens.diffusion import ComponentDiffusion, SeededNoise, build_generator
 from darklens.diffusion.base import guided
 
-TINY: dict[str, Any] = {"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1}
+TINY: dict[str, Any] = {
+    "name": "components",
+    "size": 16,
+    "grid": 6,
+    "components": 8,
+    "width": 16,
+    "blocks": 1,
+    "embedding": 8,
+}
 
 
-def patches(**settings: Any) -> PatchDiffusion:
+def components(**settings: Any) -> ComponentDiffusion:
     network = build_generator(TINY | settings)
-    assert isinstance(network, PatchDiffusion)
+    assert isinstance(network, ComponentDiffusion)
     return network.eval()
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0])
 def test_input_and_target_have_unit_variance_at_every_noise_level(scale: float) -> None:
     torch.manual_seed(0)
-    network = patches(data_scale=scale)
+    network = components()
+    network.space.spread.fill_(scale)
     for level in (0.01, 1.0, 100.0):
         sigma = torch.full((1,), level)
-        images, noise = scale * torch.randn(1, 1, 400, 400), torch.randn(1, 1, 400, 400)
+        codes, noise = scale * torch.randn(1, 160_000), torch.randn(1, 160_000)
         skip, out, into = network._scales(sigma)
-        noisy = images + level * noise
+        noisy = codes + level * noise
         assert float((into * noisy).var()) == pytest.approx(1, abs=0.02)
-        assert float(((images - skip * noisy) / out).var()) == pytest.approx(1, abs=0.02)
+        assert float(((codes - skip * noisy) / out).var()) == pytest.approx(1, abs=0.02)
 
 
 def test_a_fresh_network_is_the_best_denoiser_of_white_gaussian_data() -> None:
-    network = patches()
-    images, sigma = torch.randn(2, 1, 16, 16), torch.tensor([0.5, 3.0])
-    expected = images / (1 + sigma**2)[:, None, None, None]
-    assert torch.allclose(network.denoise(images, sigma, torch.zeros(2).long()), expected)
+    network = components()
+    codes, sigma = torch.randn(2, 8), torch.tensor([0.5, 3.0])
+    expected = codes / (1 + sigma**2)[:, None]
+    assert torch.allclose(network.denoise(codes, sigma, torch.zeros(2).long()), expected)
+
+
+def test_samples_are_the_codes_images() -> None:
+    torch.manual_seed(0)
+    network = components(steps=2)
+    images = torch.randn(40, 1, 16, 16)
+    network.space.fit(network.space.frequencies(images))
+    noise = SeededNoise(1, [4, 5], network.noise_shape)
+    with torch.inference_mode():
+        *_, last = network.sample(noise, torch.tensor([0, 1]), steps=2, guidance=1.0)
+    assert last.shape == (2, 1, 16, 16)
+    codes = network.space.encode(network.space.frequencies(last))
+    assert torch.allclose(network.space.decode(codes), last, atol=1e-4)
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("multistep", 6), ("heun", 8)])
 def test_samplers_yield_each_step(sampler: str, steps: int) -> None:
-    network = patches(sampler=sampler, largest_noise=50.0)
-    noise = SeededNoise(1, [4, 5], network.shape)
+    torch.manual_seed(0)
+    network = components(sampler=sampler, largest_noise=50.0)
+    network.space.fit(network.space.frequencies(torch.randn(40, 1, 16, 16)))
+    noise = SeededNoise(1, [4, 5], network.noise_shape)
     with torch.inference_mode():
         seen = list(network.sample(noise, torch.tensor([0, -1]), steps=steps, guidance=1.0))
     assert len(seen) == steps
-    assert 0.3 < float(seen[-1].std()) < 3
+    assert 0.1 < float(seen[-1].std()) < 3
 
 
 def test_guidance_is_its_formula_and_spares_evaluations() -> None:
@@ -64,9 +88,9 @@ def test_guidance_is_its_formula_and_spares_evaluations() -> None:
 
 def test_labels_become_rows_and_some_are_forgotten() -> None:
     torch.manual_seed(0)
-    network = patches()
+    network = components()
     labels = torch.tensor([0, 2, -1])
     assert network.known_labels(labels).tolist() == [0, 2, 3]
     many = network.known_labels(torch.zeros(4000).long(), dropped=0.25)
     assert float((many == 3).float().mean()) == pytest.approx(0.25, abs=0.03)
-    assert patches(conditional=False).known_labels(labels).tolist() == [0, 0, 0]
+    assert components(conditional=False).known_labels(labels).tolist() == [0, 0, 0]

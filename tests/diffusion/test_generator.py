@@ -16,7 +16,9 @@ def generator(spec: dict[str, Any], **settings: Any) -> Generator:
     torch.manual_seed(0)
     network = build_generator(spec)
     for item in network.parameters():  # so that class and noise level make a difference
-        torch.nn.init.normal_(item, std=0.05)
+        torch.nn.init.normal_(item, std=0.05 if network.space is None else 0.3)
+    if network.space is not None:
+        network.space.fit(network.space.frequencies(torch.randn(40, *network.shape)))
     return Generator(network, CLASSES, lambda images: 2 * images, **settings)
 
 
@@ -88,6 +90,6 @@ def test_the_film_ends_with_the_image(spec: dict[str, Any]) -> None:
     ],
 )
 def test_wrong_arguments_are_refused(arguments: dict[str, Any], message: str) -> None:
-    model = generator({"name": "patches", "size": 16, "patch": 2, "widths": [16], "blocks": 1})
+    model = generator({"name": "components", "size": 16, "grid": 6, "components": 4, "width": 16})
     with pytest.raises(BadInput, match=message):
         model.generate(**arguments)

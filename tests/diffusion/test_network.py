@@ -1,7 +1,9 @@
 """Networks by name: size, descriptions, conditions, what is refused."""
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,23 +21,25 @@ def test_the_reference_has_about_0_6_million_parameters() -> None:
 
 
 def test_the_default_fits_into_15_megabytes_of_half_precision() -> None:
-    assert 2 * count(build_generator({"name": "patches"})) < 15e6
+    assert 2 * count(build_generator({"name": "components"})) < 15e6
 
 
 def test_a_description_builds_the_same_network_again(spec: dict[str, Any]) -> None:
     network = build_generator(spec)
     complete = generator_spec(network)
-    assert complete["widths"] == spec["widths"]
+    assert complete | spec == complete
     again = build_generator(complete)
     assert again.config == network.config
     assert again.state_dict().keys() == network.state_dict().keys()
 
 
-def test_the_loss_starts_near_that_of_knowing_nothing(spec: dict[str, Any]) -> None:
+def test_the_loss_starts_near_that_of_knowing_nothing(
+    spec: dict[str, Any], examples: Callable[..., torch.Tensor]
+) -> None:
     torch.manual_seed(0)
     network = build_generator(spec | {"conditional": True})
-    images = torch.randn(64, *network.shape)
-    loss = network.loss(images, torch.arange(64) % 3)
+    images = np.random.default_rng(0).normal(size=(64, *network.shape)).astype(np.float32)
+    loss = network.loss(examples(network, images), torch.arange(64) % 3)
     assert 0.5 < float(loss.detach()) < 1.5
     loss.backward()
     assert any(item.grad is not None for item in network.parameters())
@@ -57,31 +61,25 @@ def test_linear_attention_is_its_definition_and_starts_as_nothing() -> None:
     assert torch.allclose(layer(features), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("size", [20, 21, 22, 27])
-def test_patches_take_sizes_that_are_no_multiples(size: int) -> None:
-    network = build_generator(
-        {"name": "patches", "size": size, "patch": 5, "widths": [16, 16], "blocks": 1}
-    )
-    images = torch.randn(2, 1, size, size)
-    assert network.unet(images, torch.ones(2), torch.zeros(2, dtype=torch.int64)).shape == (
-        images.shape
-    )
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         ({"name": "os.system"}, "no network 'os.system'"),
-        ({"name": "patches", "trojan": 1}, "has no 'trojan'"),
-        ({"name": "patches", "widths": []}, "cannot have widths"),
-        ({"name": "patches", "widths": [64.5]}, "cannot have widths"),
-        ({"name": "patches", "widths": [20]}, "multiples of 16"),
-        ({"name": "patches", "size": 10, "patch": 20}, "out of range"),
-        ({"name": "patches", "size": 20, "patch": 9, "widths": [16] * 4}, "too large"),
-        ({"name": "patches", "heads": 7}, "heads"),
-        ({"name": "patches", "largest_noise": 0.001}, "noise levels"),
-        ({"name": "patches", "class_dropout": 1.0}, "class_dropout"),
-        ({"name": "patches", "sampler": "euler"}, "no sampler 'euler'; known are multistep, heun"),
+        ({"name": "components", "trojan": 1}, "has no 'trojan'"),
+        ({"name": "components", "width": 64.5}, "cannot have width"),
+        ({"name": "components", "width": 0}, "out of range"),
+        ({"name": "components", "blocks": 65}, "out of range"),
+        ({"name": "components", "size": 10, "grid": 20}, "out of range"),
+        ({"name": "components", "grid": 10, "components": 101}, "out of range"),
+        ({"name": "components", "whitening": 1.5}, "whitening"),
+        ({"name": "components", "largest_noise": 0.001}, "noise levels"),
+        ({"name": "components", "class_dropout": 1.0}, "class_dropout"),
+        ({"name": "components", "steps": 257}, "1 to 256 steps"),
+        (
+            {"name": "components", "sampler": "euler"},
+            "no sampler 'euler'; known are multistep, heun",
+        ),
+        ({"name": "reference", "widths": []}, "cannot have widths"),
         ({"name": "reference", "size": 150}, "multiple of 8"),
         ({"name": "reference", "size": True}, "cannot have size"),
         ({"name": "reference", "loss": "l3"}, "no loss 'l3'"),

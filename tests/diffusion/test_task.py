@@ -1,8 +1,10 @@
 """Training at tiny size: it learns, resumes exactly, draws previews that change nothing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback
@@ -11,6 +13,7 @@ from darklens.data import Augmentation, ImageDataset, LensDataModule, build_prep
 from darklens.diffusion import GeneratorNetwork, GeneratorTask, Previews, build_generator
 from darklens.nn import Budget, OptimiserConfig, RunConfig, build_trainer, fit
 
+Examples = Callable[[GeneratorNetwork, np.ndarray], torch.Tensor]
 AS_THEY_ARE = Augmentation(flips=False, rotations=False)
 TRAINING = OptimiserConfig(learning_rate=3e-3, average_decay=0.9, weight_decay=0.0)
 
@@ -32,13 +35,20 @@ def run(
     folder: Path,
     dataset: ImageDataset,
     spec: dict[str, Any],
+    examples: Examples,
     *,
     epochs: int = 2,
     callbacks: tuple[Callback, ...] = (),
 ) -> GeneratorTask:
     torch.manual_seed(0)
     budget = Budget(epochs=epochs)
-    task = GeneratorTask(build_generator(spec), TRAINING, budget=budget, seed=5)
+    network = build_generator(spec)
+    values = examples(network, dataset.images()).numpy()
+    if values.ndim == 2:
+        dataset = ImageDataset.from_arrays(
+            values[:, :, None, None], dataset.labels, classes=dataset.classes
+        )
+    task = GeneratorTask(network, TRAINING, budget=budget, seed=5)
     data = LensDataModule(
         dataset,
         build_preprocessing([]),
@@ -65,11 +75,13 @@ def same(first: GeneratorTask, second: GeneratorTask) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_it_learns_one_batch_by_heart(spec: dict[str, Any], dataset: ImageDataset) -> None:
+def test_it_learns_one_batch_by_heart(
+    spec: dict[str, Any], dataset: ImageDataset, examples: Examples
+) -> None:
     torch.manual_seed(0)
     network = build_generator(spec | {"conditional": True})
     optimiser = torch.optim.Adam(network.parameters(), lr=3e-3)
-    images, labels = torch.from_numpy(dataset.images()), torch.from_numpy(dataset.labels)
+    images, labels = examples(network, dataset.images()), torch.from_numpy(dataset.labels)
     losses = []
     for _ in range(120):
         loss = network.loss(images, labels)
@@ -81,7 +93,7 @@ def test_it_learns_one_batch_by_heart(spec: dict[str, Any], dataset: ImageDatase
 
 
 def test_a_killed_run_resumes_exactly_and_previews_change_nothing(
-    tmp_path: Path, spec: dict[str, Any], dataset: ImageDataset
+    tmp_path: Path, spec: dict[str, Any], dataset: ImageDataset, examples: Examples
 ) -> None:
     drawn = []
 
@@ -89,11 +101,13 @@ def test_a_killed_run_resumes_exactly_and_previews_change_nothing(
         assert not network.training
         drawn.append((epochs, float(torch.rand(()))))
 
-    whole = run(tmp_path / "whole", dataset, spec, callbacks=(Previews(draw, every_epochs=2),))
+    whole = run(
+        tmp_path / "whole", dataset, spec, examples, callbacks=(Previews(draw, every_epochs=2),)
+    )
     assert [epochs for epochs, _ in drawn] == [2]
     with pytest.raises(Killed):
-        run(tmp_path / "killed", dataset, spec, callbacks=(KillAfter(4),))
-    resumed = run(tmp_path / "killed", dataset, spec)
+        run(tmp_path / "killed", dataset, spec, examples, callbacks=(KillAfter(4),))
+    resumed = run(tmp_path / "killed", dataset, spec, examples)
     assert same(resumed, whole)
     assert resumed.images_seen == whole.images_seen == 24
     metrics = whole.trainer.callback_metrics

@@ -87,8 +87,8 @@ def test_its_readme_says_how_to_generate(tiny_generator: Path) -> None:
         {"preprocessing": [{"affine": {"scale": 0.0, "shift": 1.0}}]},
         {"preprocessing": [{"os.system": {}}]},
         {"network": {"name": "darklens.evil"}},
-        {"network": {"name": "patches", "widths": [16] * 3}},
-        {"network": {"name": "patches", "sampler": "os.system"}},
+        {"network": {"name": "components", "width": 0}},
+        {"network": {"name": "components", "sampler": "os.system"}},
     ],
 )
 def test_wrong_cards_are_refused_in_one_line(model: Path, changes: dict[str, Any]) -> None:

@@ -6,12 +6,14 @@ A run has a folder: `config.yaml`, logs, checkpoints, `previews/`, and at the en
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from darklens.atomic import atomic_file
+from darklens.cli.coded import CodedImages, encoded
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.cli.training_run import (
@@ -24,6 +26,7 @@ from darklens.cli.training_run import (
 )
 from darklens.data import Augmentation, LensDataModule, Preprocessing, undo_preprocessing
 from darklens.diffusion import (
+    ComponentSpace,
     DiffusersConfig,
     DiscreteDiffusion,
     Generator,
@@ -45,7 +48,7 @@ _PREVIEWED = 16
 _MEASURED = 1024
 
 DATA = DataOptions()
-NETWORK = {"name": "patches"}
+NETWORK = {"name": "components"}
 TRAINING = OptimiserConfig(average_decay=0.999)
 AUGMENTATION = Augmentation(flips=False, rotations=False)
 BUDGET = Budget()
@@ -85,7 +88,8 @@ def generator(
         normalise: Measure mean and scale of the data and add the step that makes them 0 and 1.
         network: Name and settings of the network, as build_generator takes them.
         training: Optimiser, learning rates and moving average.
-        augmentation: Random changes of the training images that leave them as likely.
+        augmentation: Random changes of the training images that leave them as likely. A network of
+            components takes flips alone, along both axes.
         budget: When training ends.
         run: Checkpoints, early stopping.
         images: What becomes of generated images: unit, limits, photon noise.
@@ -105,7 +109,6 @@ def generator(
     undo_preprocessing(steps.spec)  # what cannot be undone shows at once
     started = time.monotonic()
     parts = training_data(data, steps, folder, quiet=quiet)
-    preparation = time.monotonic() - started
     left = parts.preprocessing  # of prepared images none is left to do
     if normalise:
         last = _normalising(left, parts)
@@ -114,6 +117,13 @@ def generator(
     if preview_epochs < 0:
         raise BadConfig("preview_epochs must be at least 0")
     net.check_steps(preview_steps)
+    if net.space is None and data.expected and data.prepared_images:
+        raise BadConfig("expected images are prepared for a network of components only")
+    budget.check_ends()  # before the images are encoded
+    if net.space is not None:
+        parts, augmentation = _coded(net.space, parts, left, data, augmentation, folder, quiet)
+        left = parts.preprocessing
+    preparation = time.monotonic() - started
     task = GeneratorTask(net, training, budget=budget, seed=seed)
 
     def model_card(command: str, metrics: tuple[Metric, ...] = ()) -> ModelCard:
@@ -138,7 +148,7 @@ def generator(
         val=parts.val,
         augmentation=augmentation,
         batch_size=data.batch_size,
-        workers=0 if data.prepared_images else data.workers,
+        workers=0 if data.prepared_images or net.space is not None else data.workers,
         seed=seed,
         images_per_epoch=data.epoch_images,
     )
@@ -168,6 +178,36 @@ def generator(
     write_more = best.save_diffusers if plain and isinstance(best, DiscreteDiffusion) else None
     save_model(folder / "model", best, model_card(command), write_more=write_more)
     say(f"model: {folder / 'model'}", quiet=quiet)
+
+
+def _coded(
+    space: ComponentSpace,
+    parts: TrainingData,
+    left: Preprocessing,
+    data: DataOptions,
+    augmentation: Augmentation,
+    folder: Path,
+    quiet: bool,
+) -> tuple[TrainingData, Augmentation]:
+    """The data as codes, and what of the augmentation is still to be done: nothing."""
+    if augmentation.rotations or augmentation.shifts:
+        raise BadConfig("a network of components takes flips, but neither rotations nor shifts")
+    if data.preset is not None and data.prepared_images < 1:
+        raise BadConfig("data.prepared_images: say how many simulations are to be encoded")
+    source = {
+        "path": None if data.path is None else str(data.path),
+        "preset": data.preset,
+        "expected": data.expected,
+        "seeds": [data.split_seed, data.stream_seed, data.validation_seed],
+        "folds": data.folds,
+        "validation_images": data.validation_images,
+        "preprocessing": list(left.spec),
+        "space": [space.grid, len(space.basis), space.whitening],
+    }
+    wanted = CodedImages(data.prepared_images, augmentation.flips, source)
+    parts = replace(parts, preprocessing=left)
+    path = folder / "prepared" / "codes.npz"
+    return encoded(parts, space, wanted, path, quiet=quiet), AUGMENTATION
 
 
 def _normalising(left: Preprocessing, parts: TrainingData) -> dict[str, dict[str, float]]:

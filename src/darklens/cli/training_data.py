@@ -40,7 +40,8 @@ class DataOptions:
         validation_images: Number of simulated validation images.
         epoch_images: Simulated training images between two validations.
         prepared_images: Simulate and prepare so many training images once, before the training,
-            instead of fresh ones in each step; for a preprocessing that costs more than a step.
+            instead of fresh ones in each step; for a preprocessing or a simulation that costs more
+            than a step.
         expected: Simulate expected counts, without the photon noise, for a generator.
         batch_size: Images in a step, on each device.
         workers: Processes that read or simulate; 0 does it in the training process. Prepared
@@ -125,9 +126,7 @@ def training_data(
     if options.preset is not None and options.path is None:
         if options.stream_seed == options.validation_seed:
             raise BadConfig("data.stream_seed and data.validation_seed must differ")
-        if options.prepared_images and options.expected:
-            raise BadConfig("data.prepared_images are observed ones: data.expected must be false")
-        if options.prepared_images:
+        if options.prepared_images and not options.expected:
             return _prepared(options.preset, options, steps, folder, quiet=quiet)
         return _simulated(options.preset, options, steps)
     raise BadConfig("give the training data: either data.path or data.preset")

@@ -1,22 +1,27 @@
 """The generator: networks that make new lenses from noise, their training and sampling."""
 
 from darklens.diffusion.base import GeneratorNetwork
+from darklens.diffusion.components import ComponentSpace
 from darklens.diffusion.ddpm import (
     DiffusersConfig,
     DiscreteConfig,
     DiscreteDiffusion,
     ReferenceConfig,
 )
-from darklens.diffusion.edm import PatchConfig, PatchDiffusion
+from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.diffusion.generator import GeneratedImages, Generator
 from darklens.diffusion.network import build_generator, generator_spec
 from darklens.diffusion.noise import SeededNoise
-from darklens.diffusion.patches import PatchUNet
+from darklens.diffusion.perceptron import CodePerceptron
 from darklens.diffusion.reference import ReferenceUNet
 from darklens.diffusion.solvers import heun, multistep, noise_levels
 from darklens.diffusion.task import GeneratorTask, Previews
 
 __all__ = [
+    "CodePerceptron",
+    "ComponentConfig",
+    "ComponentDiffusion",
+    "ComponentSpace",
     "DiffusersConfig",
     "DiscreteConfig",
     "DiscreteDiffusion",
@@ -24,9 +29,6 @@ __all__ = [
     "Generator",
     "GeneratorNetwork",
     "GeneratorTask",
-    "PatchConfig",
-    "PatchDiffusion",
-    "PatchUNet",
     "Previews",
     "ReferenceConfig",
     "ReferenceUNet",

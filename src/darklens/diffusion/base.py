@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from darklens.diffusion.components import ComponentSpace
 from darklens.diffusion.noise import SeededNoise
 from darklens.errors import BadInput
 
@@ -30,13 +31,24 @@ class GeneratorNetwork(nn.Module, ABC):
         config: Its configuration, a frozen dataclass.
         shape: Channels, rows and columns of an image.
         classes: Number of classes that it can be told; 0 where it is unconditional.
-        unet: The part with all the weights.
+        core: The part that is trained.
+        space: For a network that works on codes and not on pixels, what makes them of images.
     """
 
     config: Any
-    unet: nn.Module
+    core: nn.Module
     shape: tuple[int, int, int]
     classes: int
+    space: ComponentSpace | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.space = None
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """Shape of the noise that an image is made of."""
+        return self.shape
 
     @property
     @abstractmethod
@@ -49,8 +61,13 @@ class GeneratorNetwork(nn.Module, ABC):
         """Largest number of steps that `sample` can take."""
 
     @abstractmethod
-    def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
-        """Mean loss of a batch at random noise levels; randomness is torch's global one."""
+    def loss(self, examples: Float[Tensor, "n *example"], labels: Int64[Tensor, " n"]) -> Tensor:
+        """Mean loss of a batch at random noise levels; randomness is torch's global one.
+
+        Args:
+            examples: Images, or their codes where there is a `space`.
+            labels: Class of each.
+        """
 
     @abstractmethod
     def sample(
@@ -67,8 +84,8 @@ class GeneratorNetwork(nn.Module, ABC):
         """
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile the UNet in place, which all of the work goes through."""
-        self.unet.compile(*arguments, **options)
+        """Compile the core in place, which all of the work goes through."""
+        self.core.compile(*arguments, **options)
 
     def known_labels(self, labels: Int64[Tensor, " n"], *, dropped: float = 0.0) -> Tensor:
         """Rows of the class embedding: `classes` stands for no class.
@@ -95,19 +112,19 @@ class GeneratorNetwork(nn.Module, ABC):
 
 def guided(
     predict: Prediction,
-    images: Float[Tensor, "n c h w"],
+    images: Float[Tensor, "n *image"],
     rows: Int64[Tensor, " n"],
     *,
     guidance: float,
     no_class: int,
-) -> Float[Tensor, "n c h w"]:
+) -> Float[Tensor, "n *image"]:
     r"""A prediction that is pulled towards its class: classifier-free guidance.
 
     .. math:: D = D_\varnothing + g \, (D_k - D_\varnothing)
 
     Args:
         predict: The network's prediction.
-        images: Noisy images.
+        images: Noisy images, or codes.
         rows: Row of each image's class in the class embedding.
         guidance: The strength :math:`g`; 0 and 1 need one evaluation, others two in one batch.
         no_class: Row of no class.

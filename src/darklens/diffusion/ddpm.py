@@ -125,7 +125,7 @@ class DiscreteDiffusion(GeneratorNetwork):
         self.shape = (channels, config.size, config.size)
         self.classes = classes if config.conditional else 0
         if isinstance(config, ReferenceConfig):
-            self.unet = ReferenceUNet(
+            self.core = ReferenceUNet(
                 channels,
                 config.widths,
                 heads=config.heads,
@@ -133,7 +133,7 @@ class DiscreteDiffusion(GeneratorNetwork):
                 classes=self.classes,
             )
         else:
-            self.unet = _plain_unet(config, channels, self.classes)
+            self.core = _plain_unet(config, channels, self.classes)
         self.scheduler = _ancestral(config.train_steps)
 
     @property
@@ -193,14 +193,14 @@ class DiscreteDiffusion(GeneratorNetwork):
 
         if not isinstance(self.config, DiffusersConfig):
             raise BadModel("the reference network is none of diffusers' own")
-        DDPMPipeline(self.unet, self.scheduler).save_pretrained(folder)
+        DDPMPipeline(self.core, self.scheduler).save_pretrained(folder)
 
     def _noise(self, images: Tensor, times: Tensor, rows: Tensor) -> Tensor:
         if isinstance(self.config, ReferenceConfig):
-            noise: Tensor = self.unet(images, times, rows)
+            noise: Tensor = self.core(images, times, rows)
         else:
             known = rows if self.classes else None
-            noise = self.unet(images, times, class_labels=known, return_dict=False)[0]
+            noise = self.core(images, times, class_labels=known, return_dict=False)[0]
         return noise
 
 

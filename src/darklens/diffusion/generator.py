@@ -228,7 +228,7 @@ class Generator:
         guidance: float,
         seed: int,
     ) -> Iterator[torch.Tensor]:
-        noise = SeededNoise(seed, indices, self.shape, self.device)
+        noise = SeededNoise(seed, indices, self.network.noise_shape, self.device)
         known = torch.from_numpy(labels).to(self.device)
         with torch.inference_mode():
             yield from self.network.sample(noise, known, steps=steps, guidance=guidance)

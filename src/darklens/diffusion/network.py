@@ -5,18 +5,18 @@ from typing import Any
 
 from darklens.diffusion.base import GeneratorNetwork
 from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceConfig
-from darklens.diffusion.edm import PatchConfig, PatchDiffusion
+from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.nn import parse_spec, write_spec
 
 __all__ = ["build_generator", "generator_spec"]
 
 _CONFIGS: dict[str, type[Any]] = {
-    "patches": PatchConfig,
+    "components": ComponentConfig,
     "reference": ReferenceConfig,
     "diffusers": DiffusersConfig,
 }
 _NETWORKS: dict[str, Callable[..., GeneratorNetwork]] = {
-    "patches": PatchDiffusion,
+    "components": ComponentDiffusion,
     "reference": DiscreteDiffusion,
     "diffusers": DiscreteDiffusion,
 }
@@ -28,7 +28,7 @@ def build_generator(
     """A network with fresh weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "patches", "reference" or "diffusers", **fields}`; fields that are left
+        spec: `{"name": "components", "reference" or "diffusers", **fields}`; fields that are left
             out keep their defaults.
         channels: Channels of the preprocessed images.
         classes: Number of classes of the data.

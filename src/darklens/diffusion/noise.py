@@ -22,7 +22,7 @@ class SeededNoise:
     Args:
         seed: Seed of the whole set.
         indices: Numbers of the images.
-        shape: Channels, rows and columns.
+        shape: Shape of the noise of one image.
         device: Where the noise is wanted.
 
     Attributes:
@@ -33,7 +33,7 @@ class SeededNoise:
         self,
         seed: int,
         indices: Sequence[int],
-        shape: tuple[int, int, int],
+        shape: tuple[int, ...],
         device: str | torch.device = "cpu",
     ) -> None:
         self.generators = [_generator(seed, index) for index in indices]
@@ -43,7 +43,7 @@ class SeededNoise:
     def __len__(self) -> int:
         return len(self.generators)
 
-    def __call__(self) -> Float[Tensor, "n c h w"]:
+    def __call__(self) -> Float[Tensor, "n *shape"]:
         """The next noise of each image."""
         noise = [torch.randn(self.shape, generator=source) for source in self.generators]
         return torch.stack(noise).to(self.device)

@@ -45,8 +45,8 @@ def noise_levels(
 
 
 def multistep(
-    denoise: Denoiser, images: Float[Tensor, "n c h w"], levels: Float[Tensor, " steps"]
-) -> Iterator[Float[Tensor, "n c h w"]]:
+    denoise: Denoiser, images: Float[Tensor, "n *image"], levels: Float[Tensor, " steps"]
+) -> Iterator[Float[Tensor, "n *image"]]:
     r"""Second order with one evaluation a step, by the estimate of the step before.
 
     In :math:`\lambda = -\ln \sigma`, with the steps :math:`h_i = \lambda_{i+1} - \lambda_i` and
@@ -81,8 +81,8 @@ def multistep(
 
 
 def heun(
-    denoise: Denoiser, images: Float[Tensor, "n c h w"], levels: Float[Tensor, " steps"]
-) -> Iterator[Float[Tensor, "n c h w"]]:
+    denoise: Denoiser, images: Float[Tensor, "n *image"], levels: Float[Tensor, " steps"]
+) -> Iterator[Float[Tensor, "n *image"]]:
     r"""Second order with two evaluations a step but the last: slope at both ends of the step.
 
     Args:

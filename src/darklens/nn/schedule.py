@@ -36,6 +36,15 @@ class Budget:
         """The three limits; a run needs one at least."""
         return self.images, self.epochs, self.minutes
 
+    def check_ends(self) -> None:
+        """Refuse a budget without any limit.
+
+        Raises:
+            BadConfig: If no limit is given.
+        """
+        if all(limit is None for limit in self.limits):
+            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
+
     def progress(self, *, images: int, epochs: float, seconds: float) -> float:
         """Part of the run that is done, from 0 to 1.
 

@@ -101,8 +101,7 @@ class BudgetedTask(LightningModule):
         seconds: float = 0.0,
     ) -> None:
         super().__init__()
-        if all(limit is None for limit in budget.limits):
-            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
+        budget.check_ends()
         self.network = network
         decay = config.average_decay
         self.average = MovingAverage(network, decay=decay) if decay else None

@@ -1,0 +1,78 @@
+"""A residual network of fully connected layers over codes, told the noise level and the class."""
+
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from darklens.diffusion.embedding import TimeEmbedding
+
+__all__ = ["CodePerceptron"]
+
+_PERIODS = 100.0
+_SINES = 64
+
+
+class CodePerceptron(nn.Module):
+    """From codes and their noise level to codes; zero at the start.
+
+    Args:
+        components: Length of a code.
+        width: Width of the layers.
+        blocks: Residual blocks of two layers each.
+        embedding: Length of the vector that carries noise level and class.
+        classes: Number of classes; 0 for an unconditional network.
+    """
+
+    def __init__(
+        self, components: int, *, width: int, blocks: int, embedding: int, classes: int
+    ) -> None:
+        super().__init__()
+        self.embedding = TimeEmbedding(
+            _SINES,
+            embedding,
+            embedding,
+            classes=classes,
+            activation=nn.SiLU(),
+            longest_period=_PERIODS,
+        )
+        self.into = nn.Linear(components, width)
+        self.blocks = nn.ModuleList(_Block(width, embedding) for _ in range(blocks))
+        self.norm = nn.LayerNorm(width)
+        self.out = nn.Linear(width, components)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(
+        self,
+        codes: Float[Tensor, "n k"],
+        times: Float[Tensor, " n"],
+        labels: Int64[Tensor, " n"],
+    ) -> Float[Tensor, "n k"]:
+        """The codes' counterparts; `labels` are rows of the class embedding."""
+        time = silu(self.embedding(times, labels))
+        features = self.into(codes)
+        for block in self.blocks:
+            features = block(features, time)
+        result: Tensor = self.out(self.norm(features))
+        return result
+
+
+class _Block(nn.Module):
+    """Two layers; noise level and class scale and shift what enters the first one."""
+
+    def __init__(self, width: int, embedding: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.time = nn.Linear(embedding, 2 * width)
+        self.first = nn.Linear(width, width)
+        self.second = nn.Linear(width, width)
+        nn.init.zeros_(self.second.weight)  # a fresh block changes nothing
+        nn.init.zeros_(self.second.bias)
+
+    def forward(
+        self, features: Float[Tensor, "n w"], time: Float[Tensor, "n t"]
+    ) -> Float[Tensor, "n w"]:
+        scale, shift = self.time(time).chunk(2, dim=1)
+        inner = silu(self.first(self.norm(features) * (1 + scale) + shift))
+        result: Tensor = features + self.second(inner)
+        return result
