@@ -145,9 +145,8 @@ def _tables(scores: GeneratorScores) -> list[_Table]:
     tables.append(_physics_table(scores))
     if scores.memorisation:
         tables.append(_memorisation_table(scores))
-    if scores.recognition:
-        tables.append(_recognition_table(scores))
-    return tables
+    tables.append(_recognition_table(scores))
+    return [table for table in tables if table.rows]
 
 
 def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
