@@ -11,7 +11,7 @@ import yaml
 from darklens.errors import BadModel
 from darklens.hub import load_card, load_classifier, load_generator
 from darklens.hub.export import readme
-from darklens.hub.output import build_noise, build_restore
+from darklens.hub.output import build_noise, build_restore, compressed
 
 
 @pytest.fixture
@@ -57,6 +57,33 @@ def test_photon_noise_is_poisson_and_belongs_to_the_image(tiny_generator: Path) 
     assert (observe(means * np.float32(1 + 1e-6), 7, [1])[0] != counts[1]).mean() < 1e-2
 
 
+def test_pictures_are_compressed_as_files_are(model: Path) -> None:
+    path = model / "card.yaml"
+    card = yaml.safe_load(path.read_text())
+    card["output"] = {"values": "grey", "unit": 255.0, "minimum": 0.0, "maximum": 1.0}
+    card["output"] |= {"noise": "jpeg", "grain": 2.0, "quality": 75}
+    card["preprocessing"] = [{"affine": {"scale": 0.01, "shift": 0.0}}]
+    path.write_text(yaml.safe_dump(card))
+    generator = load_generator(model)
+    made = generator.generate(3, steps=2, seed=1)
+    assert made.images.dtype == generator.dtype() == np.float32
+    grey = made.images * 255
+    np.testing.assert_allclose(grey, np.rint(grey), atol=1e-4)
+    smooth = generator.generate(3, steps=2, seed=1, expected=True).images
+    assert 0 < np.abs(smooth - made.images).mean() < 0.05
+    assert np.array_equal(generator.generate(3, steps=2, seed=1, batch=1).images, made.images)
+
+
+def test_compression_keeps_flat_pictures_and_grain_has_its_strength() -> None:
+    flat = np.full((2, 1, 64, 64), 100 / 255, dtype=np.float32)
+    assert np.array_equal(compressed(flat, 0, [0, 1], grain=0.0, quality=75), flat)
+    grainy = compressed(flat, 0, [0, 1], grain=8.0, quality=100) * 255
+    assert grainy.std() == pytest.approx(8.0, rel=0.05)
+    assert not np.array_equal(grainy[0], grainy[1])
+    again = compressed(flat[:1], 0, [1], grain=8.0, quality=100) * 255
+    assert np.array_equal(again[0], grainy[1])
+
+
 def test_kinds_are_not_confused(tiny_generator: Path, tiny_model: Path) -> None:
     with pytest.raises(BadModel, match="is a generator, not a classifier"):
         load_classifier(tiny_generator)
@@ -81,6 +108,8 @@ def test_its_readme_says_how_to_generate(tiny_generator: Path) -> None:
         {"output": {"values": "counts", "minimum": 1.0, "maximum": 0.0}},
         {"output": {"values": "counts", "scaled_files": "yes"}},
         {"output": {"values": "counts", "trojan": 1}},
+        {"output": {"values": "grey", "noise": "jpeg", "quality": 0}},
+        {"output": {"values": "grey", "noise": "jpeg", "grain": -1.0}},
         {"kind": "classifier"},
         {"classes": []},
         {"preprocessing": [{"min_max": {}}]},

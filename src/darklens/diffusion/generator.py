@@ -53,6 +53,7 @@ class Generator:
         restore: From the network's values to those of the images.
         observe: Noise that is added to expected images, where there is any.
         device: Torch device of the network.
+        counts: Whether the noise makes whole counts.
     """
 
     def __init__(
@@ -62,12 +63,15 @@ class Generator:
         restore: Restore,
         observe: Observe | None = None,
         device: str = "cpu",
+        *,
+        counts: bool = True,
     ) -> None:
         self.network = network.to(device).eval()
         self.classes = tuple(classes)
         self.device = device
         self._restore = restore
         self._observe = observe
+        self._counts = counts
 
     @property
     def conditional(self) -> bool:
@@ -80,8 +84,8 @@ class Generator:
         return self.network.shape
 
     def dtype(self, *, expected: bool = False) -> np.dtype[Any]:
-        """Type of the images: uint16 counts where noise is added, or float32."""
-        counts = self._observe is not None and not expected
+        """Type of the images: uint16 counts where noise makes them, or float32."""
+        counts = self._observe is not None and self._counts and not expected
         return np.dtype(np.uint16 if counts else np.float32)
 
     def generate(

@@ -30,7 +30,7 @@ __all__ = [
 
 CARD_FILE = "card.yaml"
 _KINDS = ("classifier", "generator")
-_NOISE = ("none", "poisson")
+_NOISE = ("none", "poisson", "jpeg")
 _LARGEST_CARD = 1_000_000  # bytes; a card is a few kilobytes
 _RESHAPING_STEPS = ("center_crop", "resize")
 
@@ -113,8 +113,11 @@ class OutputCard:
         unit: Value of a training image that becomes 1: 255 for pictures in [0, 1].
         minimum: Lowest value that is written, or None.
         maximum: Highest value that is written, or None.
-        noise: `poisson` where the network makes expected counts and photon noise is added, or
-            `none`.
+        noise: `poisson` where the network makes expected counts and photon noise is added,
+            `jpeg` where it makes smooth pictures in [0, 1] that are given grain and compressed as
+            the training images were, or `none`.
+        grain: Standard deviation of the grain, for `jpeg` [grey levels of 255].
+        quality: Quality of the compression, for `jpeg`, as Pillow and libjpeg count it.
         scaled_files: Whether `.npy` files are scaled from 0 to 1, as the benchmark's are.
     """
 
@@ -123,6 +126,8 @@ class OutputCard:
     minimum: float | None = None
     maximum: float | None = None
     noise: str = "none"
+    grain: float = 0.0
+    quality: int = 75
     scaled_files: bool = False
 
     def __post_init__(self) -> None:
@@ -132,6 +137,8 @@ class OutputCard:
             raise BadModel("model card: output.unit must be positive and minimum below maximum")
         if self.noise not in _NOISE:
             raise BadModel(f"model card: output.noise must be one of {', '.join(_NOISE)}")
+        if not (0 <= self.grain <= 255 and 1 <= self.quality <= 100):
+            raise BadModel("model card: output.grain must be 0 to 255 and output.quality 1 to 100")
 
 
 @dataclass(frozen=True)

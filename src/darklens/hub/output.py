@@ -2,13 +2,16 @@
 
 The preprocessing is undone, values are brought into their unit and their limits, and where the
 network makes expected counts, exact photon noise is added: the noise of the simulator, drawn from
-the seed and the number of each image.
+the seed and the number of each image. Where it learned from JPEGs, its smooth pictures are given
+the grain of the sky and the same compression.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from io import BytesIO
 
 import numpy as np
-from jaxtyping import Float32, UInt16
+from jaxtyping import Float32, Num, UInt16
 
 from darklens.data import undo_preprocessing
 from darklens.errors import BadModel
@@ -40,9 +43,12 @@ def build_restore(card: ModelCard) -> Callable[[Images], Images]:
 
 def build_noise(
     card: ModelCard,
-) -> Callable[[Images, int, Sequence[int]], UInt16[np.ndarray, "n c h w"]] | None:
+) -> Callable[[Images, int, Sequence[int]], Num[np.ndarray, "n c h w"]] | None:
     """The noise that the card declares, or None."""
-    return None if _output(card).noise == "none" else photon_noise
+    output = _output(card)
+    if output.noise == "jpeg":
+        return partial(compressed, grain=output.grain, quality=output.quality)
+    return photon_noise if output.noise == "poisson" else None
 
 
 def photon_noise(
@@ -64,6 +70,35 @@ def photon_noise(
         rng = np.random.Generator(np.random.Philox(key=key))
         counts[k] = poisson(means[k].reshape(-1, means.shape[-1]), rng).reshape(means[k].shape)
     return counts
+
+
+def compressed(
+    images: Images, seed: int, indices: Sequence[int], *, grain: float, quality: int
+) -> Images:
+    """Smooth pictures as JPEG files hold them.
+
+    Args:
+        images: Pictures from 0 to 1.
+        seed: Seed of the grain.
+        indices: Number of each image; the same seed and number draw the same grain.
+        grain: Standard deviation of white noise before the compression [1/255].
+        quality: Quality of the compression.
+
+    Returns:
+        Whole grey levels, divided by 255.
+    """
+    from PIL import Image
+
+    made = np.empty(images.shape, dtype=np.float32)
+    for k, index in enumerate(indices):
+        rng = np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
+        grey = 255 * images[k] + grain * rng.standard_normal(images[k].shape)
+        for channel, plane in enumerate(np.rint(grey.clip(0, 255)).astype(np.uint8)):
+            with BytesIO() as file:
+                Image.fromarray(plane).save(file, "JPEG", quality=quality)
+                with Image.open(file) as picture:
+                    made[k, channel] = np.asarray(picture, dtype=np.float32) / 255
+    return made
 
 
 def _output(card: ModelCard) -> OutputCard:

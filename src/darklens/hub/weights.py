@@ -104,7 +104,8 @@ def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
     network = build_generator(spec, channels=card.channels, classes=len(card.classes))
     _load_weights(network, folder, card)
-    return Generator(network, card.classes, restore, observe, device)
+    counts = card.output is not None and card.output.noise == "poisson"
+    return Generator(network, card.classes, restore, observe, device, counts=counts)
 
 
 def verified_weights(folder: Path, card: ModelCard) -> bytes:
