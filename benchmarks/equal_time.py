@@ -28,7 +28,7 @@ from queue import Queue
 
 import numpy as np
 
-from darklens.cli.train import machine_name
+from darklens.cli.training_run import machine_name
 from darklens.hub import ModelCard, load_card, load_classifier
 from darklens.lensing import Simulator
 from darklens.metrics import Interval, accuracy, bootstrap_interval, macro_auc, paired_difference

@@ -358,7 +358,7 @@ def main() -> None:
     pulls = pull_table(arguments.smooth)
     search = search_table(arguments.searched)
     beside = lenstronomy_table(arguments.lenstronomy)
-    from darklens.cli.train import machine_name
+    from darklens.cli.training_run import machine_name
 
     versions = ", ".join(f"{n} {version(n)}" for n in ("lenstronomy", "scipy", "numpy", "numba"))
     lines = [
