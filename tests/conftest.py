@@ -135,32 +135,34 @@ def residual_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an untrained generator of 16 x 16 photon counts of three classes."""
+    return save_untrained_generator(tmp_path_factory.mktemp("generators") / "tiny", 16)
+
+
+@pytest.fixture(scope="session")
+def lens_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an untrained generator of 150 x 150 photon counts of three classes."""
+    return save_untrained_generator(tmp_path_factory.mktemp("generators") / "lens", 150)
+
+
+def save_untrained_generator(folder: Path, size: int) -> Path:
+    """Write the folder of an untrained generator of photon counts of three classes."""
     import torch
 
     from darklens.diffusion import build_generator, generator_spec
     from darklens.hub import InputCard, ModelCard, OutputCard, TrainingCard, save_model
 
     torch.manual_seed(0)
-    network = build_generator(
-        {
-            "name": "components",
-            "size": 16,
-            "grid": 8,
-            "components": 8,
-            "width": 16,
-            "blocks": 1,
-            "embedding": 8,
-        }
-    )
+    spec = {"name": "components", "size": size, "grid": 8, "components": 8, "width": 16}
+    network = build_generator({**spec, "blocks": 1, "embedding": 8})
     space = network.space
     assert space is not None
-    space.fit(space.frequencies(torch.randn(40, 1, 16, 16)))
+    space.fit(space.frequencies(torch.randn(40, *network.shape)))
     card = ModelCard(
         name="tiny-generator",
         kind="generator",
         description="An untrained generator for tests.",
         classes=("no", "sphere", "vort"),
-        input=InputCard(channels=1, height=16, width=16, pixel_scale=0.05, values="counts"),
+        input=InputCard(channels=1, height=size, width=size, pixel_scale=0.05, values="counts"),
         preprocessing=({"sqrt": {"scale": 1.0}}, {"affine": {"scale": 0.5, "shift": -3.0}}),
         network=generator_spec(network),
         output=OutputCard("photon counts", minimum=0.0, noise="poisson", scaled_files=True),
@@ -169,6 +171,5 @@ def tiny_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         licence="MIT",
     )
-    folder = tmp_path_factory.mktemp("generators") / "tiny"
     save_model(folder, network, card)
     return folder

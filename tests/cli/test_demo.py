@@ -1,4 +1,4 @@
-"""`demo`: simulated lenses, genuine ones where they are, one report."""
+"""`demo`: simulated and generated lenses, genuine ones where they are, one report."""
 
 import re
 from pathlib import Path
@@ -24,12 +24,14 @@ def test_the_demo(
     by: str,
     genuine: Path,
     tiny_model: Path,
+    lens_generator: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.delenv("DARKLENS_SHARED_DATA", raising=False)
     words = ["demo", "--model", str(tiny_model), "--count", "3", "--output", str(tmp_path / "demo")]
+    words += ["--generator", str(lens_generator), "--generated", "3"]
     if by == "argument":
         words += ["--genuine", str(genuine)]
     if by == "environment":
@@ -37,7 +39,7 @@ def test_the_demo(
     assert main(words) == 0
     html = (tmp_path / "demo" / "report.html").read_text()
     shown = capsys.readouterr().out
-    sections = 1 if by == "neither" else 2
+    sections = 2 if by == "neither" else 3
     assert shown.count(" of 3 right") == sections
     assert html.count("data:image/png;base64,") == 3 * sections
     assert not re.search(r'(src|href)="(?!data:)', html), "the report loads nothing"
@@ -47,7 +49,7 @@ def test_the_demo(
 def test_wrong_arguments_are_one_line(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for words in (["--count", "0"], ["--genuine", "/no/such/folder"]):
+    for words in (["--count", "0"], ["--genuine", "/no/such/folder"], ["--generator", "no-such"]):
         command = ["demo", "--model", str(tiny_model), "--output", str(tmp_path / "demo")]
         assert main([*command, *words, "--quiet"]) == 2
         assert capsys.readouterr().err.count("\n") == 1

@@ -67,7 +67,8 @@ def encoded(
         kept = _encode(parts, space, wanted, quiet=quiet)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, description=np.array(description), **kept)
+            arrays: dict[str, Any] = {"description": np.array(description), **kept}
+            np.savez(file, **arrays)
     state = {key.removeprefix("space_"): kept[key] for key in kept if key.startswith("space_")}
     space.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
     sets = {

@@ -1,4 +1,4 @@
-"""`darklens demo`: a few lenses simulated, classified and shown, in under a minute."""
+"""`darklens demo`: a few lenses simulated, generated, classified and shown, in a minute."""
 
 import os
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from darklens.atomic import atomic_folder, check_folder
 from darklens.classify import Classifier
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
-from darklens.data import open_dataset
+from darklens.data import ImageDataset, open_dataset
 from darklens.errors import BadInput, BadModel
 from darklens.evaluate import (
     LabelledImages,
@@ -21,7 +21,7 @@ from darklens.evaluate import (
     demo_report,
     lens_card,
 )
-from darklens.hub import ModelCard, find_model, load_card, load_classifier
+from darklens.hub import ModelCard, find_model, load_card, load_classifier, load_generator
 from darklens.lensing import Simulator
 
 __all__ = ["demo"]
@@ -33,27 +33,31 @@ def demo(
     *,
     output: Path = Path("demo"),
     model: str = "default",
+    generator: str = "common-test-1",
     count: int = 12,
+    generated: int = 16,
     seed: int = 2_000_003,
     genuine: Path | None = None,
     device: str = "cpu",
     quiet: bool = False,
 ) -> None:
-    """Simulate a few lenses of each class, classify them and genuine images, write a report.
+    """Simulate and generate a few lenses, classify them and genuine images, write a report.
 
     Args:
         output: Folder to write; an earlier demo there is replaced.
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        generator: The model that makes new lenses, given as `model` is.
         count: Number of lenses to simulate.
-        seed: Seed of the simulations.
+        generated: Number of lenses to generate; 0 generates none.
+        seed: Seed of the simulations and of the generated lenses.
         genuine: Folder of genuine images in the DeepLense layout. By default common_test_1 in
             the folder that the environment variable DARKLENS_SHARED_DATA names, where it exists.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
     """
     settings = dict(locals())
-    if count < 1:
-        raise BadInput("--count must be at least 1")
+    if count < 1 or generated < 0:
+        raise BadInput("--count must be at least 1, and --generated at least 0")
     check_folder(output, replace_if_has="report.html")
     genuine = genuine or _shared_images()
     folder = find_model(model)
@@ -62,6 +66,7 @@ def demo(
     if preset is None:
         raise BadModel(f"the model '{card.name}' names no simulation preset to demonstrate it on")
     classifier = load_classifier(folder, device)
+    maker = load_generator(generator, device) if generated else None
     say(f"simulating {count} lenses of the preset '{preset}' and classifying them", quiet=quiet)
     simulated = SimulatedImages(Simulator(preset), count=count, seed=seed)
     sections = [
@@ -71,6 +76,18 @@ def demo(
             lenses=_classified(simulated, classifier, card),
         )
     ]
+    if maker is not None:
+        say(f"generating {generated} lenses with '{generator}' and classifying them", quiet=quiet)
+        made = maker.generate(generated, seed=seed)
+        images = ImageDataset.from_arrays(made.images, made.labels, classes=maker.classes)
+        sections.append(
+            LensSection(
+                title="Generated lenses",
+                note=f"Made from noise by the model {generator}, seed {seed}; true is the class "
+                "that it was asked for.",
+                lenses=_classified(images, classifier, card),
+            )
+        )
     if genuine is not None:
         say(f"classifying the images in {genuine}", quiet=quiet)
         sections.append(

@@ -110,8 +110,9 @@ class ComponentSpace(nn.Module):
     def decode(self, codes: Float[Tensor, "n k"]) -> Float[Tensor, "n c h w"]:
         """Images of codes."""
         frequencies = codes * self.scales @ self.basis + self.mean
-        maps = frequencies.unflatten(1, (self.channels, self.grid, self.grid))
-        return self.rows.T @ maps @ self.columns
+        maps = frequencies.view(len(codes), self.channels, self.grid, self.grid)
+        images: Tensor = self.rows.T @ maps @ self.columns
+        return images
 
 
 def _cosines(size: int, count: int) -> Float[Tensor, "count size"]:
@@ -120,4 +121,5 @@ def _cosines(size: int, count: int) -> Float[Tensor, "count size"]:
     waves = torch.arange(count, dtype=torch.float64)[:, None]
     rows = torch.cos(torch.pi * waves * places) * (2 / size) ** 0.5
     rows[0] /= 2**0.5
-    return rows.float()
+    cosines: Tensor = rows.float()
+    return cosines

@@ -73,10 +73,10 @@ class ComponentConfig:
     noise_mean: float = -0.5
     noise_spread: float = 1.6
     smallest_noise: float = 0.02
-    largest_noise: float = 30.0
-    rho: float = 7.0
+    largest_noise: float = 10.0
+    rho: float = 4.0
     sampler: Literal["multistep", "heun"] = "multistep"
-    steps: int = 8
+    steps: int = 10
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work: configurations come from files."""
