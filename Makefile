@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	  --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
-demo: $(STAMP) ## simulate and classify a few lenses, write a report to runs/demo
+demo: $(STAMP) ## simulate, generate and classify a few lenses, write a report to runs/demo
 	DARKLENS_SHARED_DATA="$${DARKLENS_SHARED_DATA:-../shared/data}" \
 	  $(BIN)/darklens demo --output $(DEMO)
 

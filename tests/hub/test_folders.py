@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from darklens.errors import BadModel
-from darklens.hub import cached_models, find_model, load_classifier, shipped_models
+from darklens.hub import (
+    ModelCard,
+    cached_models,
+    find_model,
+    load_classifier,
+    load_generator,
+    shipped_models,
+)
 from darklens.hub.folders import SHIPPED
 
 
@@ -58,6 +65,10 @@ def test_shipped_models_carry_their_folders_names() -> None:
 
 
 @pytest.mark.parametrize("card", shipped_models(), ids=lambda card: card.name)
-def test_shipped_models_load(card) -> None:
-    assert load_classifier(card.name).classes == card.classes
-    assert card.training.command
+def test_shipped_models_load_and_are_small(card: ModelCard) -> None:
+    load = load_generator if card.kind == "generator" else load_classifier
+    assert load(card.name).classes == card.classes
+    assert card.training.command.startswith("darklens train ")
+    assert card.weights is not None
+    size = (SHIPPED / card.name / card.weights.file).stat().st_size
+    assert size <= (15e6 if card.kind == "generator" else 25e6)

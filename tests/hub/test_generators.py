@@ -12,6 +12,7 @@ from darklens.errors import BadModel
 from darklens.hub import load_card, load_classifier, load_generator
 from darklens.hub.export import readme
 from darklens.hub.output import build_noise, build_restore, compressed
+from darklens.metrics import ring_radius, total_flux
 
 
 @pytest.fixture
@@ -126,3 +127,14 @@ def test_wrong_cards_are_refused_in_one_line(model: Path, changes: dict[str, Any
     with pytest.raises(BadModel) as caught:
         load_generator(model)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["common-test-1", "lenses-2021"])
+def test_shipped_generators_make_rings_of_the_right_size_and_light(name: str) -> None:
+    model = load_generator(name)
+    made = model.generate(2 * len(model.classes), seed=3, expected=True).images[:, 0]
+    sky, low, high = (10, 4e5, 2e6) if name == "common-test-1" else (0, 200, 1500)
+    radii = ring_radius(made - sky, smallest=8.0)  # behind the light of the lens
+    assert np.all((radii > 7) & (radii < 45)), radii
+    light = total_flux(made - sky)
+    assert np.all((light > low) & (light < high)), light
