@@ -1,0 +1,140 @@
+"""Tables of how generators compare with genuine images, from what their evaluations measured.
+
+    darklens evaluate generator --model common-test-1 --preset common-test-1 --count 3000 \
+        --expected --classifier default --output runs/evaluation
+    python benchmarks/generator_scores.py runs/evaluation
+
+Each folder of an evaluation makes one table, `benchmarks/results/generator_MODEL.md`. It holds the
+command, machine and date; nothing in it is typed by hand.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from darklens.cli.training_run import machine_name
+
+RESULTS = Path(__file__).resolve().parent / "results"
+LEFT_OUT = {"output", "record", "quiet", "batch", "device"}
+
+
+def command(folder: Path) -> str:
+    """What measured the evaluation; folders by their names."""
+    settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    words = ["darklens evaluate generator"]
+    for name, value in settings.items():
+        if value in (None, False) or name in LEFT_OUT:
+            continue
+        shown = Path(value).name if name in ("data", "generated", "training") else value
+        words.append(f"--{name}" if value is True else f"--{name} {shown}")
+    return " ".join(words)
+
+
+def beside(found: dict[str, float]) -> tuple[str, str]:
+    """A figure and its floor, with their intervals."""
+    value = f"{found['value']:.4g} [{found['low']:.4g}, {found['high']:.4g}]"
+    return value, f"{found['floor']:.4g} [{found['floor_low']:.4g}, {found['floor_high']:.4g}]"
+
+
+def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What was compared in one kind of features."""
+    frechet = found["frechet"]
+    yield (
+        f"{name}: Fréchet distance of halves",
+        f"{frechet['halves']:.4g} ± {frechet['halves_spread']:.2g}: "
+        f"**{frechet['ratio']:.2f} x floor**",
+        f"{frechet['floor']:.4g} ± {frechet['floor_spread']:.2g}",
+    )
+    yield (
+        f"{name}: Fréchet distance of all, of infinitely many",
+        f"{frechet['value']:.4g}, {frechet['limit']:.3g} ± {frechet['limit_error']:.2g}",
+        "",
+    )
+    yield (f"{name}: kernel distance", *beside(found["kernel"]))
+    for part in ("precision", "recall", "density", "coverage"):
+        yield (
+            f"{name}: {part}",
+            f"{found['coverage'][part]:.3f}",
+            f"{found['coverage_floor'][part]:.3f}",
+        )
+    for kind, scores in found["two_sample"].items():
+        yield (f"{name}: two-sample AUC, {kind}", *beside(scores))
+    if found["transfer"]:
+        yield (f"{name}: trained on these, accuracy on genuine images", *beside(found["transfer"]))
+
+
+def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """All rows: score, generated beside genuine, floor."""
+    for name, found in scores["features"].items():
+        yield from feature_rows(name, found)
+    for family in dict.fromkeys(test["family"] for test in scores["physics"]):
+        values = [
+            min(t["corrected"] for t in scores[kind] if t["family"] == family)
+            for kind in ("physics", "physics_floor")
+        ]
+        word = "passes" if values[0] >= 0.01 else "fails"
+        yield f"{family}: smallest corrected p", f"{values[0]:.3g} ({word})", f"{values[1]:.3g}"
+    for kind, test in scores["memorisation"].items():
+        yield (
+            f"memorised, by {kind}",
+            f"{100 * test['share_close']:.2f} % close (1 % by chance), p = {test['p_value']:.2g}; "
+            f"median distance {test['median_generated']:.4g}",
+            f"{test['median_genuine']:.4g}",
+        )
+    for name, found in scores["recognition"].items():
+        shares = [
+            ", ".join(f"{label} {100 * share:.1f} %" for label, share in found[kind].items())
+            for kind in ("generated", "genuine")
+        ]
+        yield f"recognised by `{name}`", *shares
+        if found["chi_square"]:
+            low = [
+                "{:.3f} ({:.3f} to {:.3f})".format(
+                    *(found["chi_square"][kind][k] for k in (1, 0, 2))
+                )
+                for kind in ("generated", "genuine")
+            ]
+            yield "chi-square of the smooth fit to `no`: median, 16 to 84 %", *low
+
+
+def table(folder: Path) -> tuple[str, str]:
+    """Name of the model and its table."""
+    scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    lines = [
+        f"# The generator `{scores['model']}` against genuine images",
+        "",
+        f"{machine_name()}, {scores['date'][:10]}. `{command(folder)}`, then "
+        "`python benchmarks/generator_scores.py`. "
+        f"{scores['generated']:,} generated and {scores['genuine']:,} genuine images: "
+        f"{scores['genuine_images']}. The floor is the same between two halves of the genuine "
+        "images.",
+        "",
+        "| score | generated | floor, or genuine |",
+        "|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows(scores)),
+        "",
+        *(
+            f"{name}: {why.replace(str(Path.home()), '~')}."
+            for name, why in scores["not_computed"].items()
+        ),
+    ]
+    return scores["model"], "\n".join(lines).rstrip() + "\n"
+
+
+def main() -> None:
+    """Write the table of each evaluation."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("folders", nargs="+", type=Path, help="folders of evaluations")
+    for folder in parser.parse_args().folders:
+        name, text = table(folder)
+        (RESULTS / f"generator_{name}.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
