@@ -62,7 +62,7 @@ def test_pictures_are_compressed_as_files_are(model: Path) -> None:
     path = model / "card.yaml"
     card = yaml.safe_load(path.read_text())
     card["output"] = {"values": "grey", "unit": 255.0, "minimum": 0.0, "maximum": 1.0}
-    card["output"] |= {"noise": "jpeg", "grain": 2.0, "shot": 0.1, "quality": 75}
+    card["output"] |= {"noise": "jpeg", "grain": 2.0, "dark": 1.0, "quality": 75}
     card["preprocessing"] = [{"affine": {"scale": 0.01, "shift": 0.0}}]
     path.write_text(yaml.safe_dump(card))
     generator = load_generator(model)
@@ -77,14 +77,14 @@ def test_pictures_are_compressed_as_files_are(model: Path) -> None:
 
 def test_compression_keeps_flat_pictures_and_grain_has_its_strength() -> None:
     flat = np.full((2, 1, 64, 64), 100 / 255, dtype=np.float32)
-    assert np.array_equal(compressed(flat, 0, [0, 1], grain=0.0, shot=0.0, quality=75), flat)
-    grainy = compressed(flat, 0, [0, 1], grain=8.0, shot=0.0, quality=100) * 255
+    assert np.array_equal(compressed(flat, 0, [0, 1], grain=0.0, dark=0.0, quality=75), flat)
+    grainy = compressed(flat, 0, [0, 1], grain=8.0, dark=0.0, quality=100) * 255
     assert grainy.std() == pytest.approx(8.0, rel=0.05)
     assert not np.array_equal(grainy[0], grainy[1])
-    again = compressed(flat[:1], 0, [1], grain=8.0, shot=0.0, quality=100) * 255
+    again = compressed(flat[:1], 0, [1], grain=8.0, dark=0.0, quality=100) * 255
     assert np.array_equal(again[0], grainy[1])
-    bright = compressed(flat, 0, [0, 1], grain=6.0, shot=0.64, quality=100) * 255
-    assert bright.std() == pytest.approx(10.0, rel=0.05)
+    dark = compressed(flat, 0, [0, 1], grain=8.0, dark=100.5, quality=75)
+    assert np.array_equal(dark, flat)
 
 
 def test_kinds_are_not_confused(tiny_generator: Path, tiny_model: Path) -> None:

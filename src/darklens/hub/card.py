@@ -116,8 +116,8 @@ class OutputCard:
         noise: `poisson` where the network makes expected counts and photon noise is added,
             `jpeg` where it makes smooth pictures in [0, 1] that are given grain and compressed as
             the training images were, or `none`.
-        grain: Standard deviation of the grain of the sky, for `jpeg` [grey levels of 255].
-        shot: Variance that each grey level of light adds to that, for `jpeg` [grey levels of 255].
+        grain: Standard deviation of the grain, for `jpeg` [grey levels of 255].
+        dark: Brightness up to which there is no grain, for `jpeg` [grey levels of 255].
         quality: Quality of the compression, for `jpeg`, as Pillow and libjpeg count it.
         scaled_files: Whether `.npy` files are scaled from 0 to 1, as the benchmark's are.
     """
@@ -128,7 +128,7 @@ class OutputCard:
     maximum: float | None = None
     noise: str = "none"
     grain: float = 0.0
-    shot: float = 0.0
+    dark: float = 0.0
     quality: int = 75
     scaled_files: bool = False
 
@@ -139,9 +139,9 @@ class OutputCard:
             raise BadModel("model card: output.unit must be positive and minimum below maximum")
         if self.noise not in _NOISE:
             raise BadModel(f"model card: output.noise must be one of {', '.join(_NOISE)}")
-        if not (0 <= self.grain <= 255 and 0 <= self.shot <= 255 and 1 <= self.quality <= 100):
+        if not (0 <= self.grain <= 255 and 0 <= self.dark <= 255 and 1 <= self.quality <= 100):
             raise BadModel(
-                "model card: output.grain and .shot must be 0 to 255 and .quality 1 to 100"
+                "model card: output.grain and .dark must be 0 to 255 and .quality 1 to 100"
             )
 
 

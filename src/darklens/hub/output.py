@@ -47,7 +47,7 @@ def build_noise(
     """The noise that the card declares, or None."""
     output = _output(card)
     if output.noise == "jpeg":
-        return partial(compressed, grain=output.grain, shot=output.shot, quality=output.quality)
+        return partial(compressed, grain=output.grain, dark=output.dark, quality=output.quality)
     return photon_noise if output.noise == "poisson" else None
 
 
@@ -73,7 +73,7 @@ def photon_noise(
 
 
 def compressed(
-    images: Images, seed: int, indices: Sequence[int], *, grain: float, shot: float, quality: int
+    images: Images, seed: int, indices: Sequence[int], *, grain: float, dark: float, quality: int
 ) -> Images:
     """Smooth pictures as JPEG files hold them.
 
@@ -81,8 +81,8 @@ def compressed(
         images: Pictures from 0 to 1.
         seed: Seed of the grain.
         indices: Number of each image; the same seed and number draw the same grain.
-        grain: Standard deviation of white noise before the compression, without light [1/255].
-        shot: Variance that each grey level of light adds [1/255].
+        grain: Standard deviation of white noise before the compression [1/255].
+        dark: Brightness up to which there is no grain [1/255].
         quality: Quality of the compression.
 
     Returns:
@@ -94,8 +94,7 @@ def compressed(
     for k, index in enumerate(indices):
         rng = np.random.Generator(np.random.Philox(key=np.array([seed, index], dtype=np.uint64)))
         light = 255 * images[k]
-        noise = np.sqrt(grain**2 + shot * light.clip(0))
-        grey = light + noise * rng.standard_normal(light.shape)
+        grey = light + grain * (light > dark) * rng.standard_normal(light.shape)
         for channel, plane in enumerate(np.rint(grey.clip(0, 255)).astype(np.uint8)):
             with BytesIO() as file:
                 Image.fromarray(plane).save(file, "JPEG", quality=quality)
