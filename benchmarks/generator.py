@@ -219,7 +219,8 @@ class Comparison:
 def measure_speed(chosen: argparse.Namespace) -> list[str]:
     """Time of 16 images on all cores, ours beside the reference."""
     load = os.getloadavg()[0]
-    ours = load_generator(find_model(chosen.model))
+    folder = find_model(chosen.model)
+    name, ours = load_card(folder).name, load_generator(folder)
     reference = fresh_reference()
     generate = partial(ours.generate, BATCH)
     generate()
@@ -241,7 +242,7 @@ def measure_speed(chosen: argparse.Namespace) -> list[str]:
         "",
         f"| generator | size | evaluations an image | {BATCH} images [s] | an image [ms] |",
         "|---|---|---|---|---|",
-        speed_row(f"`{load_card(find_model(chosen.model)).name}`", size, steps, seconds),
+        speed_row(f"`{name}`", size, steps, seconds),
         speed_row("reference, extrapolated", SIZE, most, most * step),
         speed_row("reference by DDIM, extrapolated", SIZE, REFERENCE_STEPS, REFERENCE_STEPS * step),
         "",

@@ -84,7 +84,8 @@ def demo(
             LensSection(
                 title="Generated lenses",
                 note=f"Made from noise by the model {generator}, seed {seed}; true is the class "
-                "that it was asked for.",
+                "that it was asked for. A classifier that fits the smooth lens sees departures of "
+                "a tenth of the noise, and mostly takes a generator's for subhalos.",
                 lenses=_classified(images, classifier, card),
             )
         )
