@@ -72,9 +72,9 @@ class ComponentConfig:
     class_dropout: float = 0.1
     noise_mean: float = -0.5
     noise_spread: float = 1.6
-    smallest_noise: float = 0.02
-    largest_noise: float = 10.0
-    rho: float = 4.0
+    smallest_noise: float = 0.05
+    largest_noise: float = 6.0
+    rho: float = 3.0
     sampler: Literal["multistep", "heun"] = "multistep"
     steps: int = 10
 
