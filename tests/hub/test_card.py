@@ -54,7 +54,7 @@ def test_a_bare_date_and_a_whole_temperature_are_fine(
         ({"kind": "oracle"}, "kind must be classifier"),
         ({"name": "../x"}, "name must consist of"),
         ({"network": {"size": 3}}, "network must have a name"),
-        ({"network": {1: 3}}, "mapping with names as keys"),
+        ({"network": {1: 3}}, "a key must be a name, not 1"),
         ({"preprocessing": [{"a": {}, "b": {}}]}, "one {step: {parameters}}"),
         ({"input": {"channels": 1}}, "card.input lacks the key 'height'"),
         ({"input": 3}, "card.input must be a mapping"),
@@ -84,6 +84,10 @@ def test_a_wrong_card_is_refused_in_one_line(
         "name: [",
         "\x00",
         "a: 2026-99-99",
+        "a: &a [x, x]\nb: [*a, *a]",
+        "a: 1\na: 2",
+        "temperature: 1" + "0" * 5000,
+        "temperature: 1.0e+400",
         "just text",
         "",
     ],
@@ -100,7 +104,7 @@ def test_a_huge_card_is_not_even_parsed(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadModel, match="cannot read the model card"):
+    with pytest.raises(BadModel, match=r"card\.yaml cannot be read: No such file"):
         load_card(tmp_path)
 
 

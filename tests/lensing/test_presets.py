@@ -176,7 +176,7 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
         ("{gaussian: {fwhm: 0.087", "{airy: {fwhm: 0.087", "psf: exactly one of gaussian, pixels"),
         ("{gaussian: {fwhm: 0.087, truncation: 3}}", "{pixels: none.npy}", "psf: .*cannot be read"),
         ("Ob0: 0.05}", "Ob0: 0.05, distances: long}", "cosmology: distances: 'long' is none of"),
-        ("grid: {", "grid: [", "not valid YAML"),
+        ("grid: {", "grid: [", r"line \d+: not plain YAML"),
     ],
 )
 def test_a_wrong_preset_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:

@@ -14,7 +14,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 import torch
-import yaml
 from jaxtyping import Float32, Int64, Shaped
 
 from darklens.atomic import atomic_file
@@ -23,6 +22,7 @@ from darklens.cli.training_data import TrainingData
 from darklens.data import ImageDataset, build_preprocessing
 from darklens.diffusion import ComponentSpace
 from darklens.errors import BadConfig
+from darklens.plain_yaml import dump_yaml
 
 __all__ = ["CodedImages", "encoded"]
 
@@ -60,7 +60,7 @@ def encoded(
     Raises:
         BadConfig: If the file holds other codes, or the images do not have so many components.
     """
-    description = yaml.safe_dump(_plain(wanted), sort_keys=True)
+    description = dump_yaml(_plain(wanted), sort_keys=True)
     if path.is_file():
         kept = _read(path, description)
     else:

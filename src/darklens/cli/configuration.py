@@ -10,10 +10,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from darklens import __version__
 from darklens.atomic import atomic_file
+from darklens.plain_yaml import dump_yaml
 
 __all__ = ["beside", "write_configuration"]
 
@@ -27,7 +26,7 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
         settings: The verb's arguments by name; dataclasses, paths and tuples are allowed.
     """
     head = f"# darklens {__version__}: darklens {verb} --config {path.name}\n"
-    body = yaml.safe_dump(_plain(dict(settings)), sort_keys=False, allow_unicode=True)
+    body = dump_yaml(_plain(dict(settings)))
     with atomic_file(path) as temporary:
         temporary.write_text(head + body, encoding="utf-8")
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from jaxtyping import Num
 
 from darklens.atomic import atomic_file
@@ -23,6 +22,7 @@ from darklens.data import ImageDataset
 from darklens.errors import BadConfig
 from darklens.hub import model_preprocessing
 from darklens.lensing import Simulator
+from darklens.plain_yaml import dump_yaml, read_yaml
 
 __all__ = ["PreparedImages", "prepare"]
 
@@ -70,7 +70,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
     simulator = Simulator(wanted.preset)
     description, done = path.with_suffix(".yaml"), path.with_suffix(".done")
     if description.is_file():
-        if yaml.safe_load(description.read_text(encoding="utf-8")) != asdict(wanted):
+        if read_yaml(description, BadConfig) != asdict(wanted):
             raise BadConfig(f"{path} holds other images; choose another --output or remove it")
     else:
         example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
@@ -78,7 +78,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
         shape = (wanted.count, *example.shape)
         np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
         with atomic_file(description) as temporary:
-            temporary.write_text(yaml.safe_dump(asdict(wanted)), encoding="utf-8")
+            temporary.write_text(dump_yaml(asdict(wanted)), encoding="utf-8")
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
     if missing:
         _fill(wanted, path, missing, workers=workers or os.cpu_count() or 1, quiet=quiet)

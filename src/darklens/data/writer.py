@@ -19,10 +19,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 from jaxtyping import Int64, Shaped
 
 from darklens.errors import BadInput
+from darklens.plain_yaml import dump_yaml, read_yaml
 
 __all__ = ["DESCRIPTION", "PARAMETERS", "ImageWriter"]
 
@@ -197,7 +197,7 @@ class ImageWriter(ABC):
     def _write_description(self) -> None:
         """Write it whole; another process that writes the same output writes the same text."""
         temporary = self.partial / _PARTS / f"{DESCRIPTION}.{uuid4().hex}.tmp"
-        temporary.write_text(yaml.safe_dump(self.description(), sort_keys=False))
+        temporary.write_text(dump_yaml(self.description()), encoding="utf-8")
         temporary.replace(self.partial / DESCRIPTION)
 
     def _write_part(
@@ -236,6 +236,6 @@ def _fit_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 def _read_description(folder: Path) -> Any:
     try:
-        return yaml.safe_load((folder / DESCRIPTION).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return read_yaml(folder / DESCRIPTION, BadInput)
+    except BadInput:
         return None

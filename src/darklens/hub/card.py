@@ -1,6 +1,6 @@
 """The card of a model: what it is, what it takes, how it was made, what it scores.
 
-`card.yaml` is read by YAML's safe loader and checked against the dataclasses below.
+`card.yaml` is read as plain YAML and checked against the dataclasses below.
 """
 
 import re
@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from darklens.atomic import atomic_file
 from darklens.errors import BadModel
 from darklens.hub.schema import from_plain, to_plain
+from darklens.plain_yaml import dump_yaml, read_yaml
 
 __all__ = [
     "CARD_FILE",
@@ -31,7 +30,6 @@ __all__ = [
 CARD_FILE = "card.yaml"
 _KINDS = ("classifier", "generator")
 _NOISE = ("none", "poisson", "jpeg")
-_LARGEST_CARD = 1_000_000  # bytes; a card is a few kilobytes
 _RESHAPING_STEPS = ("center_crop", "resize")
 
 
@@ -250,15 +248,7 @@ def load_card(folder: Path) -> ModelCard:
         BadModel: If there is no card or it does not keep to the schema.
     """
     path = folder / CARD_FILE
-    try:
-        if path.stat().st_size > _LARGEST_CARD:
-            raise BadModel(f"{path} is too large for a model card")
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadModel(f"cannot read the model card {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise BadModel(f"{path} is not plain YAML: {reason}") from error
+    plain = read_yaml(path, BadModel)
     try:
         card: ModelCard = from_plain(ModelCard, plain, "card")
     except BadModel as error:
@@ -270,7 +260,7 @@ def load_card(folder: Path) -> ModelCard:
 
 def write_card(folder: Path, card: ModelCard) -> None:
     """Write a card as `card.yaml` into an existing folder."""
-    text = yaml.safe_dump(to_plain(card), sort_keys=False, allow_unicode=True, width=100)
+    text = dump_yaml(to_plain(card), width=100)
     with atomic_file(folder / CARD_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -3,13 +3,12 @@
 import shutil
 from pathlib import Path
 
-import yaml
-
 from darklens.atomic import atomic_folder
 from darklens.errors import BadModel
 from darklens.hub.card import CARD_FILE, ModelCard, load_card
 from darklens.hub.folders import find_model
 from darklens.hub.weights import verified_weights
+from darklens.plain_yaml import dump_yaml
 
 __all__ = ["export_model", "readme"]
 
@@ -67,7 +66,7 @@ def readme(card: ModelCard) -> str:
     return "\n".join(
         [
             "---",
-            yaml.safe_dump(front, sort_keys=False).strip(),
+            dump_yaml(front).strip(),
             "---",
             "",
             f"# {card.name}",

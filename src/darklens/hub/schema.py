@@ -3,7 +3,6 @@
 The dataclasses' own annotations are the schema. Nothing named in the file is ever imported.
 """
 
-import datetime
 import math
 from dataclasses import MISSING, fields, is_dataclass
 from types import UnionType
@@ -15,7 +14,7 @@ __all__ = ["from_plain", "to_plain"]
 
 
 def from_plain(kind: Any, value: Any, where: str) -> Any:
-    """Build a value of an annotated type out of what a safe YAML loader returns.
+    """Build a value of an annotated type out of what `darklens.plain_yaml` reads.
 
     Args:
         kind: A dataclass, `tuple[T, ...]`, `dict[str, T]`, `T | None`, `Any`, str, bool, int or
@@ -73,8 +72,6 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
 
 
 def _scalar(kind: type, value: Any, where: str) -> Any:
-    if kind is str and isinstance(value, datetime.date):  # YAML reads 2026-11-23 as a date
-        return value.isoformat()
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):

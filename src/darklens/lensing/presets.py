@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
-import yaml
 
 from darklens.classes import canonical_class
 from darklens.errors import BadPreset
@@ -29,6 +28,7 @@ from darklens.lensing.noise import (
     NoNoise,
     PhotonNoise,
 )
+from darklens.plain_yaml import parse_yaml, read_text
 
 __all__ = [
     "LensPrior",
@@ -192,12 +192,7 @@ def load_preset(name_or_path: str | Path) -> Preset:
     Raises:
         BadPreset: If there is none, or if it is wrong; the message names the place.
     """
-    text = preset_text(name_or_path)
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise BadPreset(f"preset {name_or_path}: not valid YAML: {problem}") from None
+    content = parse_yaml(preset_text(name_or_path), f"preset {name_or_path}", BadPreset)
     try:
         return parse_preset(content, folder=Path(name_or_path).parent)
     except BadPreset as error:
@@ -218,10 +213,7 @@ def preset_text(name_or_path: str | Path) -> str:
             f"there is no preset '{name_or_path}': choose {', '.join(preset_names())} "
             "or give a .yaml file"
         )
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadPreset(f"preset {path} cannot be read: {error}") from None
+    return read_text(path, BadPreset)
 
 
 def _shipped() -> Any:
@@ -241,7 +233,7 @@ _NOISE: dict[str, type[NoiseLaw]] = {
 
 
 def parse_preset(content: object, folder: Path | None = None) -> Preset:
-    """Preset from what a safe YAML loader returns.
+    """Preset from a plain mapping, as `darklens.plain_yaml` reads it.
 
     Args:
         content: The mapping; checked here.
@@ -323,8 +315,7 @@ def _parse_psf(value: object, folder: Path | None) -> GaussianPSF | PixelPSF:
 def _mapping(value: object, where: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise BadPreset(f"{where}: a mapping is needed" + (" (missing)" if value is None else ""))
-    # YAML 1.1 reads the bare word no, the name of a class, as false.
-    return {"no" if key is False else str(key): item for key, item in value.items()}
+    return {str(key): item for key, item in value.items()}
 
 
 def _single(value: object, where: str, known: Mapping[str, object]) -> tuple[str, Any]:
