@@ -181,14 +181,14 @@ class _Document:
             _refuse("a key must be a name, not a list or a mapping", event)
         value = self._node(event, 0)
         if isinstance(value, bool):  # a bare no, the name of a class
-            value = str(event.value)  # type: ignore[attr-defined]
+            value = str(event.value)
         if not isinstance(value, str):
             _refuse(f"a key must be a name, not {str(value)[:40]}", event)
         return str(value)
 
 
 def _refuse(reason: str, event: yaml.Event) -> NoReturn:
-    raise _NotPlainError(reason, event.start_mark.line + 1)
+    raise _NotPlainError(reason, event.start_mark.line + 1 if event.start_mark else 0)
 
 
 def _scalar(event: Any) -> Any:
