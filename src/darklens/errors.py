@@ -12,6 +12,7 @@ __all__ = [
     "DarklensError",
     "NotComputed",
     "UnreadableImage",
+    "reason_of",
 ]
 
 
@@ -45,3 +46,17 @@ class UnreadableImage(DarklensError):
 
 class NotComputed(DarklensError):
     """A score cannot be computed here or for these images; the others can."""
+
+
+def reason_of(error: Exception) -> str:
+    """Why one image of many cannot be used, in one line, whatever went wrong with it.
+
+    >>> reason_of(UnreadableImage("the file is empty")), reason_of(MemoryError())
+    ('the file is empty', 'too large for the memory')
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, DarklensError):
+        return text
+    if isinstance(error, MemoryError):
+        return "too large for the memory"
+    return f"cannot be used ({type(error).__name__}: {text[:200]})"

@@ -1,9 +1,12 @@
 """`predict` as people run it: good and bad files, the three tables, exit codes, memory."""
 
 import json
+import os
 import pickle
 import subprocess
 import sys
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +16,7 @@ import yaml
 from PIL import Image
 
 from darklens.cli.main import main
+from darklens.errors import reason_of
 from darklens.hub import load_classifier
 
 COLUMNS = ["path", "label", "p_no", "p_sphere", "p_vort", "error"]
@@ -141,16 +145,25 @@ def test_order_and_batches_change_nothing(
     pd.testing.assert_frame_equal(tables[0], tables[2], rtol=1e-5)
 
 
-def test_nothing_readable_is_exit_code_2_and_no_table(
-    bad: dict[str, Path], tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("printed", [False, True])
+def test_nothing_readable_is_exit_code_2_and_all_reasons(
+    printed: bool,
+    bad: dict[str, Path],
+    tiny_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "table.csv"
-    words = [str(bad["text"].parent), "--model", str(tiny_model), "--output", str(output)]
+    words = [str(bad["text"].parent), "--model", str(tiny_model)]
+    words += [] if printed else ["--output", str(output)]
     assert main(["predict", *words, "--quiet"]) == 2
-    shown = capsys.readouterr().err
-    assert shown.startswith(f"darklens: error: none of {len(bad)} images can be classified")
-    assert shown.count("\n") == 1
-    assert not output.exists()
+    shown = capsys.readouterr()
+    assert shown.err.startswith(f"darklens: error: none of {len(bad)} images can be classified: ")
+    assert shown.err.count("\n") == 1
+    assert "not a .npy file: it does not begin like one (2)" in shown.err
+    assert "the file is empty (1)" in shown.err
+    errors = shown.out if printed else "\n".join(pd.read_csv(output)["error"])
+    assert all(reason in errors for reason in ("the file is empty", "some pixels are NaN"))
 
 
 @pytest.mark.parametrize(
@@ -215,3 +228,126 @@ def test_genuine_images(shared_data: Path, tiny_model: Path, tmp_path: Path) -> 
     words = [str(folder), "--model", str(tiny_model), "--output", str(output)]
     assert main(["predict", *words]) == 0
     assert len(pd.read_csv(output)) == 15
+
+
+def test_names_of_any_bytes_are_in_every_table(
+    lenses: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = os.fsdecode(b"no/\xff\x1b[31m\r.npy")
+    (lenses / "no" / "1.npy").rename(lenses / name)
+    found = f"{lenses}/no/\\xff\\x1b[31m\\r.npy"
+    words = [str(lenses / "no"), "--model", str(tiny_model)]
+    for ending in ("csv", "json", "parquet"):
+        output = tmp_path / f"table.{ending}"
+        assert main(["predict", *words, "--output", str(output)]) == 0
+        assert getattr(pd, f"read_{ending}")(output)["path"].tolist() == [found]
+    assert main(["predict", *words, "--figures", str(tmp_path / "pictures")]) == 0
+    assert found in capsys.readouterr().out
+    assert len(list((tmp_path / "pictures").glob("*.png"))) == 1
+    assert main(["predict", str(lenses / os.fsdecode(b"\xfe\x1b[2J.npy"))]) == 2
+    shown = capsys.readouterr().err
+    assert "\\xfe\\x1b[2J.npy" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_process_prints_names_that_its_terminal_cannot_show(
+    lenses: Path, tiny_model: Path
+) -> None:
+    (lenses / "no" / "1.npy").rename(lenses / "no" / "Linsé レンズ.npy")
+    command = [sys.executable, "-m", "darklens", "predict", str(lenses / "no")]
+    result = subprocess.run(
+        [*command, "--model", str(tiny_model)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Linsé \\u30ec\\u30f3\\u30ba.npy".encode("latin-1") in result.stdout
+
+
+@pytest.mark.parametrize("sign", "=+-@")
+def test_no_name_is_a_formula_in_a_spreadsheet(
+    sign: str, lenses: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(lenses / "no")
+    Path("1.npy").rename(f"{sign}cmd.npy")
+    output = tmp_path / "table.csv"
+    words = [".", "--model", str(tiny_model), "--output", str(output)]
+    assert main(["predict", *words]) == 0
+    path = pd.read_csv(output)["path"][0]
+    assert path == f"./{sign}cmd.npy"
+    assert Path(path).is_file()
+
+
+def test_names_that_hold_mathematics_are_text_in_pictures(
+    lenses: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    (lenses / "no" / "1.npy").rename(lenses / "no" / "$x^2_$ レ.npy")
+    pictures = tmp_path / "pictures"
+    words = [str(lenses / "no"), "--model", str(tiny_model), "--figures", str(pictures)]
+    assert main(["predict", *words]) == 0
+    assert len(list(pictures.glob("*.png"))) == 1
+
+
+def test_very_long_names_have_pictures(lenses: Path, tiny_model: Path, tmp_path: Path) -> None:
+    (lenses / "no" / "1.npy").rename(lenses / "no" / f"{'a' * 250}.npy")
+    words = [str(lenses / "no"), "--model", str(tiny_model), "--figures", str(tmp_path / "p")]
+    assert main(["predict", *words]) == 0
+    assert len(list((tmp_path / "p").glob("*.png"))) == 1
+
+
+def test_large_pictures_of_a_few_bytes_are_not_unpacked(tmp_path: Path, tiny_model: Path) -> None:
+    from darklens.evaluate import predict_files
+    from darklens.hub import load_card
+
+    folder = tmp_path / "large"
+    folder.mkdir()
+    first = folder / "0.png"
+    Image.new("1", (6000, 6000)).save(first)
+    for k in range(1, 12):
+        (folder / f"{k}.png").hardlink_to(first)
+    card = load_card(tiny_model)
+    exact = replace(card, preprocessing=({"min_max": {}},))
+    tracemalloc.start()
+    rows = list(predict_files(load_classifier(tiny_model), exact, sorted(folder.iterdir())))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert {row.error for row in rows} == {
+        f"is 6000 x 6000 pixels; the model '{card.name}' takes 150 x 150"
+    }
+    assert peak < 20e6
+
+
+def test_images_without_an_answer_are_not_kept(bad: dict[str, Path], tiny_model: Path) -> None:
+    from darklens.evaluate import predict_files
+    from darklens.hub import load_card
+
+    rows = predict_files(
+        load_classifier(tiny_model), load_card(tiny_model), sorted(bad.values()), batch=64
+    )
+    assert all(row.image is None for row in rows if row.error)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), ValueError("odd")])
+def test_whatever_one_image_does_stops_no_other(
+    error: Exception, lenses: Path, tiny_model: Path
+) -> None:
+    from darklens.evaluate import predict_files
+    from darklens.hub import load_card
+
+    classifier = load_classifier(tiny_model)
+    steps = classifier.preprocessing
+
+    class Failing:
+        """Preprocessing that fails for the brightest image."""
+
+        def explain(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, list[object]]]:
+            if images.dtype == np.uint8:
+                raise error
+            return steps.explain(images)
+
+    classifier.preprocessing = Failing()  # type: ignore[assignment]
+    paths = sorted(path for path in lenses.rglob("*") if path.is_file())
+    rows = list(predict_files(classifier, load_card(tiny_model), paths))
+    assert [bool(row.error) for row in rows] == [False, False, False, True]
+    assert rows[3].error == reason_of(error)

@@ -6,10 +6,18 @@ from typing import TYPE_CHECKING, Literal
 from darklens.atomic import atomic_file
 from darklens.cli.configuration import beside, write_configuration
 from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_table_name, picture_name, printable, write_table
+from darklens.cli.tables import check_table_name, picture_name, printable, reasons, write_table
 from darklens.data import find_images, read_plane
 from darklens.errors import BadInput, BadPreset, UnreadableImage
-from darklens.evaluate import FileFit, FileFitter, fit_figure, fit_files, fit_row, fit_table
+from darklens.evaluate import (
+    FileFit,
+    FileFitter,
+    fit_figure,
+    fit_files,
+    fit_row,
+    fit_table,
+    save_figure,
+)
 from darklens.lensing import GaussianPSF, PixelPSF, load_preset
 
 if TYPE_CHECKING:
@@ -40,7 +48,7 @@ def fit(
     """Fit the smooth lens: its numbers with their errors, and what it leaves unexplained.
 
     Files that cannot be read or fitted are listed with their reason and make the exit code 1;
-    when no file can be fitted, it is 2.
+    when no file can be fitted, it is 2. The table is written all the same.
 
     Args:
         inputs: Image files, folders (searched recursively) and globs.
@@ -82,11 +90,6 @@ def fit(
             _write_picture(figures / picture_name(index, row.path), row)
         rows.append(fit_row(row))
     failed = [row for row in rows if row["error"]]
-    if len(failed) == len(rows):
-        raise BadInput(
-            f"none of {len(rows)} images can be fitted; "
-            f"the first: {failed[0]['path']}: {failed[0]['error']}"
-        )
     table = fit_table(rows)
     if output is None:
         print(printable(table))
@@ -95,6 +98,9 @@ def fit(
     place = beside(output) if output is not None else figures and figures / "config.yaml"
     if place is not None:
         write_configuration(place, "fit", settings)
+    if len(failed) == len(rows):
+        why = reasons(row["error"] for row in failed)
+        raise BadInput(f"none of {len(rows)} images can be fitted: {why}")
     _tell(rows, quiet)
     return 1 if failed else 0
 
@@ -139,6 +145,8 @@ def _psf(text: str) -> GaussianPSF | PixelPSF:
 def _write_picture(path: Path, row: FileFit) -> None:
     if row.image is None or row.fit is None or row.model is None:
         return
-    figure = fit_figure(row.image, row.fit, row.model, title=row.path.name)
+    figure = fit_figure(
+        row.image, row.fit, row.model, title=str(Path(row.path.parent.name, row.path.name))
+    )
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+        save_figure(figure, temporary)

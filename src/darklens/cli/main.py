@@ -16,9 +16,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import signature
+from io import TextIOWrapper
 
 from darklens import __version__
 from darklens.errors import DarklensError
+from darklens.naming import visible
 
 __all__ = ["VERBS", "Verb", "main"]
 
@@ -68,6 +70,7 @@ VERBS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _print_anything()
     try:
         return _dispatch(words)
     except DarklensError as error:
@@ -82,6 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:
         return _fail(str(error))
+
+
+def _print_anything() -> None:
+    """A letter that the terminal's encoding lacks is printed as its number, and stops nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(words: list[str]) -> int:
@@ -173,5 +183,5 @@ def _overview(group: str) -> str:
 
 def _fail(message: str) -> int:
     """Print an error as one line and return the exit code for wrong input."""
-    print(f"darklens: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"darklens: error: {visible(' '.join(message.split()))}", file=sys.stderr)
     return 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from darklens.atomic import atomic_file
 from darklens.cli.configuration import beside, write_configuration
 from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_table_name, picture_name, printable, write_table
+from darklens.cli.tables import check_table_name, picture_name, printable, reasons, write_table
 from darklens.data import find_images
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -15,6 +15,7 @@ from darklens.evaluate import (
     predict_files,
     prediction_figure,
     prediction_table,
+    save_figure,
 )
 from darklens.hub import find_model, load_card, load_classifier
 
@@ -38,7 +39,7 @@ def predict(
     """Class probabilities for image files and folders.
 
     Files that cannot be read or do not suit the model are listed with their reason and make the
-    exit code 1; when no file can be classified, it is 2.
+    exit code 1; when no file can be classified, it is 2. The table is written all the same.
 
     Args:
         inputs: Image files, folders (searched recursively) and globs.
@@ -68,11 +69,6 @@ def predict(
             _write_picture(picture, row, card.classes, classifier)
         rows.append(replace(row, image=None))
     failed = [row for row in rows if row.error]
-    if len(failed) == len(rows):
-        raise BadInput(
-            f"none of {len(rows)} images can be classified; "
-            f"the first: {failed[0].path}: {failed[0].error}"
-        )
     table = prediction_table(rows, card.classes)
     if output is None:
         print(printable(table, "{:.3f}"))
@@ -81,6 +77,9 @@ def predict(
     place = beside(output) if output is not None else figures and figures / "config.yaml"
     if place is not None:
         write_configuration(place, "predict", settings)
+    if len(failed) == len(rows):
+        why = reasons(row.error for row in failed)
+        raise BadInput(f"none of {len(rows)} images can be classified: {why}")
     if failed:
         say(f"{len(failed)} of {len(rows)} images could not be classified; see the column error")
     return 1 if failed else 0
@@ -92,7 +91,7 @@ def _write_picture(
     if row.image is None or row.probabilities is None:
         return
     panels = classifier.preprocessing.panels(row.image)
-    figure = prediction_figure(row.image, row.probabilities.tolist(), classes, panels)
-    figure.suptitle(row.path.name, fontsize=8, color="#5c6773")
+    title = str(Path(row.path.parent.name, row.path.name))
+    figure = prediction_figure(row.image, row.probabilities.tolist(), classes, panels, title=title)
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+        save_figure(figure, temporary)

@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from tqdm import tqdm
 
+from darklens.naming import visible
+
 __all__ = ["progress", "say"]
 
 Item = TypeVar("Item")
@@ -17,7 +19,7 @@ Item = TypeVar("Item")
 def say(message: str, *, quiet: bool = False) -> None:
     """Print one line of progress."""
     if not quiet:
-        print(message, file=sys.stderr, flush=True)
+        print(visible(message), file=sys.stderr, flush=True)
 
 
 def progress(
@@ -40,4 +42,5 @@ def progress(
     if not quiet and not sys.stderr.isatty():
         say(stage)
     disabled = quiet or not sys.stderr.isatty()
-    return tqdm(items, desc=stage, total=total, unit=f" {unit}", disable=disabled, file=sys.stderr)
+    name = visible(stage)
+    return tqdm(items, desc=name, total=total, unit=f" {unit}", disable=disabled, file=sys.stderr)

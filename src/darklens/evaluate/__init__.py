@@ -17,6 +17,7 @@ from darklens.evaluate.figures import (
     prediction_figure,
     reliability_figure,
     roc_figure,
+    save_figure,
     write_figure,
 )
 from darklens.evaluate.pictures import (
@@ -100,6 +101,7 @@ __all__ = [
     "prediction_table",
     "reliability_figure",
     "roc_figure",
+    "save_figure",
     "score_classifier",
     "score_generator",
     "stream_dataset",

@@ -1,6 +1,8 @@
 """Figures of an evaluation: ROC curves, confusion matrix, reliability. Written as PNG and SVG."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,14 @@ from darklens.data import Panel
 from darklens.evaluate.classifier import ClassifierScores
 from darklens.evaluate.pictures import lens_picture
 from darklens.metrics import Interval, bootstrap_interval, reliability_curve, roc_curve
+from darklens.naming import in_figure
 
 __all__ = [
     "confusion_figure",
     "prediction_figure",
     "reliability_figure",
     "roc_figure",
+    "save_figure",
     "write_figure",
 ]
 
@@ -33,6 +37,7 @@ STYLE: dict[Any, Any] = {
     "xtick.color": "#4c5663",
     "ytick.color": "#4c5663",
     "svg.hashsalt": "darklens",  # the same figure is the same file
+    "text.usetex": False,  # names of files and classes are no TeX
 }
 _BOOTSTRAP = 500  # resamples for the bars of the reliability figure
 
@@ -45,7 +50,7 @@ def roc_figure(
     axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--")
     for index, name in enumerate(scores.classes):
         misses, hits = roc_curve(labels, probabilities, index)
-        text = f"{name}   AUC {_with_interval(scores.scalars[f'auc_{name}'])}"
+        text = f"{in_figure(name)}   AUC {_with_interval(scores.scalars[f'auc_{name}'])}"
         colour = COLOURS[index % len(COLOURS)]
         axes.plot(misses, hits, color=colour, linewidth=1.8, label=text)
     axes.set(xlabel="false-positive rate", ylabel="true-positive rate", aspect="equal")
@@ -70,8 +75,9 @@ def confusion_figure(scores: ClassifierScores) -> Figure:
         colour = "white" if value[cell] > 50 else "#2b3440"
         axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
     ticks = range(len(scores.classes))
-    axes.set_xticks(ticks, scores.classes)
-    axes.set_yticks(ticks, scores.classes)
+    names = [in_figure(name) for name in scores.classes]
+    axes.set_xticks(ticks, names)
+    axes.set_yticks(ticks, names)
     axes.set(xlabel="predicted class", ylabel="true class")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -111,6 +117,8 @@ def prediction_figure(
     probabilities: Sequence[float],
     classes: Sequence[str],
     panels: Sequence[Panel] = (),
+    *,
+    title: str = "",
 ) -> Figure:
     """The image of one lens, or the panels that explain it, beside bars of its probabilities."""
     count = max(1, len(panels))
@@ -127,9 +135,11 @@ def prediction_figure(
     right.barh(range(len(classes)), probabilities, color=colours)
     for row, value in enumerate(probabilities):
         right.text(min(value, 0.72) + 0.02, row, f"{value:.3f}", va="center", fontsize=9)
-    right.set_yticks(range(len(classes)), classes)
+    right.set_yticks(range(len(classes)), [in_figure(name) for name in classes])
     right.set(xlim=(0, 1))
     right.invert_yaxis()
+    if title:
+        figure.suptitle(in_figure(title), fontsize=8, color="#5c6773")
     return figure
 
 
@@ -147,11 +157,25 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     bar.ax.tick_params(labelsize=6)
 
 
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure of one image as PNG."""
+    with _style_without_warnings():
+        figure.savefig(path, dpi=110, format="png")
+
+
 def write_figure(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as `NAME.png` and `NAME.svg`."""
-    with matplotlib.rc_context(STYLE):
+    with _style_without_warnings():
         figure.savefig(folder / f"{name}.png", dpi=160)
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+
+
+@contextmanager
+def _style_without_warnings() -> Iterator[None]:
+    """Letters that the font lacks, in names of files and classes, become boxes and no warning."""
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield
 
 
 def _square_figure() -> tuple[Figure, Axes]:

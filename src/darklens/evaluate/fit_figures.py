@@ -25,6 +25,7 @@ from darklens.lensing import (
     fitted_scene,
     source_plane,
 )
+from darklens.naming import in_figure
 
 __all__ = ["fit_figure"]
 
@@ -74,7 +75,7 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
 def _headline(fit: SmoothFit, title: str) -> str:
     theta, error = fit_estimates(fit).get("einstein_radius", (float(fit.numbers[0]), 0.0))
     spread = f" ± {error:.4f}" if error else ""
-    words = [title] if title else []
+    words = [in_figure(title)] if title else []
     words.append(f"reduced $\\chi^2$ {fit.chi_square:.3f}")
     words.append(f"Einstein radius {theta:.4f}{spread} arcsec")
     return "   ".join(words + ([] if fit.converged else ["not converged"]))

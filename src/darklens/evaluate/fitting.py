@@ -13,7 +13,7 @@ import pandas as pd
 from jaxtyping import Float, Num
 
 from darklens.data import Plane, pixel_problem, read_plane
-from darklens.errors import BadInput, DarklensError, UnreadableImage
+from darklens.errors import BadInput, UnreadableImage, reason_of
 from darklens.lensing import (
     GaussianLikelihood,
     PixelGrid,
@@ -30,6 +30,7 @@ from darklens.lensing import (
 from darklens.lensing.family import Mass
 from darklens.lensing.instrument import PSF
 from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
+from darklens.naming import visible
 
 __all__ = ["FileFit", "FileFitter", "fit_files", "fit_row", "fit_table"]
 
@@ -118,8 +119,8 @@ class FileFitter:
         """Fit one file; what is wrong with it is told in the result."""
         try:
             return self._fit(path)
-        except DarklensError as error:
-            return FileFit(path, error=str(error))
+        except Exception as error:  # noqa: BLE001  one file, whatever it does, stops no other
+            return FileFit(path, error=reason_of(error))
 
     def _fit(self, path: Path) -> FileFit:
         plane = _read(path, self._extension)
@@ -206,10 +207,10 @@ def fit_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 def fit_row(row: FileFit) -> dict[str, Any]:
     """One row of the table: path, chi_square, converged, counts, noise, numbers with errors."""
-    head: dict[str, Any] = {"path": str(row.path), "chi_square": np.nan, "converged": None}
+    head: dict[str, Any] = {"path": visible(row.path), "chi_square": np.nan, "converged": None}
     head |= {"counts": row.counts or None, "noise": row.noise or None}
     if row.fit is None:
-        return head | {"error": row.error}
+        return head | {"error": visible(row.error)}
     head |= {"chi_square": row.fit.chi_square, "converged": row.fit.converged}
     for name, estimate in fit_estimates(row.fit).items():
         head |= {name: estimate.value, f"{name}_error": estimate.error}

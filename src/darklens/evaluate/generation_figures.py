@@ -13,6 +13,7 @@ from darklens.evaluate.generation import FrechetScores, MemorisationScores
 from darklens.evaluate.measurement import Measured
 from darklens.evaluate.physics import Ruler
 from darklens.evaluate.pictures import grid_picture
+from darklens.naming import in_figure
 
 __all__ = ["closest_picture", "frechet_figure", "images_picture", "physics_figure"]
 
@@ -88,7 +89,7 @@ def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
                 label="genuine, two halves",
             )
             axes.errorbar(0, scores.limit, scores.limit_error, color=_GENERATED, capsize=3)
-            axes.set(xlabel="1000 / images", ylabel="Fréchet distance", title=name)
+            axes.set(xlabel="1000 / images", ylabel="Fréchet distance", title=in_figure(name))
             axes.set_ylim(bottom=min(0, scores.limit))
             axes.legend(frameon=False, fontsize=9)
     return figure

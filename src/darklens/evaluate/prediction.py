@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,15 @@ from jaxtyping import Float, Num
 
 from darklens.classify import Classifier
 from darklens.data import read_image
-from darklens.errors import DarklensError, UnreadableImage
+from darklens.data.headers import Declared, declared
+from darklens.errors import reason_of
 from darklens.evaluate.classifier import same_shape_batches
 from darklens.hub import ModelCard
+from darklens.naming import visible
 
 __all__ = ["FilePrediction", "predict_files", "prediction_table"]
+
+_MEMORY = 2**28  # bytes of images that are read together; a larger one is read alone
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,7 @@ class FilePrediction:
 
     Attributes:
         path: The file.
-        image: Its image, or None when it could not be read.
+        image: Its image, or None when there is an error.
         probabilities: Class probabilities, or None when there is an error.
         error: The reason, or empty.
         said: What the model's preprocessing says of the image, by column.
@@ -49,17 +54,18 @@ def predict_files(
     """Classify files in their order, holding one batch of images at a time.
 
     A file that cannot be read or does not suit the model gives its reason and stops no other.
+    What is too large for the model by its header is not read.
 
     Args:
         classifier: The model.
         card: Its card.
         paths: Image files.
-        batch: Images read and classified together.
+        batch: Images read and classified together, at most; large ones are fewer.
         workers: Threads that read.
     """
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        for start in range(0, len(paths), batch):
-            read = list(pool.map(lambda path: _read(path, card), paths[start : start + batch]))
+        for chunk in _chunks(paths, batch):
+            read = pool.map(partial(_read, card=card), *zip(*chunk, strict=True))
             for group in same_shape_batches(read, _kind, batch):
                 yield from _classify(classifier, group)
 
@@ -76,26 +82,45 @@ def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> 
     ]
     return pd.DataFrame(
         {
-            "path": [str(row.path) for row in rows],
+            "path": [visible(row.path) for row in rows],
             "label": pd.Series(labels, dtype="string"),
             **{f"p_{name}": columns[:, index] for index, name in enumerate(classes)},
             **{name: [row.said.get(name) for row in rows] for name in further},
-            "error": pd.Series([row.error or None for row in rows], dtype="string"),
+            "error": pd.Series([visible(row.error) or None for row in rows], dtype="string"),
         }
     )
 
 
-def _read(path: Path, card: ModelCard) -> FilePrediction:
+def _chunks(paths: Sequence[Path], batch: int) -> Iterator[list[tuple[Path, Declared]]]:
+    """Files that are read together: no more than `batch`, and no more than fit the memory."""
+    chunk: list[tuple[Path, Declared]] = []
+    memory = 0
+    for path in paths:
+        header = declared(path)
+        if chunk and (len(chunk) == batch or memory + header.memory > _MEMORY):
+            yield chunk
+            chunk, memory = [], 0
+        chunk.append((path, header))
+        memory += header.memory
+    if chunk:
+        yield chunk
+
+
+def _read(path: Path, header: Declared, *, card: ModelCard) -> FilePrediction:
     try:
-        image = read_image(path)
-    except UnreadableImage as error:
-        return FilePrediction(path, None, None, str(error))
-    return FilePrediction(path, image, None, card.unsuitable(image.shape) or "")
+        channels = card.input.channels
+        reason = card.unsuitable((channels, *header.size)) if header.size else None
+        if reason is None:
+            image = read_image(path)
+            reason = card.unsuitable(image.shape)
+    except Exception as error:  # noqa: BLE001  one file, whatever it does, stops no other
+        reason = reason_of(error)
+    return FilePrediction(path, None if reason else image, None, reason or "")
 
 
 def _kind(row: FilePrediction) -> tuple[object, ...]:
     """Files of one kind go through the network together: same state, shape and type."""
-    if row.error or row.image is None:
+    if row.image is None:
         return ("error",)
     return (row.image.shape, row.image.dtype)
 
@@ -103,15 +128,14 @@ def _kind(row: FilePrediction) -> tuple[object, ...]:
 def _classify(classifier: Classifier, group: list[FilePrediction]) -> list[FilePrediction]:
     """Fill in the probabilities of one batch; when it fails, image by image to find which."""
     images = [row.image for row in group if row.image is not None]
-    if group[0].error or len(images) != len(group):
+    if not images:
         return group
     try:
         probabilities, said = classifier.explain(np.stack(images))
-    except DarklensError as error:
+    except Exception as error:  # noqa: BLE001  one image, whatever it does, stops no other
         if len(group) > 1:
             return [row for single in group for row in _classify(classifier, [single])]
-        row = group[0]
-        return [replace(row, error=str(error))]
+        return [replace(group[0], image=None, error=reason_of(error))]
     return [
         replace(
             row,

@@ -15,6 +15,7 @@ from darklens.evaluate.classifier import ClassifierScores
 from darklens.evaluate.pictures import data_uri, lens_picture, picture_uri
 from darklens.hub import ModelCard
 from darklens.metrics import Interval
+from darklens.naming import visible
 
 __all__ = [
     "LensCard",
@@ -81,7 +82,7 @@ def lens_card(
 ) -> LensCard:
     """Picture, prediction and truth of one lens."""
     return LensCard(
-        name=name,
+        name=visible(name),
         picture=picture_uri(lens_picture(image)),
         label=classes[int(probabilities.argmax())],
         probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
@@ -143,7 +144,8 @@ def render_page(template: str, **values: Any) -> str:
         lstrip_blocks=True,
     )
     date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return environment.get_template(template).render(version=__version__, date=date, **values)
+    page = environment.get_template(template).render(version=__version__, date=date, **values)
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _embedded(path: Path) -> str:

@@ -1,0 +1,53 @@
+"""How large an image is by its file's header, before its pixels are read.
+
+A compressed file of a few kilobytes can hold an image of gigabytes. What a file declares decides
+whether it suits a model, and how many are read together.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["Declared", "declared"]
+
+_PICTURES = (".jpg", ".jpeg", ".png")
+_COMPRESSED = (".gz", ".fz", ".npz")
+_BYTES = 8  # of a pixel in memory, while it is read and prepared
+_RATIO = 20  # of the compression of FITS files, at most
+_CHANNELS = 4
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a header says.
+
+    Attributes:
+        size: Rows and columns [pixel], where they are known without reading the pixels.
+        memory: About how much memory the image takes while it is read [byte].
+    """
+
+    size: tuple[int, int] | None
+    memory: int
+
+
+def declared(path: Path) -> Declared:
+    """What the header of an image file says; a damaged one says nothing and takes no memory."""
+    name = path.name.lower()
+    try:
+        if name.endswith(_PICTURES):
+            height, width = _picture_size(path)
+            return Declared((height, width), _BYTES * _CHANNELS * height * width)
+        on_disk = path.stat().st_size
+    except Exception:  # noqa: BLE001  whatever is wrong with the file, its reader will say it
+        return Declared(None, 0)
+    return Declared(None, on_disk * (_RATIO if name.endswith(_COMPRESSED) else 2))
+
+
+def _picture_size(path: Path) -> tuple[int, int]:
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path, formats=("JPEG", "PNG")) as picture:
+            width, height = picture.size
+    return height, width

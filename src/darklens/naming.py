@@ -1,0 +1,51 @@
+r"""How names from outside are shown: they act on no terminal, no spreadsheet and no figure.
+
+A file name is any bytes, a class name any text. `visible` writes what cannot be printed as Python
+would in a string: bytes that are not UTF-8 as `\xff`, control characters as `\x1b` or `\r`, signs
+that turn the direction of writing as `\u202e`. All other text stays as it is.
+"""
+
+import unicodedata
+
+__all__ = ["in_figure", "in_spreadsheet", "visible"]
+
+_JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others, and do nothing else
+_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def visible(name: object) -> str:
+    r"""The name as text that can be printed anywhere and written as UTF-8.
+
+    >>> print(visible("lens-\udcff.npy"), visible("a\x1b[31m\r.npy"), visible("Lentille é.npy"))
+    lens-\xff.npy a\x1b[31m\r.npy Lentille é.npy
+    """
+    text = str(name)
+    return text if text.isascii() and text.isprintable() else "".join(map(_visible, text))
+
+
+def in_spreadsheet(name: object) -> str:
+    """The name as the cell of a table that no spreadsheet takes for a formula.
+
+    >>> in_spreadsheet("=1+1"), in_spreadsheet("no/1.npy")
+    ("'=1+1", 'no/1.npy')
+    """
+    text = visible(name)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def in_figure(name: object) -> str:
+    r"""The name as text in a Matplotlib figure, where dollar signs would begin mathematics.
+
+    >>> print(in_figure("$x^2_$.npy"))
+    \$x^2_\$.npy
+    """
+    return visible(name).replace("$", r"\$")
+
+
+def _visible(letter: str) -> str:
+    if letter in _JOINERS or unicodedata.category(letter) not in _UNSEEN:
+        return letter
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file name that is not UTF-8
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
