@@ -69,7 +69,7 @@ def test_what_is_wrong_is_said(telescope: Path, tmp_path: Path) -> None:
         read_plane(telescope, "RMS")
     with pytest.raises(UnreadableImage, match="no such file"):
         read_plane(tmp_path / "none.fits[PSF]")
-    np.save(tmp_path / "colour.npy", np.ones((3, 20, 20)))
+    np.save(tmp_path / "colour.npy", np.random.default_rng(0).random((3, 20, 20)))
     with pytest.raises(UnreadableImage, match="wrong shape"):
         read_plane(tmp_path / "colour.npy")
     np.save(tmp_path / "pickle.npy", np.array([{}], dtype=object), allow_pickle=True)

@@ -1,24 +1,35 @@
 """Which files are images, and finding them from the names a person gives."""
 
 import glob
+import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from darklens.errors import BadInput
 
-__all__ = ["IMAGE_ENDINGS", "find_images", "is_image_name", "list_images"]
+__all__ = [
+    "FITS_ENDINGS",
+    "IMAGE_ENDINGS",
+    "find_images",
+    "is_image_name",
+    "list_images",
+    "split_extension",
+]
 
-IMAGE_ENDINGS = (
-    ".npy",
-    ".fits",
-    ".fit",
-    ".fts",
-    ".fits.gz",
-    ".fits.fz",
-    ".jpg",
-    ".jpeg",
-    ".png",
-)
+FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
+IMAGE_ENDINGS = (".npy", *FITS_ENDINGS, ".jpg", ".jpeg", ".png")
+
+
+def split_extension(name: str | Path) -> tuple[Path, str | None]:
+    """The FITS file and the extension that `FILE[EXTENSION]` names, as CFITSIO and DS9 have it.
+
+    A file of that very name comes first; other names are files without an extension.
+    """
+    named = re.fullmatch(r"(.+)\[([^\[\]]+)\]", str(name), re.DOTALL)
+    if named is None or not named[1].lower().endswith(FITS_ENDINGS) or os.path.lexists(name):
+        return Path(name), None
+    return Path(named[1]), named[2]
 
 
 def is_image_name(path: Path) -> bool:

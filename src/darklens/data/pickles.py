@@ -1,124 +1,272 @@
-"""Pickled arrays, as old `.npy` files hold them, read without running anything from the file.
+"""Pickles taken apart without running anything from the file.
 
-The unpickler knows five names, and none of them is looked up in numpy: each is a plain stand-in of
-this module that only remembers what the pickle says. The arrays are then built here from
-remembered bytes, types and shapes, after they are checked. Every other name is refused.
+A pickle is a program for a stack machine. Only the instructions that numbers, texts, lists,
+tuples, dictionaries and numpy arrays need are known here, and a handful of names. They build plain
+nodes: nothing is called, hashed or imported, and no class can be changed by what a file says.
 """
 
-import math
-import pickle
-import re
-from typing import IO, Any
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
-import numpy as np
+from darklens.data.decoding import shown
+from darklens.errors import UnreadableImage
 
-__all__ = ["read_pickled_array"]
+__all__ = ["ArrayNode", "DTypeNode", "OtherNode", "read_pickle", "refused"]
 
-_TYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
+_MOST_INSTRUCTIONS = 4_000_000
+_STOP = "STOP"
+_MARK = object()
 
 
-def read_pickled_array(file: IO[bytes]) -> Any:
-    """What one pickle holds: numbers, lists, tuples, texts and numpy arrays of them.
+def refused(what: object) -> UnreadableImage:
+    """The error for a pickle that holds what no image needs."""
+    return UnreadableImage(f"refused: the pickle holds more than arrays ({shown(what, 80)})")
 
-    Args:
-        file: The file, at the start of the pickle.
 
-    Returns:
-        The content; arrays of numbers as numpy arrays, arrays of objects as lists.
+class DTypeNode:
+    """Stands for a `numpy.dtype`.
 
-    Raises:
-        Exception: Of any kind, if the pickle is damaged or holds anything else.
+    Attributes:
+        code: Kind and size, such as `f8`.
+        order: Byte order.
     """
-    return _built(_ArrayUnpickler(file).load(), depth=0)
 
-
-class _DType:
-    """Stands in for `numpy.dtype` in a pickle."""
-
-    def __init__(self, code: str, *_: Any) -> None:
+    def __init__(self, code: str) -> None:
         self.code = code
         self.order = "="
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        if state[2] is not None or state[3] is not None:
-            raise pickle.UnpicklingError("an array of records")
+    def build(self, state: tuple[Any, ...]) -> None:
+        """Take the state that the pickle gives."""
+        if any(part is not None for part in state[2:5]):
+            raise refused("an array of records")
         self.order = state[1]
 
-    def numpy(self) -> np.dtype[Any]:
-        code = f"{self.order}{self.code}"
-        if not _TYPE_CODE.fullmatch(code):
-            raise pickle.UnpicklingError(f"an array of type {code[:20]}")
-        return np.dtype(code)
+
+@dataclass
+class ArrayNode:
+    """Stands for a `numpy.ndarray`, or a single number of numpy where the shape is empty.
+
+    Attributes:
+        dtype: Type of its items, None as long as the pickle does not say it.
+        shape: Its shape.
+        data: Its bytes, or a list of objects.
+        order: C or F.
+    """
+
+    dtype: DTypeNode | None = None
+    shape: Any = ()
+    data: Any = b""
+    order: str = "C"
+
+    def build(self, state: tuple[Any, ...]) -> None:
+        """Take the state that the pickle gives."""
+        self.shape, self.dtype, fortran, self.data = state[-4:]
+        self.order = "F" if fortran else "C"
 
 
-class _NDArray:
-    """Stands in for `numpy.ndarray` in a pickle."""
+@dataclass(frozen=True)
+class OtherNode:
+    """Stands for what is no part of an image: a dictionary, or a name that was not called."""
 
-    state: tuple[Any, ...] = ()
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.state = state
-
-    def built(self, depth: int) -> Any:
-        _, shape, dtype, fortran, data = self.state
-        if dtype.code.startswith("O"):
-            return [_built(item, depth + 1) for item in data]
-        return _from_bytes(data, dtype, shape, "F" if fortran else "C")
+    role: str
 
 
-class _Scalar:
-    """Stands in for a numpy number in a pickle."""
-
-    def __init__(self, dtype: _DType, data: bytes) -> None:
-        self.dtype = dtype
-        self.data = data
-
-    def built(self) -> Any:
-        return _from_bytes(self.data, self.dtype, (), "C").item()
-
-
-def _reconstruct(kind: type, *_: Any) -> _NDArray:
-    if kind is not _NDArray:
-        raise pickle.UnpicklingError("a kind of array that is not numpy's own")
-    return _NDArray()
-
-
-_KNOWN = {
-    ("numpy", "dtype"): _DType,
-    ("numpy", "ndarray"): _NDArray,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy.core.multiarray", "scalar"): _Scalar,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "scalar"): _Scalar,
-}
+_NAMES = MappingProxyType(
+    {
+        ("numpy", "dtype"): OtherNode("dtype"),
+        ("numpy", "ndarray"): OtherNode("ndarray"),
+        ("_codecs", "encode"): OtherNode("encode"),
+        **{
+            (f"numpy.{core}.{module}", name): OtherNode(name)
+            for core in ("core", "_core")
+            for module, name in (
+                ("multiarray", "_reconstruct"),
+                ("multiarray", "scalar"),
+                ("numeric", "_frombuffer"),
+            )
+        },
+    }
+)
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Unpickler that finds nothing but the stand-ins."""
+def read_pickle(content: bytes) -> Any:
+    """What a pickle holds: numbers, texts, bytes, lists, tuples and the nodes of this module.
 
-    def find_class(self, module: str, name: str) -> Any:
+    Raises:
+        UnreadableImage: If it asks for anything else.
+        Exception: Of any kind, if it is damaged.
+    """
+    return _Machine().run(content)
+
+
+def _dtype(code: Any, *_: Any) -> DTypeNode:
+    return DTypeNode(str(code)[:40])
+
+
+def _reconstruct(kind: Any, *_: Any) -> ArrayNode:
+    if kind != OtherNode("ndarray"):
+        raise refused("a kind of array that is not numpy's own")
+    return ArrayNode()
+
+
+def _scalar(dtype: Any, data: Any = b"") -> ArrayNode:
+    return ArrayNode(dtype, (), data)
+
+
+def _frombuffer(data: Any, dtype: Any, shape: Any, order: str = "C") -> ArrayNode:
+    return ArrayNode(dtype, shape, data, order)
+
+
+def _encode(text: str, encoding: str) -> bytes:
+    if encoding != "latin1":
+        raise refused(f"a text in the encoding {encoding}")
+    return text.encode("latin1")
+
+
+_CALLS: MappingProxyType[str, Callable[..., Any]] = MappingProxyType(
+    {
+        "dtype": _dtype,
+        "_reconstruct": _reconstruct,
+        "scalar": _scalar,
+        "_frombuffer": _frombuffer,
+        "encode": _encode,
+    }
+)
+
+
+class _Machine:
+    """The stack machine; one method for each kind of instruction."""
+
+    def __init__(self) -> None:
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self, content: bytes) -> Any:
+        for count, (instruction, argument, _) in enumerate(pickletools.genops(content)):
+            name = instruction.name
+            if name == _STOP:
+                break
+            if count > _MOST_INSTRUCTIONS:
+                raise refused("too many objects")
+            if name not in _INSTRUCTIONS:
+                raise refused(f"the instruction {name}")
+            _INSTRUCTIONS[name](self, argument)
+        return self._stack.pop()
+
+    def skip(self, _: Any) -> None:
+        """Say nothing about the content."""
+
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def push_bytes(self, value: Any) -> None:
+        """A text of Python 2, whose characters are bytes, or a byte array."""
+        self.push(value.encode("latin1") if isinstance(value, str) else bytes(value))
+
+    def mark(self, _: Any) -> None:
+        self.push(_MARK)
+
+    def marked(self) -> list[Any]:
+        """What lies above the last mark, and takes both away."""
+        at = len(self._stack) - 1
+        while self._stack[at] is not _MARK:
+            at -= 1
+            if at < 0:
+                raise ValueError("no mark")
+        items = self._stack[at + 1 :]
+        del self._stack[at:]
+        return items
+
+    def tuple_of(self, count: int) -> None:
+        if count > len(self._stack):
+            raise ValueError("an empty stack")
+        items = tuple(self._stack[-count:])
+        del self._stack[-count:]
+        self.push(items)
+
+    def append(self, _: Any) -> None:
+        self.extend([self._stack.pop()])
+
+    def extend(self, items: list[Any]) -> None:
+        target = self._stack[-1]
+        if type(target) is not list:
+            raise refused("items of what is no list")
+        target += items
+
+    def name(self, text: str) -> None:
+        module, _, name = text.partition(" ")
         try:
-            return _KNOWN[module, name]
+            self.push(_NAMES[module, name])
         except KeyError:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+            raise refused(f"it asks for {module}.{name}") from None
+
+    def stack_name(self, _: Any) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self.name(f"{module} {name}")
+
+    def call(self, _: Any) -> None:
+        arguments, function = self._stack.pop(), self._stack.pop()
+        if type(function) is not OtherNode or function.role not in _CALLS:
+            raise refused("it calls what is no function")
+        self.push(_CALLS[function.role](*arguments))
+
+    def build(self, _: Any) -> None:
+        state, target = self._stack.pop(), self._stack[-1]
+        if type(target) not in (ArrayNode, DTypeNode) or type(state) is not tuple:
+            raise refused("it changes what is no array")
+        target.build(state)
+
+    def entry(self, _: Any) -> None:
+        """An entry of a dictionary, which is no part of an image."""
+        self.tuple_of(2)
+        self._stack.pop()
+
+    def put(self, place: int) -> None:
+        self._memo[place] = self._stack[-1]
+
+    def memoize(self, _: Any) -> None:
+        self.put(len(self._memo))
+
+    def get(self, place: int) -> None:
+        self.push(self._memo[place])
 
 
-def _from_bytes(
-    data: bytes, dtype: _DType, shape: tuple[int, ...], order: Any
-) -> np.ndarray[Any, np.dtype[Any]]:
-    kind = dtype.numpy()
-    if not isinstance(data, bytes) or len(data) != math.prod(shape) * kind.itemsize:
-        raise pickle.UnpicklingError("an array whose size does not fit its shape")
-    return np.frombuffer(data, dtype=kind).reshape(shape, order=order).copy()
+def _instructions() -> dict[str, Callable[[_Machine, Any], None]]:
+    known: dict[str, Callable[[_Machine, Any], None]] = {
+        "MARK": _Machine.mark,
+        "NONE": lambda machine, _: machine.push(None),
+        "NEWTRUE": lambda machine, _: machine.push(True),
+        "NEWFALSE": lambda machine, _: machine.push(False),
+        "EMPTY_TUPLE": lambda machine, _: machine.push(()),
+        "EMPTY_LIST": lambda machine, _: machine.push([]),
+        "EMPTY_DICT": lambda machine, _: machine.push(OtherNode("dictionary")),
+        "TUPLE": lambda machine, _: machine.push(tuple(machine.marked())),
+        "TUPLE1": lambda machine, _: machine.tuple_of(1),
+        "TUPLE2": lambda machine, _: machine.tuple_of(2),
+        "TUPLE3": lambda machine, _: machine.tuple_of(3),
+        "LIST": lambda machine, _: machine.push(machine.marked()),
+        "APPEND": _Machine.append,
+        "APPENDS": lambda machine, _: machine.extend(machine.marked()),
+        "SETITEM": _Machine.entry,
+        "SETITEMS": lambda machine, _: machine.skip(machine.marked()),
+        "GLOBAL": _Machine.name,
+        "STACK_GLOBAL": _Machine.stack_name,
+        "REDUCE": _Machine.call,
+        "BUILD": _Machine.build,
+        "MEMOIZE": _Machine.memoize,
+    }
+    groups = {
+        _Machine.skip: "PROTO FRAME",
+        _Machine.push: "INT BININT BININT1 BININT2 LONG LONG1 LONG4 FLOAT BINFLOAT SHORT_BINBYTES"
+        " BINBYTES BINBYTES8 UNICODE SHORT_BINUNICODE BINUNICODE BINUNICODE8",
+        _Machine.push_bytes: "STRING BINSTRING SHORT_BINSTRING BYTEARRAY8",
+        _Machine.put: "PUT BINPUT LONG_BINPUT",
+        _Machine.get: "GET BINGET LONG_BINGET",
+    }
+    return known | {name: method for method, names in groups.items() for name in names.split()}
 
 
-def _built(value: Any, depth: int) -> Any:
-    if depth > 8:
-        raise pickle.UnpicklingError("arrays nested too deeply")
-    if isinstance(value, _NDArray):
-        return value.built(depth)
-    if isinstance(value, _Scalar):
-        return value.built()
-    if isinstance(value, list | tuple):
-        return [_built(item, depth + 1) for item in value]
-    return value
+_INSTRUCTIONS = MappingProxyType(_instructions())

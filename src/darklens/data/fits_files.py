@@ -1,0 +1,266 @@
+"""The one reader of FITS files: which extension is an image, its pixels and its header.
+
+The extensions are walked here, from header to header, and each size is checked before anything is
+skipped or read: astropy then decodes the one that is chosen. By default that is the first with one
+plane, or where no extension has one the first with a few bands. `EXTENSION` is a name, a number,
+or `NAME,VERSION`, in any of which `:BAND` picks one band of several, counted from 1; `FILE[...]`
+gives it beside the name, as CFITSIO and DS9 have it.
+"""
+
+import gzip
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklens.data.decoding import (
+    MOST_PIXELS,
+    check_pixel_count,
+    file_size,
+    recorded_warnings,
+    shown,
+)
+from darklens.data.tiles import decode_tiles
+from darklens.errors import UnreadableImage
+
+__all__ = ["FitsImage", "read_fits"]
+
+_BLOCK, _CARD = 2880, 80
+_MOST_BLOCKS = 1000
+_MOST_EXTENSIONS = 1000
+_MOST_BANDS = 16
+_MOST_BYTES = 8 * MOST_PIXELS + 2**28
+_END = b"END".ljust(_CARD)
+_PRIMARY = (b"SIMPLE  = T", b"BITPIX  = 8", b"NAXIS   = 0", b"EXTEND  = T", b"END")
+_EMPTY_FILE = b"".join(card.ljust(_CARD) for card in _PRIMARY).ljust(_BLOCK)
+
+
+@dataclass(frozen=True)
+class FitsImage:
+    """One image of a FITS file.
+
+    Attributes:
+        pixels: The pixels, (H, W) or (bands, H, W).
+        header: Its header, an `astropy.io.fits.Header`.
+    """
+
+    pixels: np.ndarray[Any, np.dtype[Any]]
+    header: Any
+
+
+def read_fits(path: Path, extension: str | None = None) -> FitsImage:
+    """Read one image of a FITS file.
+
+    Args:
+        path: The file, also compressed by gzip.
+        extension: Which image, as the module says; None for the first.
+
+    Raises:
+        UnreadableImage: If there is no such image, or it is damaged or too large.
+    """
+    size = file_size(path)
+    wanted = _parsed(extension)
+    try:
+        with recorded_warnings(), _opened(path, size) as (stream, end):
+            found = _chosen(_walk(stream, end), *wanted)
+            stream.seek(found.start)
+            content = stream.read(found.end - found.start)
+            if len(content) < found.size + found.header_size:
+                raise UnreadableImage("the file is cut short")
+            pixels = None if found.compressed else _decoded(content)
+    except EOFError:
+        raise UnreadableImage("the file is cut short") from None
+    except (UnreadableImage, FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  astropy raises OSError, ValueError, KeyError, ...
+        raise UnreadableImage("not a FITS file, or a damaged one") from None
+    if pixels is None:
+        pixels = decode_tiles(_EMPTY_FILE + content, found.shape)
+    return FitsImage(_band(pixels, wanted[1]), found.header)
+
+
+def _parsed(extension: str | None) -> tuple[str | None, int | None]:
+    """Name or number of the extension, and the number of the band."""
+    if extension is None:
+        return None, None
+    text = extension.strip().upper()
+    name, colon, band = text.rpartition(":")
+    if colon and band.isdecimal() and len(band) < 6:
+        return name.strip() or None, int(band)
+    return text, None
+
+
+@contextmanager
+def _opened(path: Path, size: int) -> Iterator[tuple[BufferedIOBase, int]]:
+    """The file, unpacked where gzip has packed it, and the bytes it can have at most."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+        file.seek(0)
+        if not packed:
+            yield file, size
+            return
+        with gzip.GzipFile(fileobj=file) as unpacked:
+            yield unpacked, _MOST_BYTES
+
+
+@dataclass(frozen=True)
+class _Extension:
+    """Where an extension lies, and the shape of its image; no shape where it is none."""
+
+    number: int
+    header: Any
+    start: int
+    header_size: int
+    size: int
+    shape: tuple[int, ...]
+    compressed: bool
+
+    @property
+    def end(self) -> int:
+        return self.start + self.header_size + -(-self.size // _BLOCK) * _BLOCK
+
+    @property
+    def name(self) -> str:
+        default = "PRIMARY" if self.number == 0 else ""
+        return str(self.header.get("EXTNAME", default)).strip().upper()
+
+    @property
+    def names(self) -> set[str]:
+        """What it answers to."""
+        version = f"{self.name},{self.header.get('EXTVER', 1)}"
+        return {str(self.number), self.name, version} - {""}
+
+    @property
+    def planes(self) -> int:
+        """Number of two-dimensional images in it."""
+        return math.prod(self.shape[:-2]) if len(self.shape) > 1 and min(self.shape) > 0 else 0
+
+    @property
+    def few_bands(self) -> bool:
+        """Whether it has few enough bands to be the channels of one image."""
+        sizes = [size for size in self.shape if size > 1]
+        return self.planes > 1 and len(sizes) == 3 and min(sizes[0], sizes[-1]) <= _MOST_BANDS
+
+
+def _walk(stream: BufferedIOBase, end: int) -> Iterator[_Extension]:
+    """The extensions, each with sizes that can be."""
+    from astropy.io import fits
+
+    start = 0
+    for number in range(_MOST_EXTENSIONS):
+        stream.seek(start)
+        text = _header_text(stream, first=number == 0)
+        if not text:
+            return
+        header = fits.Header.fromstring(text)
+        kind = str(header.get("XTENSION", "IMAGE")).strip()
+        compressed = kind == "BINTABLE" and header.get("ZIMAGE") is True
+        sizes: tuple[int, ...] = ()
+        if compressed or kind == "IMAGE":
+            sizes = _axes(header, "Z" if compressed else "")
+        found = _Extension(number, header, start, len(text), _data_size(header), sizes, compressed)
+        yield found
+        start = found.end
+        if start >= end:
+            return
+
+
+def _header_text(stream: BufferedIOBase, *, first: bool) -> bytes:
+    """The blocks of one header; none behind the last extension."""
+    blocks: list[bytes] = []
+    while len(blocks) < _MOST_BLOCKS:
+        block = stream.read(_BLOCK)
+        if not blocks and first and not block.startswith(b"SIMPLE  ="):
+            raise UnreadableImage("not a FITS file: it does not begin like one")
+        if not blocks and not first and not block.startswith(b"XTENSION"):
+            return b""
+        if len(block) < _BLOCK:
+            raise EOFError
+        blocks.append(block)
+        if any(block[at : at + _CARD] == _END for at in range(0, _BLOCK, _CARD)):
+            return b"".join(blocks)
+    raise UnreadableImage("not a FITS file, or a damaged one: its header has no end")
+
+
+def _axes(header: Any, prefix: str = "") -> tuple[int, ...]:
+    """The lengths of the axes, the fastest last."""
+    count = _whole(header, f"{prefix}NAXIS", 999)
+    return tuple(_whole(header, f"{prefix}NAXIS{axis}") for axis in range(count, 0, -1))
+
+
+def _data_size(header: Any) -> int:
+    """Bytes of the data of an extension, without what fills the last block."""
+    axes = _axes(header)
+    if not axes:
+        return 0
+    if axes[-1] == 0 and header.get("GROUPS") is True:
+        axes = axes[:-1]
+    bits = abs(int(header["BITPIX"]))
+    items = _whole(header, "PCOUNT", default=0) + math.prod(axes)
+    return bits // 8 * _whole(header, "GCOUNT", default=1) * items
+
+
+def _whole(header: Any, keyword: str, most: int = 2**62, default: int | None = None) -> int:
+    value = header.get(keyword, default)
+    if type(value) is not int or not 0 <= value <= most:
+        raise UnreadableImage(f"a damaged FITS file: {keyword} is {shown(value)}")
+    return value
+
+
+def _chosen(extensions: Iterator[_Extension], wanted: str | None, band: int | None) -> _Extension:
+    """The extension that is asked for; read no further than to it."""
+    images: list[_Extension] = []
+    for item in extensions:
+        if item.planes == 0:
+            continue
+        images.append(item)
+        asked = item.planes > 1 if band is not None else item.planes == 1
+        if wanted in item.names or (wanted is None and asked):
+            return _readable(item)
+    cubes = [item for item in images if item.few_bands]
+    if wanted is None and band is None and cubes:
+        return _readable(cubes[0])
+    names = ", ".join(f"{item.number} {item.name}".strip() for item in images) or "none"
+    if wanted is not None:
+        raise UnreadableImage(
+            f"no image in the extension {shown(wanted)}; there are {shown(names, 100)}"
+        )
+    if images and band is None:
+        raise UnreadableImage(
+            f"no two-dimensional image but a cube of {images[0].planes} planes;"
+            f" FILE[{images[0].number}:1] is its first"
+        )
+    kind = "two-dimensional image" if band is None else "image with bands"
+    raise UnreadableImage(f"the FITS file holds no {kind}")
+
+
+def _readable(item: _Extension) -> _Extension:
+    check_pixel_count(item.shape)
+    if item.size > _MOST_BYTES:
+        raise UnreadableImage("an extension that is too large to read")
+    return item
+
+
+def _decoded(content: bytes) -> np.ndarray[Any, np.dtype[Any]]:
+    """The pixels of an extension that is not compressed."""
+    from astropy.io import fits
+
+    kind = fits.PrimaryHDU if content.startswith(b"SIMPLE") else fits.ImageHDU
+    return np.array(kind.fromstring(content).data)
+
+
+def _band(
+    pixels: np.ndarray[Any, np.dtype[Any]], band: int | None
+) -> np.ndarray[Any, np.dtype[Any]]:
+    """One band of several, or all."""
+    if band is None:
+        return pixels
+    planes = pixels.reshape(-1, *pixels.shape[-2:])
+    if not 1 <= band <= len(planes):
+        raise UnreadableImage(f"no band {band}; the extension has {len(planes)}")
+    return np.asarray(planes[band - 1])

@@ -1,0 +1,56 @@
+"""JPEG and PNG pictures as arrays of one channel, where they are grey, or three.
+
+Colour gives three channels; a model of one channel then refuses them, rather than weighing the
+colours in a way that nobody asked for. Transparency must be absent or full. The size is read from
+the header and checked before the pixels are decoded.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklens.data.decoding import check_pixel_count, file_size, recorded_warnings
+from darklens.errors import UnreadableImage
+
+__all__ = ["read_picture"]
+
+
+def read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
+    """The pixels of a JPEG or PNG, (H, W) where it is grey, or (channels, H, W).
+
+    Raises:
+        UnreadableImage: If it is neither, damaged, too large, or in part transparent.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    file_size(path)
+    try:
+        with (
+            recorded_warnings(),
+            Image.open(path, formats=("JPEG", "PNG")) as file,
+        ):
+            check_pixel_count(file.size)
+            picture = file.convert("RGBA") if file.mode in ("P", "PA") else file
+            mode, values = picture.mode, np.asarray(picture)
+    except UnidentifiedImageError:
+        raise UnreadableImage("not a JPEG or PNG picture") from None
+    except Image.DecompressionBombError:
+        raise UnreadableImage("a picture with too many pixels") from None
+    except (UnreadableImage, FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001  decoders raise OSError, SyntaxError, struct.error, ...
+        raise UnreadableImage("the picture is damaged or cut short") from None
+    return _channels(mode, values)
+
+
+def _channels(mode: str, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    if values.ndim == 2:
+        return values
+    if mode not in ("LA", "RGB", "RGBA"):
+        raise UnreadableImage(f"a picture in the colour mode {mode}; grey or RGB is expected")
+    if mode.endswith("A"):
+        if values[..., -1].min() < 255:
+            raise UnreadableImage("a picture with transparent pixels")
+        values = values[..., :-1]
+    return np.moveaxis(values, -1, 0)

@@ -1,0 +1,169 @@
+"""Tile-compressed FITS images, decoded in a process of their own.
+
+The library that decompresses tiles (Rice, HCOMPRESS, PLIO, gzip) reads and writes beyond its
+buffers where a file is damaged, and takes down the process it runs in. Here that is a process
+which may die: it is started with the first such image, serves all later ones, and is replaced after
+a crash or when it takes too long.
+"""
+
+import atexit
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from darklens.data.decoding import check_pixel_count
+from darklens.errors import UnreadableImage
+
+__all__ = ["decode_tiles"]
+
+_SCRIPT = Path(__file__).with_name("tiles_process.py")
+_SECONDS, _PIXELS_A_SECOND = 20.0, 2e6
+_START_SECONDS = 120.0
+_LONGEST_LINE = 1000
+_TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[48])")
+
+
+def decode_tiles(content: bytes, shape: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+    """The image in the first extension of a FITS file.
+
+    Args:
+        content: The file.
+        shape: Shape of the image by its header.
+
+    Raises:
+        UnreadableImage: If it cannot be decoded.
+    """
+    return _DECODER.decode(content, shape)
+
+
+class _Decoder:
+    """The other end of `tiles_process`; one request at a time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def decode(self, content: bytes, shape: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
+        seconds = _SECONDS + check_pixel_count(shape) / _PIXELS_A_SECOND
+        with self._lock:
+            process = self._started()
+            image, in_step, deadline = None, False, _Deadline(process, seconds)
+            try:
+                with deadline:
+                    image = _ask(process, content, tuple(shape))
+                in_step = True
+            except (OSError, ValueError, KeyError, TypeError):  # it died, or answers nonsense
+                pass
+            finally:
+                if deadline.passed or not in_step:
+                    self.stop()
+        if image is None:
+            reason = "takes too long to decompress" if deadline.passed else "is damaged"
+            raise UnreadableImage(f"the compressed image {reason}")
+        return image
+
+    def stop(self) -> None:
+        """End the process; the next image starts another one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        for pipe in (process.stdin, process.stdout):
+            try:
+                if pipe is not None:
+                    pipe.close()
+            except OSError:  # what was not sent is lost with it
+                continue
+        process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """The process, ready for a request."""
+        if self._process is not None and self._process.poll() is None:
+            return self._process
+        self.stop()
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(_SCRIPT)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for the process that asks
+        )
+        self._process = process
+        with _Deadline(process, _START_SECONDS):
+            ready = _pipe(process.stdout).readline()
+        if ready != b"ready\n":
+            self.stop()
+            raise UnreadableImage("the process that decompresses FITS images does not start")
+        return process
+
+
+class _Deadline:
+    """Kills a process that does not finish in time; `passed` then."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.passed = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._pass)
+        self._timer.daemon = True
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()
+
+    def _pass(self) -> None:
+        self.passed = True
+        self._process.kill()
+
+
+def _ask(
+    process: subprocess.Popen[bytes], content: bytes, shape: tuple[int, ...]
+) -> np.ndarray[Any, np.dtype[Any]] | None:
+    """The image, or None where it is damaged; any error means that the process is out of step."""
+    requests, answers = _pipe(process.stdin), _pipe(process.stdout)
+    requests.write(json.dumps({"bytes": len(content)}).encode() + b"\n" + content)
+    requests.flush()
+    told = json.loads(answers.readline(_LONGEST_LINE))
+    if "error" in told:
+        return None
+    if tuple(told["shape"]) != shape or not _TYPE.fullmatch(told["dtype"]):
+        raise ValueError("another image than was asked for")
+    dtype = np.dtype(told["dtype"])
+    expected = math.prod(shape) * dtype.itemsize
+    data = answers.read(expected)
+    if len(data) != expected:
+        raise ValueError("the pixels are cut short")
+    return np.frombuffer(data, dtype=dtype).reshape(shape)
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    if pipe is None:
+        raise OSError("no pipe to the process")
+    return pipe
+
+
+_DECODER = _Decoder()
+_INHERITED: list[_Decoder] = []
+
+
+def _forget() -> None:
+    """A forked process starts its own; the one of its parent is the parent's."""
+    global _DECODER
+    _INHERITED.append(_DECODER)
+    _DECODER = _Decoder()
+
+
+atexit.register(lambda: _DECODER.stop())
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
