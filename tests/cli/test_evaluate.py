@@ -102,7 +102,7 @@ def test_an_earlier_evaluation_is_replaced(tiny_model: Path, tmp_path: Path) -> 
     [
         ([], "give either --data"),
         (["--data", "a", "--preset", "b"], "give either --data"),
-        (["--preset", "model-1-legacy", "--count", "0"], "at least 1"),
+        (["--preset", "model-1-legacy", "--count", "0"], "--count must be from 1"),
         (["--preset", "no-such-preset"], "no-such-preset"),
         (["--data", "/no/such/folder"], "/no/such/folder"),
         (["--data", "{tmp}/two"], "the data have the class"),

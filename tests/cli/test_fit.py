@@ -157,7 +157,7 @@ def test_estimated_noise_is_said(
         (["{path}", "--preset", "galaxy", "--psf", "{path}[SCI]"], "odd sides"),
         (["{path}", "--preset", "galaxy", "--psf", "-1"], "width"),
         (["{path}", "--preset", "galaxy", "--size", "10"], "fewer than 20 pixels"),
-        (["{path}", "--preset", "galaxy", "--pixel-scale", "0"], "must be positive"),
+        (["{path}", "--preset", "galaxy", "--pixel-scale", "0"], "--pixel-scale must be from"),
         (["{path}", "--size", "50"], "has its own size"),
         (["{path}", "--noise-map", "{path}[RMS]"], "knows its noise"),
         (["{path}", "--lens-light", "true"], "light of the lens"),

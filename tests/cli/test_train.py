@@ -153,7 +153,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
         (["--data.path=nowhere"], "nowhere is not a folder"),
         (["--data.preset=model-9"], "no preset"),
         (["--data.preset=model-1", "--data.stream_seed=5", "--data.validation_seed=5"], "differ"),
-        (["--data.preset=model-1", "--data.epoch_images=0"], "must be positive"),
+        (["--data.preset=model-1", "--data.epoch_images=0"], "--data.epoch-images must be from 1"),
         (FEW, "the run has no end"),
         (["--network.name=transformer", *FEW], "no network 'transformer'"),
         (["--preprocessing=[{sharpen: {}}]", *FEW], "sharpen"),
