@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from darklens.cli.workers import end_with_parent
+import pytest
+
+from darklens.cli.workers import end_with_parent, processors
 
 POOL = """
 import os
@@ -40,6 +42,14 @@ def test_the_worker_of_a_killed_process_ends(tmp_path: Path) -> None:
 
 def test_a_process_without_a_parent_of_its_own_kind_goes_on() -> None:
     end_with_parent()
+
+
+def test_processors_are_counted_where_the_system_does_not_say_which_are_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert processors() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS
+    assert processors() == os.cpu_count()
 
 
 def runs(process: int) -> bool:

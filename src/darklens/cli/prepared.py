@@ -5,7 +5,6 @@ and prepared before the training, in shards that may be made by several processe
 stopped run keeps those that are done. They are held in half precision in one `.npy` file.
 """
 
-import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -17,7 +16,7 @@ from jaxtyping import Num
 
 from darklens.atomic import atomic_file
 from darklens.cli.progress import progress
-from darklens.cli.workers import end_with_parent
+from darklens.cli.workers import end_with_parent, processors
 from darklens.data import ImageDataset
 from darklens.errors import BadConfig
 from darklens.hub import model_preprocessing
@@ -81,7 +80,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
             temporary.write_text(dump_yaml(asdict(wanted)), encoding="utf-8")
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
     if missing:
-        _fill(wanted, path, missing, workers=workers or os.cpu_count() or 1, quiet=quiet)
+        _fill(wanted, path, missing, workers=workers or processors(), quiet=quiet)
     labels = np.arange(wanted.count) % len(simulator.classes)
     images = np.load(path, mmap_mode="r")
     return ImageDataset.from_arrays(images, labels, classes=simulator.classes)

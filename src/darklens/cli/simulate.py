@@ -6,7 +6,6 @@ Each worker process simulates whole shards and writes them itself. A killed run 
 stopped when the same command is given again, and ends with the same bytes.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -22,7 +21,7 @@ from darklens import __version__
 from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
-from darklens.cli.workers import end_with_parent
+from darklens.cli.workers import end_with_parent, processors
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
 from darklens.lensing import Simulator
@@ -133,7 +132,7 @@ def _write_images(job: _Job, simulator: Simulator, workers: int, quiet: bool) ->
     remaining = sum(stop - start for start, stop in pending)
     if remaining < count and not quiet:
         say(f"{job.output}: {count - remaining} of {count} images are there already")
-    workers = min(workers or len(os.sched_getaffinity(0)), max(1, len(pending)))
+    workers = min(workers or processors(), max(1, len(pending)))
     if quiet or not sys.stderr.isatty():
         say(f"simulating {remaining} images of {simulator.preset.name}", quiet=quiet)
     disable = quiet or not sys.stderr.isatty()

@@ -4,7 +4,14 @@ import os
 from multiprocessing import parent_process
 from threading import Thread
 
-__all__ = ["end_with_parent"]
+__all__ = ["end_with_parent", "processors"]
+
+
+def processors() -> int:
+    """Processors that this process may use; where the system does not say, all there are."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def end_with_parent() -> None:

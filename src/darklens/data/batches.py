@@ -45,12 +45,13 @@ class PreparedImages:
         memory: Bytes that may be used to keep them.
 
     Attributes:
+        labels: Class of each image.
         memory: Bytes that are used.
         together: How many neighbours are best read together; 1 when they are in memory.
     """
 
     def __init__(self, dataset: ImageDataset, preprocessing: Preprocessing, memory: float) -> None:
-        self.dataset = dataset
+        self._dataset: ImageDataset | None = dataset
         self.labels = torch.from_numpy(dataset.labels)
         self._preprocessing = preprocessing
         self._kept: Tensor | None = None
@@ -58,23 +59,28 @@ class PreparedImages:
         self.memory = one.nbytes * len(dataset)
         self.together = 1
         if self.memory <= memory:
-            self._kept = self._prepare_all(one.shape[1:])
+            self._kept = self._prepare_all(dataset, one.shape[1:])
+            self._dataset = None  # worker processes need no second copy of the images
         else:
             self.memory = 0
             self.together = dataset.together
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     def read(self, positions: Int64[np.ndarray, " n"]) -> Float32[Tensor, "n c h w"]:
         """The prepared images at these positions."""
         if self._kept is not None:
             return self._kept[torch.from_numpy(positions)]
-        return torch.from_numpy(self._preprocessing.batch(self.dataset.images(positions)))
+        assert self._dataset is not None
+        return torch.from_numpy(self._preprocessing.batch(self._dataset.images(positions)))
 
-    def _prepare_all(self, shape: tuple[int, ...]) -> Tensor:
-        n = len(self.dataset)
+    def _prepare_all(self, dataset: ImageDataset, shape: tuple[int, ...]) -> Tensor:
+        n = len(self)
         kept = torch.empty((n, *shape))
         for start in range(0, n, _READ_AT_ONCE):
             positions = np.arange(start, min(start + _READ_AT_ONCE, n))
-            images = self._preprocessing.batch(self.dataset.images(positions))
+            images = self._preprocessing.batch(dataset.images(positions))
             kept[start : start + len(images)] = torch.from_numpy(images)
         return kept
 
@@ -92,12 +98,12 @@ class ShuffledBatches(Dataset[Batch]):
     ) -> None:
         self._images = images
         self._augmentation = augmentation
-        self._batch_size = min(batch_size, len(images.dataset))
+        self._batch_size = min(batch_size, len(images))
         self._seed = seed
         self._order: tuple[int, Int64[np.ndarray, " n"]] | None = None
 
     def __len__(self) -> int:
-        return len(self._images.dataset) // self._batch_size
+        return len(self._images) // self._batch_size
 
     def __getitem__(self, number: int) -> Batch:
         epoch, place = divmod(number, len(self))
@@ -109,7 +115,7 @@ class ShuffledBatches(Dataset[Batch]):
     def _epoch_order(self, epoch: int) -> Int64[np.ndarray, " n"]:
         if self._order is None or self._order[0] != epoch:
             generator = np.random.default_rng([self._seed, _ORDER, epoch])
-            n, run = len(self._images.dataset), self._images.together
+            n, run = len(self._images), self._images.together
             starts = run * generator.permutation(-(-n // run))
             order = (starts[:, None] + np.arange(run)).ravel()
             self._order = (epoch, order[order < n])
@@ -155,11 +161,11 @@ class FixedBatches(Dataset[Batch]):
         self._batch_size = batch_size
 
     def __len__(self) -> int:
-        return -(-len(self._images.dataset) // self._batch_size)
+        return -(-len(self._images) // self._batch_size)
 
     def __getitem__(self, number: int) -> Batch:
         start = number * self._batch_size
-        chosen = np.arange(start, min(start + self._batch_size, len(self._images.dataset)))
+        chosen = np.arange(start, min(start + self._batch_size, len(self._images)))
         return self._images.read(chosen), self._images.labels[torch.from_numpy(chosen)]
 
 

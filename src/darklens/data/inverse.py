@@ -11,6 +11,8 @@ Changes of the size stay: a generator's images have the size that its network wo
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,19 +24,25 @@ __all__ = ["undo_preprocessing"]
 
 
 def undo_preprocessing(spec: Sequence[Mapping[str, Mapping[str, Any] | None]]) -> Step:
-    """The inverse of declared steps, which `build_preprocessing` has accepted.
+    """The inverse of declared steps, which `build_preprocessing` has accepted; can be pickled.
 
     Raises:
         BadModel: If a step cannot be undone.
     """
     inverses = [_inverse(name, dict(given or {})) for item in spec for name, given in item.items()]
+    return _Undo(tuple(reversed(inverses)))
 
-    def undo(images: Images) -> Images:
-        for inverse in reversed(inverses):
+
+@dataclass(frozen=True)
+class _Undo:
+    """Inverse steps one after the other."""
+
+    inverses: tuple[Step, ...]
+
+    def __call__(self, images: Images) -> Images:
+        for inverse in self.inverses:
             images = inverse(images)
         return images.astype(np.float32)
-
-    return undo
 
 
 def _inverse(name: str, given: dict[str, Any]) -> Step:
@@ -45,30 +53,30 @@ def _inverse(name: str, given: dict[str, Any]) -> Step:
         )
     if name == "affine" and given["scale"] == 0:
         raise BadModel("the preprocessing step 'affine' cannot be undone: its scale is 0")
-    return _INVERSES[name](**given)
+    return partial(_INVERSES[name], **given)
 
 
-def _affine(scale: float, shift: float) -> Step:
-    return lambda images: (images - np.float32(shift)) / np.float32(scale)
+def _affine(images: Images, *, scale: float, shift: float) -> Images:
+    return np.asarray((images - np.float32(shift)) / np.float32(scale))
 
 
-def _asinh(scale: float) -> Step:
-    return lambda images: np.sinh(images) / np.float32(scale)
+def _asinh(images: Images, *, scale: float) -> Images:
+    return np.asarray(np.sinh(images) / np.float32(scale))
 
 
-def _log(offset: float) -> Step:
-    return lambda images: np.exp(images) - np.float32(offset)
+def _log(images: Images, *, offset: float) -> Images:
+    return np.asarray(np.exp(images) - np.float32(offset))
 
 
-def _sqrt(scale: float) -> Step:
-    return lambda images: np.square(np.maximum(images, 0)) / np.float32(scale)
+def _sqrt(images: Images, *, scale: float) -> Images:
+    return np.asarray(np.square(np.maximum(images, 0)) / np.float32(scale))
 
 
-def _same_size(size: int) -> Step:  # noqa: ARG001  the parameter of the step that stays
-    return lambda images: images
+def _same_size(images: Images, *, size: int) -> Images:  # noqa: ARG001  the size that stays
+    return images
 
 
-_INVERSES: Mapping[str, Callable[..., Step]] = {
+_INVERSES: Mapping[str, Callable[..., Images]] = {
     "affine": _affine,
     "asinh": _asinh,
     "center_crop": _same_size,

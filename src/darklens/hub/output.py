@@ -32,13 +32,7 @@ def build_restore(card: ModelCard) -> Callable[[Images], Images]:
     """
     output = _output(card)
     spec = model_preprocessing(list(card.preprocessing)).spec
-    undo = undo_preprocessing(spec)
-
-    def restore(images: Images) -> Images:
-        values = undo(images) / np.float32(output.unit)
-        return np.asarray(np.clip(values, output.minimum, output.maximum), dtype=np.float32)
-
-    return restore
+    return partial(_restored, undo=undo_preprocessing(spec), output=output)
 
 
 def build_noise(
@@ -101,6 +95,11 @@ def compressed(
                 with Image.open(file) as picture:
                     made[k, channel] = np.asarray(picture, dtype=np.float32) / 255
     return made
+
+
+def _restored(images: Images, *, undo: Callable[[Images], Images], output: OutputCard) -> Images:
+    values = undo(images) / np.float32(output.unit)
+    return np.asarray(np.clip(values, output.minimum, output.maximum), dtype=np.float32)
 
 
 def _output(card: ModelCard) -> OutputCard:
