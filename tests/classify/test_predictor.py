@@ -6,6 +6,7 @@ import pytest
 from darklens.classify import Classifier, build_network
 from darklens.data import ImageDataset, build_preprocessing
 from darklens.errors import BadInput
+from darklens.hub import load_classifier
 
 STEPS = build_preprocessing([{"min_max": {}}])
 
@@ -30,10 +31,25 @@ def test_probabilities_and_table_agree(classifier: Classifier, dataset: ImageDat
     ]
 
 
-def test_batches_do_not_change_the_result(classifier: Classifier, dataset: ImageDataset) -> None:
+def test_batches_and_order_do_not_change_a_bit(
+    classifier: Classifier, dataset: ImageDataset
+) -> None:
     images = np.concatenate([dataset.images()] * 4)
-    once = classifier.probabilities(dataset.images())
-    np.testing.assert_allclose(classifier.probabilities(images)[72:], once, rtol=1e-4)
+    once = classifier.logits(images)
+    for batch in (1, 7, 64):
+        parts = [classifier.logits(images[i : i + batch]) for i in range(0, len(images), batch)]
+        np.testing.assert_array_equal(np.concatenate(parts), once)
+    np.testing.assert_array_equal(classifier.logits(images[::-1])[::-1], once)
+
+
+@pytest.mark.parametrize("model", ["default-pixels", "model-1-legacy-pixels"])
+def test_shipped_models_answer_the_same_in_any_batch(model: str) -> None:
+    shipped = load_classifier(model)
+    images = np.random.default_rng(0).poisson(40, (11, 1, 150, 150)).astype(np.uint16)
+    together = shipped.logits(images)
+    for batch in (1, 4):
+        parts = [shipped.logits(images[i : i + batch]) for i in range(0, len(images), batch)]
+        np.testing.assert_array_equal(np.concatenate(parts), together)
 
 
 def test_the_temperature_divides_the_logits(classifier: Classifier, dataset: ImageDataset) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from darklens.diffusion import Generator, build_generator
 from darklens.errors import BadInput
+from darklens.hub import load_generator
 
 CLASSES = ("no", "sphere", "vort")
 
@@ -28,10 +29,14 @@ def test_the_same_seed_gives_the_same_images_whatever_the_batch(spec: dict[str, 
     assert whole.images.shape == (5, 1, 16, 16)
     for batch in (1, 2):
         again = model.generate(5, seed=7, batch=batch)
-        np.testing.assert_allclose(again.images, whole.images, atol=1e-4)
+        np.testing.assert_array_equal(again.images, whole.images)
     (part,) = model.batches(5, seed=7, start=3)
-    np.testing.assert_allclose(part.images, whole.images[3:], atol=1e-4)
+    np.testing.assert_array_equal(part.images, whole.images[3:])
     assert part.start == 3
+    many = model.generate(21, seed=7)
+    np.testing.assert_array_equal(many.images[:5], whole.images)
+    (last,) = model.batches(21, seed=7, start=20, batch=3)
+    np.testing.assert_array_equal(last.images, many.images[20:])
     assert abs(model.generate(5, seed=8).images - whole.images).max() > 0.1
 
 
@@ -44,6 +49,8 @@ def test_classes_come_in_turn_or_as_told(spec: dict[str, Any]) -> None:
     plain = model.generate(2, labels=[1, -1])
     assert abs(chosen.images[0] - plain.images[0]).max() > 1e-4
     np.testing.assert_allclose(chosen.images[1], plain.images[1], atol=1e-4)
+    alone = list(model.batches(2, labels=[1, -1], guidance=2.0, batch=1))
+    np.testing.assert_array_equal(np.concatenate([part.images for part in alone]), chosen.images)
 
 
 def test_an_unconditional_model_knows_no_classes(spec: dict[str, Any]) -> None:
@@ -73,7 +80,16 @@ def test_the_film_ends_with_the_image(spec: dict[str, Any]) -> None:
     model = generator(spec)
     film = model.film(seed=2, frames=2)
     assert film.shape == (2, 1, 16, 16)
-    np.testing.assert_allclose(film[-1], model.generate(1, seed=2).images[0], atol=1e-4)
+    np.testing.assert_array_equal(film[-1], model.generate(1, seed=2).images[0])
+
+
+@pytest.mark.parametrize("expected", [True, False])
+def test_the_shipped_generator_makes_the_same_bytes_in_any_batch(expected: bool) -> None:
+    model = load_generator("common-test-1")
+    whole = model.generate(9, seed=3, expected=expected).images
+    for batch in (1, 4):
+        again = model.generate(9, seed=3, batch=batch, expected=expected).images
+        np.testing.assert_array_equal(again, whole)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,20 @@ from torch import nn
 
 from darklens.data import Preprocessing, pixel_problem
 from darklens.errors import BadInput
+from darklens.nn import in_chunks
 
 __all__ = ["Classifier"]
 
-_BATCH = 64
+_BATCH = 64  # images that are preprocessed together
+_CHUNKS = {"cpu": 8}  # rows of each pass through the network, so that answers are reproducible
+_CHUNK = 64  # on other devices
 
 
 class Classifier:
     """A trained network with its preprocessing and temperature.
+
+    On one machine an image gets the same answer, to the last bit, whatever the batch, the order and
+    the other images: the network always works on chunks of one size.
 
     Args:
         network: Network from preprocessed images to logits.
@@ -68,6 +74,7 @@ class Classifier:
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
         """Logits, and what the preprocessing says."""
         images = _with_channels(images)
+        chunk = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
         outputs = [np.empty((0, len(self.classes)))]
         columns: dict[str, list[Any]] = {}
         with torch.inference_mode():
@@ -76,7 +83,8 @@ class Classifier:
                 for name, values in said.items():
                     columns.setdefault(name, []).extend(values)
                 try:
-                    logits = self.network(torch.from_numpy(batch).to(self.device))
+                    rows = torch.from_numpy(batch).to(self.device)
+                    logits = in_chunks(self.network, rows, size=chunk)
                 except RuntimeError as error:
                     reason = str(error).splitlines()[0]
                     size = " x ".join(map(str, batch.shape[1:]))

@@ -59,7 +59,7 @@ def generate(
         output: A name that ends in .png is a picture of up to 400 lenses, one in .zarr a store,
             any other a folder of .npy files by class.
         expected: Leave out what makes expected images observed ones: photon noise, or compression.
-        batch: Images at a time; decides the memory.
+        batch: Images finished at a time; decides the memory and changes no image.
         figures: Folder for a film strip of the first image on its way from noise.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.

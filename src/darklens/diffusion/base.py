@@ -83,6 +83,14 @@ class GeneratorNetwork(nn.Module, ABC):
                 0 none, more than 1 exaggerates it and takes two evaluations a step.
         """
 
+    def together(self, device: str) -> int:
+        """Images that are always made at once, so that each has the same bytes in any batch.
+
+        Args:
+            device: Type of the device, such as `cpu`.
+        """
+        return 16
+
     def compile(self, *arguments: Any, **options: Any) -> None:
         """Compile the core in place, which all of the work goes through."""
         self.core.compile(*arguments, **options)

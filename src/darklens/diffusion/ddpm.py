@@ -152,6 +152,10 @@ class DiscreteDiffusion(GeneratorNetwork):
         betas: Tensor = self.scheduler.betas
         return betas
 
+    def together(self, device: str) -> int:
+        """Few on a processor, where an image costs the same in any company."""
+        return 4 if device == "cpu" else super().together(device)
+
     def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
         dropped = self.config.class_dropout if self.training else 0.0
         rows = self.known_labels(labels, dropped=dropped)

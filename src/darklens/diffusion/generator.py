@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from darklens.classes import canonical_class
 from darklens.diffusion.base import NO_CLASS, GeneratorNetwork
 from darklens.diffusion.noise import SeededNoise
 from darklens.errors import BadInput
+from darklens.nn import filled_up
 
 __all__ = ["GeneratedImages", "Generator", "Observe", "Restore"]
 
@@ -43,9 +45,11 @@ class GeneratedImages:
 class Generator:
     """A trained network that makes new images.
 
-    Image `i` of a seed is the same whatever the batch size, the count or the device, up to the
-    rounding of single precision. Its class is that with the number `i` modulo the number of
-    classes, unless told otherwise.
+    On one machine image `i` of a seed is the same, to the last bit, whatever the batch size, the
+    count, the start and what was made before: the network always works on as many images as
+    `GeneratorNetwork.together` says, image `i` always in the same row. On another processor or
+    device it is the same up to the rounding of single precision. Its class is that with the number
+    `i` modulo the number of classes, unless told otherwise.
 
     Args:
         network: The network.
@@ -108,7 +112,7 @@ class Generator:
             steps: Steps of the sampler; the network's own number by default.
             guidance: Strength of the class condition; 1 is the condition as it was learned.
             seed: The same seed gives the same images.
-            batch: Images at a time.
+            batch: Images that are finished at a time; it changes none of them.
             expected: Leave out the noise of the instrument.
 
         Raises:
@@ -148,7 +152,7 @@ class Generator:
             steps: Steps of the sampler.
             guidance: Strength of the class condition.
             seed: The same seed gives the same images.
-            batch: Images at a time.
+            batch: Images that are finished at a time; it changes none of them.
             expected: Leave out the noise of the instrument.
             start: Number of the first image.
 
@@ -201,9 +205,9 @@ class Generator:
         """Image 0 as it is seen on the way from noise, the finished one last."""
         number = self.network.default_steps if steps is None else steps
         labels = self.labels(1, label)
-        seen = list(self._sample([0], labels, number, guidance, seed))
+        seen = list(self._sample(0, labels, number, guidance, seed))
         chosen = np.unique(np.linspace(0, len(seen) - 1, min(frames, len(seen))).round())
-        return self._restore(torch.cat([seen[int(k)] for k in chosen]).cpu().numpy())
+        return np.concatenate([self._restore(seen[int(k)].cpu().numpy())[:1] for k in chosen])
 
     def _batches(
         self,
@@ -215,24 +219,36 @@ class Generator:
         expected: bool,
         start: int,
     ) -> Iterator[GeneratedImages]:
+        expectation = self._expectation(labels, steps, guidance, seed, start)
         for first in range(start, len(labels), batch):
-            indices = range(first, min(first + batch, len(labels)))
             chosen = labels[first : first + batch]
-            *_, last = self._sample(indices, chosen, steps, guidance, seed)
-            images = self._restore(last.cpu().numpy())
+            images = np.stack(list(islice(expectation, len(chosen))))
             if self._observe is not None and not expected:
-                images = self._observe(images, seed, indices)
+                images = self._observe(images, seed, range(first, first + len(chosen)))
             yield GeneratedImages(images, chosen, first)
 
+    def _expectation(
+        self, labels: Int64[np.ndarray, " n"], steps: int, guidance: float, seed: int, start: int
+    ) -> Iterator[Float32[np.ndarray, "c h w"]]:
+        """Images from number `start` on, without the noise of the instrument, one by one."""
+        together = self._together
+        for first in range(start - start % together, len(labels), together):
+            known = labels[first : first + together]
+            *_, last = self._sample(first, known, steps, guidance, seed)
+            made = self._restore(last.cpu().numpy())[: len(known)]
+            yield from made[max(0, start - first) :]
+
+    @property
+    def _together(self) -> int:
+        """Images that the network works on at once, always as many."""
+        return self.network.together(torch.device(self.device).type)
+
     def _sample(
-        self,
-        indices: Sequence[int],
-        labels: Int64[np.ndarray, " n"],
-        steps: int,
-        guidance: float,
-        seed: int,
+        self, first: int, labels: Int64[np.ndarray, " n"], steps: int, guidance: float, seed: int
     ) -> Iterator[torch.Tensor]:
+        """Images from number `first` on, as many as the network works on; of no use beyond `n`."""
+        indices = range(first, first + self._together)
         noise = SeededNoise(seed, indices, self.network.noise_shape, self.device)
-        known = torch.from_numpy(labels).to(self.device)
+        known = filled_up(torch.from_numpy(labels), len(indices)).to(self.device)
         with torch.inference_mode():
             yield from self.network.sample(noise, known, steps=steps, guidance=guidance)

@@ -2,6 +2,7 @@
 
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage
+from darklens.nn.chunks import filled_up, in_chunks
 from darklens.nn.plain import PlainBackbone
 from darklens.nn.run import (
     RunConfig,
@@ -33,7 +34,9 @@ __all__ = [
     "cosine_restarts",
     "d4_average",
     "d4_transform",
+    "filled_up",
     "fit",
+    "in_chunks",
     "is_first_process",
     "one_cycle",
     "parse_spec",

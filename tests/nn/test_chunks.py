@@ -1,0 +1,45 @@
+"""Chunks of one size: the last one is filled up, and rows keep their bytes in any company."""
+
+import pytest
+import torch
+
+from darklens.nn import filled_up, in_chunks
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 9])
+def test_the_function_sees_one_size_only(count: int) -> None:
+    seen = []
+
+    def double(rows: torch.Tensor) -> torch.Tensor:
+        seen.append(len(rows))
+        return 2 * rows
+
+    rows = torch.arange(2.0 * count).view(count, 2)
+    assert torch.equal(in_chunks(double, rows, size=4), 2 * rows)
+    assert set(seen) == {4}
+
+
+def test_nothing_is_filled_up_with_nothing() -> None:
+    assert filled_up(torch.zeros(0, 3), 2).shape == (2, 3)
+    assert filled_up(torch.ones(2, 3), 2).sum() == 6
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_rows_do_not_depend_on_batch_or_order(threads: int) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(1, 8, 5, 2), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(3528, 50)
+    )
+    images = torch.randn(21, 1, 46, 46)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.inference_mode():
+            whole = in_chunks(network, images, size=8)
+            single = torch.cat([in_chunks(network, image[None], size=8) for image in images])
+            order = torch.randperm(21)
+            shuffled = in_chunks(network, images[order], size=8)
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(single, whole)
+    assert torch.equal(shuffled, whole[order])
