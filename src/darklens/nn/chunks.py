@@ -38,5 +38,6 @@ def in_chunks(
         rows: One or more rows.
         size: Rows of a chunk.
     """
-    made = [function(filled_up(chunk, size))[: len(chunk)] for chunk in rows.split(size)]
+    chunks = (rows[start : start + size] for start in range(0, len(rows), size))
+    made = [function(filled_up(chunk, size))[: len(chunk)] for chunk in chunks]
     return torch.cat(made)
