@@ -54,3 +54,13 @@ def test_wrong_arguments_are_one_line(
         assert main([*command, *words, "--quiet"]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_folder_with_other_files_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.html").write_text("a report of mine")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    assert main(["demo", "--output", str(tmp_path), "--count", "1000000"]) == 2
+    assert "was not written by this verb" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "thesis.txt"]

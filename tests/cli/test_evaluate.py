@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from darklens.cli.configuration import write_configuration
 from darklens.cli.main import main
 from darklens.data import StoreWriter
 from darklens.hub import load_card, load_classifier
@@ -95,6 +96,35 @@ def test_an_earlier_evaluation_is_replaced(tiny_model: Path, tmp_path: Path) -> 
     assert evaluate(*words, "--count", 6) == 0
     assert json.loads((tmp_path / "out" / "metrics.json").read_text())["count"] == 6
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_with_other_files_is_refused_before_the_work(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--model", tiny_model, "--preset", "model-1-legacy", "--count", 10**9]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "metrics.json").write_text("{}")
+    (mine / "thesis.txt").write_text("years of work")
+    assert evaluate(*words, "--output", mine) == 2
+    assert "was not written by this verb" in capsys.readouterr().err
+    assert (mine / "thesis.txt").read_text() == "years of work"
+    ours = tmp_path / "out"
+    write_configuration(ours / "config.yaml", "evaluate generator", {})
+    (ours / "metrics.json").write_text("{}")
+    (ours / "notes.txt").write_text("a day of work")
+    assert evaluate(*words, "--output", ours) == 2
+    assert "holds notes.txt, which darklens did not write" in capsys.readouterr().err
+    assert sorted(path.name for path in ours.iterdir()) == [
+        "config.yaml",
+        "metrics.json",
+        "notes.txt",
+    ]
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    for name in ("link", "thesis.txt/out", "report.html"):
+        (tmp_path / "thesis.txt").touch()
+        assert evaluate(*words, "--output", tmp_path / name) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from darklens.atomic import atomic_folder, check_folder
+from darklens.atomic import atomic_folder
 from darklens.classify import Classifier
-from darklens.cli.configuration import write_configuration
+from darklens.cli.configuration import own_folder, write_configuration
 from darklens.cli.progress import say
 from darklens.data import ImageDataset, open_dataset
 from darklens.errors import BadInput, BadModel
@@ -23,9 +23,11 @@ from darklens.evaluate import (
 )
 from darklens.hub import ModelCard, find_model, load_card, load_classifier, load_generator
 from darklens.lensing import Simulator
+from darklens.places import check_folder
 
 __all__ = ["demo"]
 
+_DEMO = own_folder("demo", ["report.html"])
 _GENUINE = "common_test_1"
 
 
@@ -58,7 +60,7 @@ def demo(
     settings = dict(locals())
     if count < 1 or generated < 0:
         raise BadInput("--count must be at least 1, and --generated at least 0")
-    check_folder(output, replace_if_has="report.html")
+    check_folder(output, replaces=_DEMO)
     genuine = genuine or _shared_images()
     folder = find_model(model)
     card = load_card(folder)
@@ -98,7 +100,7 @@ def demo(
                 lenses=_classified(open_dataset(genuine), classifier, card),
             )
         )
-    with atomic_folder(output, replace_if_has="report.html") as temporary:
+    with atomic_folder(output, replaces=_DEMO) as temporary:
         html = demo_report(card.name, sections)
         (temporary / "report.html").write_text(html, encoding="utf-8")
         write_configuration(temporary / "config.yaml", "demo", settings)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from darklens import __version__
-from darklens.atomic import atomic_folder, check_folder
-from darklens.cli.configuration import write_configuration
+from darklens.atomic import atomic_folder
+from darklens.cli.configuration import own_folder, write_configuration
 from darklens.cli.progress import progress, say
 from darklens.data import open_dataset
 from darklens.errors import BadInput
@@ -31,8 +31,16 @@ from darklens.evaluate import (
 )
 from darklens.hub import Metric, ModelCard, find_model, load_card, load_classifier, record_metrics
 from darklens.lensing import Simulator
+from darklens.places import check_folder
 
-__all__ = ["classifier"]
+__all__ = ["EVALUATION", "classifier"]
+
+_FIGURES = ("roc", "confusion", "reliability", "images", "physics", "frechet", "closest")
+EVALUATION = own_folder(
+    "evaluate",
+    ["metrics.json", "report.html", *(f"{n}.{end}" for n in _FIGURES for end in ("png", "svg"))],
+)
+"""What either verb of `evaluate` writes; the one replaces what the other wrote."""
 
 MISTAKES_SHOWN = 12
 
@@ -73,7 +81,7 @@ def classifier(
         raise BadInput("give either --data PATH or --preset NAME")
     if count < 1 or resamples < 1 or batch < 1:
         raise BadInput("--count, --resamples and --batch must be at least 1")
-    check_folder(output, replace_if_has="metrics.json")
+    check_folder(output, replaces=EVALUATION)
     folder = find_model(model)
     card = load_card(folder)
     images: LabelledImages
@@ -95,7 +103,7 @@ def classifier(
     )
     say("bootstrap intervals, figures and report", quiet=quiet)
     scores = score_classifier(labels, probabilities, card.classes, resamples=resamples)
-    with atomic_folder(output, replace_if_has="metrics.json") as temporary:
+    with atomic_folder(output, replaces=EVALUATION) as temporary:
         _write_metrics(temporary / "metrics.json", scores, card, words)
         figures = {
             "roc": roc_figure(labels, probabilities, scores),

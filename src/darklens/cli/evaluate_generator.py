@@ -12,9 +12,10 @@ import numpy as np
 from jaxtyping import Num
 
 from darklens import __version__
-from darklens.atomic import atomic_folder, check_folder
+from darklens.atomic import atomic_folder
 from darklens.classify import Classifier
 from darklens.cli.configuration import write_configuration
+from darklens.cli.evaluate import EVALUATION
 from darklens.cli.generator_sets import EvaluatedSets, SetOptions
 from darklens.cli.progress import progress, say
 from darklens.errors import BadData, BadInput, NotComputed
@@ -47,6 +48,7 @@ from darklens.hub import (
     record_metrics,
 )
 from darklens.hub.output import photon_noise
+from darklens.places import check_folder
 
 __all__ = ["generator"]
 
@@ -114,7 +116,7 @@ def generator(
         raise BadInput("--record needs --model")
     if min(count or 1, splits, per_class, batch) < 1:
         raise BadInput("--count, --splits, --per_class and --batch must be at least 1")
-    check_folder(output, replace_if_has="metrics.json")
+    check_folder(output, replaces=EVALUATION)
     sets = EvaluatedSets.open(options)
     tools = _Tools(batch=batch, quiet=quiet)
     peeks = {name: _first(stream) for name, stream in sets.parts().items()}
@@ -133,7 +135,7 @@ def generator(
         seed=seed,
         say=partial(say, quiet=quiet),
     )
-    with atomic_folder(output, replace_if_has="metrics.json") as temporary:
+    with atomic_folder(output, replaces=EVALUATION) as temporary:
         _write_metrics(temporary / "metrics.json", scores, sets)
         _write_figures(temporary, scores, measured, ruler)
         html = generator_report(

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from darklens.atomic import atomic_file
-from darklens.cli.configuration import beside, write_configuration
+from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_table_name, picture_name, printable, reasons, write_table
+from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
 from darklens.data import find_images, read_plane
 from darklens.errors import BadInput, BadPreset, UnreadableImage
 from darklens.evaluate import (
@@ -68,10 +68,11 @@ def fit(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    check_table_name(output)
+    check_outputs(output, figures)
     if workers < 1:
         raise BadInput("--workers must be at least 1")
     paths = find_images(inputs)
+    place = check_outputs(output, figures, paths)
     fitter = FileFitter(
         load_preset(preset),
         noise_map=None if noise_map is None else _plane("noise-map", noise_map),
@@ -95,7 +96,6 @@ def fit(
         print(printable(table))
     else:
         write_table(table, output)
-    place = beside(output) if output is not None else figures and figures / "config.yaml"
     if place is not None:
         write_configuration(place, "fit", settings)
     if len(failed) == len(rows):

@@ -15,7 +15,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from darklens import __version__
-from darklens.atomic import atomic_file, check_file
+from darklens.atomic import atomic_file
 from darklens.classes import canonical_class
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
@@ -24,6 +24,7 @@ from darklens.diffusion import GeneratedImages, Generator
 from darklens.errors import BadInput
 from darklens.evaluate import grid_picture, write_picture
 from darklens.hub import ModelCard, find_model, load_card, load_generator
+from darklens.places import check_file
 
 __all__ = ["generate"]
 

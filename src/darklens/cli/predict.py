@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from darklens.atomic import atomic_file
-from darklens.cli.configuration import beside, write_configuration
+from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_table_name, picture_name, printable, reasons, write_table
+from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
 from darklens.data import find_images
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -53,10 +53,11 @@ def predict(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    check_table_name(output)
+    check_outputs(output, figures)
     if batch < 1 or workers < 1:
         raise BadInput("--batch and --workers must be at least 1")
     paths = find_images(inputs)
+    place = check_outputs(output, figures, paths)
     folder = find_model(model)
     card = load_card(folder)
     classifier = load_classifier(folder, device)
@@ -74,7 +75,6 @@ def predict(
         print(printable(table, "{:.3f}"))
     else:
         write_table(table, output)
-    place = beside(output) if output is not None else figures and figures / "config.yaml"
     if place is not None:
         write_configuration(place, "predict", settings)
     if len(failed) == len(rows):

@@ -6,19 +6,22 @@ CSV, which spreadsheets open, none of them begins like a formula.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darklens.atomic import atomic_file, check_file
+from darklens.atomic import atomic_file
+from darklens.cli.configuration import beside, check_configuration
 from darklens.errors import BadInput
 from darklens.naming import in_spreadsheet, visible
+from darklens.places import check_added_folder, check_apart, check_file
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
     "TABLE_ENDINGS",
+    "check_outputs",
     "check_table_name",
     "picture_name",
     "printable",
@@ -42,6 +45,33 @@ def check_table_name(output: Path | None) -> None:
     if output.suffix not in TABLE_ENDINGS:
         raise BadInput(f"the ending of {output} must be one of {', '.join(TABLE_ENDINGS)}")
     check_file(output)
+
+
+def check_outputs(
+    output: Path | None, figures: Path | None, inputs: Sequence[Path] = ()
+) -> Path | None:
+    """Refuse before the work a table, a folder of pictures or a configuration in a wrong place.
+
+    Args:
+        output: Table to write, if any.
+        figures: Folder to add pictures to, if any.
+        inputs: Files that are read.
+
+    Returns:
+        Where the configuration of the run belongs; None if nothing is written.
+
+    Raises:
+        BadInput: If one of them cannot be written, is an input, or holds one.
+    """
+    check_table_name(output)
+    if figures is not None:
+        check_added_folder(figures)
+    for written in filter(None, (output, figures)):
+        check_apart(written, inputs)
+    place = beside(output) if output is not None else figures and figures / "config.yaml"
+    if place is not None:
+        check_configuration(place)
+    return place
 
 
 def write_table(table: "pd.DataFrame", output: Path) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from darklens.atomic import atomic_folder
 from darklens.errors import BadInput, BadModel
-from darklens.hub.card import ModelCard, WeightsCard, load_card, write_card
+from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, write_card
 from darklens.hub.folders import find_model
 from darklens.hub.preprocessing import model_preprocessing
+from darklens.places import OwnFolder
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
     from torch import Tensor, nn
@@ -18,9 +19,19 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not n
     from darklens.classify import Classifier
     from darklens.diffusion import Generator
 
-__all__ = ["load_classifier", "load_generator", "save_model", "verified_weights"]
+__all__ = ["MODEL_FOLDER", "load_classifier", "load_generator", "save_model", "verified_weights"]
 
 _WEIGHTS_FILE = "weights.safetensors"
+_OF_DIFFUSERS = (
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "unet/config.json",
+    "unet/diffusion_pytorch_model.safetensors",
+)
+MODEL_FOLDER = OwnFolder(
+    CARD_FILE, "name: ", frozenset({CARD_FILE, "README.md", _WEIGHTS_FILE, *_OF_DIFFUSERS})
+)
+"""What a model folder holds; one with anything else in it is not replaced."""
 
 
 def save_model(
@@ -54,7 +65,7 @@ def save_model(
 
     data = save(_halved(network.state_dict()), metadata={"format": "pt"})
     card = replace(card, weights=WeightsCard(_WEIGHTS_FILE, hashlib.sha256(data).hexdigest()))
-    with atomic_folder(Path(folder), replace_if_has="card.yaml") as temporary:
+    with atomic_folder(Path(folder), replaces=MODEL_FOLDER) as temporary:
         (temporary / _WEIGHTS_FILE).write_bytes(data)
         write_card(temporary, card)
         if write_more is not None:

@@ -1,0 +1,177 @@
+"""What may be written where: refused before the work, so that no work is lost and no file.
+
+An output never goes through a symbolic link, never takes the place of a folder or an input, and a
+folder is replaced only where every file in it is one that darklens writes.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from darklens.errors import BadInput
+
+__all__ = ["OwnFolder", "check_added_folder", "check_apart", "check_file", "check_folder"]
+
+_FILES = (
+    "bmp bz2 cfg ckpt csv dat docx fit fits fz gif gz h5 hdf hdf5 htm html ini ipynb jpeg jpg js "
+    "json jsonl log mat md nc npy npz onnx parquet pdf pickle pkl png ps pt pth py rar rst "
+    "safetensors sh svg tar tex tgz tif tiff toml tsv txt webp xls xlsx xml xz yaml yml zip"
+)
+_FILE_ENDINGS = frozenset(f".{ending}" for ending in _FILES.split())
+
+
+@dataclass(frozen=True)
+class OwnFolder:
+    """A kind of folder that darklens writes and may replace.
+
+    Attributes:
+        marker: File that is always in it.
+        begins: How the text of the marker begins, as a regular expression.
+        files: Names of all files that may be in it, with `/` between folders.
+    """
+
+    marker: str
+    begins: str
+    files: frozenset[str]
+
+    def owns(self, name: PurePosixPath | Path) -> bool:
+        """Whether a file of this name below the folder is one that darklens writes there."""
+        return name.as_posix() in self.files
+
+    def problem(self, folder: Path) -> str | None:
+        """Why the folder is not of this kind, or None if it is."""
+        marker = folder / self.marker
+        try:
+            with marker.open("rb") as file:
+                head = file.read(4096).decode("utf-8", "replace")
+        except OSError:
+            head = ""
+        if marker.is_symlink() or re.match(self.begins, head) is None:
+            return "was not written by this verb"
+        for item in sorted(folder.rglob("*")):
+            name = item.relative_to(folder)
+            ours = self._holds(name) if item.is_dir() else self.owns(name)
+            if item.is_symlink() or not ours:
+                return f"holds {name.as_posix()}, which darklens did not write"
+        return None
+
+    def _holds(self, folder: Path) -> bool:
+        return any(name.startswith(f"{folder.as_posix()}/") for name in self.files)
+
+
+def check_file(path: Path) -> None:
+    """Refuse before the work what `atomic_file` would refuse after it.
+
+    Raises:
+        BadInput: If `path` cannot be the name of a new file.
+    """
+    _check_place(path, "file")
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder; give the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise BadInput(f"{path} is not a regular file; choose another name")
+
+
+def check_folder(path: Path, *, replaces: OwnFolder | None = None) -> None:
+    """Refuse before the work what `atomic_folder` would refuse after it.
+
+    Args:
+        path: Folder to make.
+        replaces: What an existing folder must be to be replaced; without it none is.
+
+    Raises:
+        BadInput: If `path` exists and may not be replaced, or cannot be the name of a folder.
+    """
+    _check_folder_name(path)
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
+    problem = None
+    if path.is_dir() and replaces is not None:
+        problem = replaces.problem(path)
+        if problem is None:
+            return
+    what = f"{path} exists already" + (f" and {problem}" if problem else "")
+    raise BadInput(f"{what}; choose another name or remove it first")
+
+
+def check_added_folder(path: Path) -> None:
+    """Refuse before the work a folder to which no files can be added, such as that of figures.
+
+    Raises:
+        BadInput: If `path` is neither a folder nor the name of a new one, or is not writable.
+    """
+    if os.path.isdir(path):  # noqa: PTH112 - false for names that the system does not take
+        if os.access(path, os.W_OK | os.X_OK):
+            return
+        raise BadInput(f"cannot write into {path}: Permission denied")
+    _check_folder_name(path)
+    if path.exists():
+        raise BadInput(f"{path} is a file; give the name of a folder")
+
+
+def check_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Refuse an output that is one of the inputs, or a folder that holds one.
+
+    Raises:
+        BadInput: If it is.
+    """
+    place = output.resolve()
+    for item in inputs:
+        found = item.resolve()
+        if found == place:
+            raise BadInput(f"{output} is an input; choose another name for the output")
+        if place in found.parents:
+            raise BadInput(f"{output} holds the input {item}; choose another folder for the output")
+
+
+def _check_folder_name(path: Path) -> None:
+    """A name that says it is a file never becomes a folder."""
+    _check_place(path, "folder")
+    if path.suffix.lower() in _FILE_ENDINGS:
+        raise BadInput(f"{path} is to be a folder, but ends in {path.suffix}; choose another name")
+
+
+def _check_place(path: Path, what: str) -> None:
+    if path.name in ("", "..") or "\0" in str(path):
+        raise BadInput(f"{str(path)!r} is not the name of a new {what}")
+    try:
+        _check_parents(path)
+    except OSError as error:  # such as a name that is too long
+        raise BadInput(f"cannot write {path}: {error.strerror}") from error
+
+
+def _check_parents(path: Path) -> None:
+    if path.is_symlink():
+        raise BadInput(f"{path} is a symbolic link; give the place itself")
+    missing = [path]
+    for parent in path.absolute().parents:
+        if parent.is_dir():
+            _check_writable(parent, path)
+            _check_lengths(parent, missing)
+            return
+        if parent.exists() or parent.is_symlink():
+            kind = "a file" if parent.exists() else "a symbolic link to nothing"
+            raise BadInput(f"cannot make {path}: {parent} is {kind}")
+        missing.append(parent)
+
+
+def _check_writable(folder: Path, path: Path) -> None:
+    """Try it: permissions alone do not tell of read-only and full disks."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error.strerror} ({folder})") from error
+
+
+def _check_lengths(folder: Path, names: list[Path]) -> None:
+    try:
+        longest = os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or not known
+        return
+    for item in names:
+        if len(os.fsencode(item.name)) > longest:
+            raise BadInput(f"cannot write {item}: File name too long")
