@@ -15,7 +15,7 @@ from jaxtyping import Int, Int64, Shaped
 from darklens.classes import canonical_class, order_classes
 from darklens.data.files import list_images
 from darklens.data.readers import read_image
-from darklens.data.store import Store, open_store
+from darklens.data.store import Store, is_store, open_store
 from darklens.errors import BadData, UnreadableImage
 
 __all__ = ["ImageDataset", "ImageSource", "open_dataset"]
@@ -161,7 +161,7 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
     root = Path(path)
     if not root.is_dir():
         raise BadData(f"{root} is not a folder")
-    if (root / "zarr.json").is_file():
+    if is_store(root):
         if split is not None:
             raise BadData(f"{root} is a store, which has no part {split!r}")
         return ImageDataset.from_store(open_store(root))
@@ -171,7 +171,7 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
     if split is None and splits:
         raise BadData(f"{root} has the parts {', '.join(splits)}; say which one to use")
     folder = root / split if split else root
-    if (folder / "zarr.json").is_file():
+    if is_store(folder):
         return ImageDataset.from_store(open_store(folder))
     return _open_tree(root, folder)
 
@@ -217,14 +217,15 @@ class _Arrays:
 
 class _StoreImages:
     def __init__(self, store: Store) -> None:
-        self._images = store.images
+        self._store = store
         self.together = store.images.chunks[0]
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Shaped[np.ndarray, "n c h w"]:
         if len(indices) == 0:
-            return np.empty((0, *self._images.shape[1:]), dtype=self._images.dtype)
+            images = self._store.images
+            return np.empty((0, *images.shape[1:]), dtype=images.dtype)
         runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
-        read = [np.asarray(self._images[int(run[0]) : int(run[-1]) + 1]) for run in runs]
+        read = [self._store.read(int(run[0]), int(run[-1]) + 1) for run in runs]
         return read[0] if len(read) == 1 else np.concatenate(read)
 
 

@@ -59,9 +59,9 @@ class NpyTreeWriter(ImageWriter):
         """What the output is, as written to `dataset.yaml`."""
         return super().description() | {"scaled": self.scaled}
 
-    def _create(self) -> None:
+    def _create(self, folder: Path) -> None:
         for name in self.classes:
-            (self.partial / name).mkdir(exist_ok=True)
+            (folder / name).mkdir()
 
     def _write_images(
         self,
@@ -73,7 +73,7 @@ class NpyTreeWriter(ImageWriter):
             path = self.partial / self.classes[label] / f"{i:08d}.npy"
             np.save(path, _scale(image) if self.scaled else image)
 
-    def _complete(self) -> None:
+    def _complete(self, folder: Path) -> None:
         pass
 
 

@@ -3,11 +3,11 @@
 A writer fills `PATH.partial` and renames it to `PATH` when all is there. Images are written in
 shards of consecutive images; a shard counts as written when its part of the parameter table
 exists, which is written last. So a run may be killed anywhere, several processes may write
-different shards at once, and the bytes at the end are the same.
+different shards at once, and the bytes at the end are the same. Programs that would write the same
+output twice at once keep each other out with `darklens.locks.only_writer`.
 """
 
 import json
-import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -21,12 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
+from darklens.atomic import temporary_folder
+from darklens.data.description import DESCRIPTION, differences, read_description
 from darklens.errors import BadInput
-from darklens.plain_yaml import dump_yaml, read_yaml
+from darklens.places import check_folder
+from darklens.plain_yaml import dump_yaml
 
 __all__ = ["DESCRIPTION", "PARAMETERS", "ImageWriter"]
 
-DESCRIPTION = "dataset.yaml"
 PARAMETERS = "parameters.parquet"
 _PARTS = "parts"
 _ROWS = 65536  # rows in a row group of the merged table
@@ -75,6 +77,7 @@ class ImageWriter(ABC):
         self.attributes: dict[str, Any] = json.loads(json.dumps(dict(attributes or {})))
         self.shard = int(shard)
         if not self._finished():
+            check_folder(self.path)
             self._open_partial()
 
     @property
@@ -99,7 +102,7 @@ class ImageWriter(ABC):
         if self._finished() or (self.partial / PARAMETERS).is_file():
             return []
         starts = range(0, self.count, self.shard)
-        return [(i, self._stop(i)) for i in starts if not self._part(i).is_file()]
+        return [(i, self._stop(i)) for i in starts if not self._is_written(i)]
 
     def write(
         self,
@@ -143,16 +146,20 @@ class ImageWriter(ABC):
             raise BadInput(f"{self.partial} lacks {len(missing)} shards; run it again to continue")
         if self._finished():
             return self.path
-        if not (self.partial / PARAMETERS).is_file():
-            self._merge_parts()
-        self._complete()
-        shutil.rmtree(self.partial / _PARTS, ignore_errors=True)
-        self.partial.replace(self.path)
+        try:
+            if not (self.partial / PARAMETERS).is_file():
+                self._merge_parts()
+            self._complete(self.partial)
+            shutil.rmtree(self.partial / _PARTS, ignore_errors=True)
+            self.partial.replace(self.path)
+        except FileNotFoundError:  # another process finished the same output just now
+            if not self._finished():
+                raise
         return self.path
 
     @abstractmethod
-    def _create(self) -> None:
-        """Make the skeleton in `partial`; other processes may be doing the same."""
+    def _create(self, folder: Path) -> None:
+        """Make the skeleton of the output in an empty folder."""
 
     @abstractmethod
     def _write_images(
@@ -164,8 +171,16 @@ class ImageWriter(ABC):
         """Write one shard's images and labels."""
 
     @abstractmethod
-    def _complete(self) -> None:
-        """Write what can only be written when all shards are there; may run twice."""
+    def _complete(self, folder: Path) -> None:
+        """Check that all is there, and tidy up; may run twice.
+
+        Raises:
+            BadData: If something is missing or damaged.
+        """
+
+    def _is_written(self, start: int) -> bool:
+        """Whether the shard that begins with this image is complete."""
+        return self._part(start).is_file()
 
     def _stop(self, start: int) -> int:
         return min(start + self.shard, self.count)
@@ -174,31 +189,44 @@ class ImageWriter(ABC):
         return self.partial / _PARTS / f"{start:012d}.parquet"
 
     def _finished(self) -> bool:
-        if not self.path.exists() or (self.path.is_dir() and not any(self.path.iterdir())):
+        if self.path.is_symlink() or not self.path.exists():
             return False
-        if _read_description(self.path) != self.description():
-            raise BadInput(f"{self.path} exists already; choose another name or remove it first")
-        return True
+        if self.path.is_dir() and not any(self.path.iterdir()):
+            return False
+        found, wanted = read_description(self.path), self.description()
+        if found == wanted:
+            return True
+        made = f", made with other settings ({differences(found, wanted)})" if found else ""
+        raise BadInput(f"{self.path} exists already{made}; choose another name or remove it first")
 
     def _open_partial(self) -> None:
-        try:
-            (self.partial / _PARTS).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BadInput(f"cannot make the folder {self.partial}: {error.strerror}") from error
-        if not (self.partial / DESCRIPTION).is_file():
-            self._write_description()
-        if _read_description(self.partial) != self.description():
+        if self.partial.is_symlink() or (self.partial.exists() and not self.partial.is_dir()):
+            raise BadInput(f"{self.partial} is in the way; remove it or choose another name")
+        if not self.partial.is_dir() or not any(self.partial.iterdir()):
+            self._begin()
+        found, wanted = read_description(self.partial), self.description()
+        if found is None:
             raise BadInput(
-                f"{self.partial} was begun with other settings; use those to continue it,"
-                " or remove it"
+                f"{self.partial} is in the way: it is no output that darklens has begun; "
+                "remove it or choose another name"
             )
-        self._create()
+        if found != wanted:
+            raise BadInput(
+                f"{self.partial} was begun with other settings ({differences(found, wanted)}); "
+                "use those to continue it, remove it, or choose another name"
+            )
 
-    def _write_description(self) -> None:
-        """Write it whole; another process that writes the same output writes the same text."""
-        temporary = self.partial / _PARTS / f"{DESCRIPTION}.{uuid4().hex}.tmp"
-        temporary.write_text(dump_yaml(self.description()), encoding="utf-8")
-        temporary.replace(self.partial / DESCRIPTION)
+    def _begin(self) -> None:
+        """Make the partial output whole; another process may be doing the same."""
+        with temporary_folder(self.partial) as folder:
+            self._create(folder)
+            (folder / _PARTS).mkdir()
+            (folder / DESCRIPTION).write_text(dump_yaml(self.description()), encoding="utf-8")
+            try:
+                folder.replace(self.partial)
+            except OSError:
+                if not (self.partial / DESCRIPTION).is_file():
+                    raise
 
     def _write_part(
         self, start: int, labels: Int64[np.ndarray, " n"], parameters: pd.DataFrame
@@ -207,15 +235,15 @@ class ImageWriter(ABC):
         if "label" not in table:
             table.insert(0, "label", [self.classes[k] for k in labels])
         part = self._part(start)
-        temporary = part.with_suffix(f".{os.getpid()}.tmp")
+        temporary = part.with_suffix(f".{uuid4().hex}.tmp")
         arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
         pq.write_table(arrow, temporary, compression="zstd")
         temporary.replace(part)
 
     def _merge_parts(self) -> None:
         parts = [self._part(start) for start in range(0, self.count, self.shard)]
-        schema = pa.unify_schemas([pq.read_schema(p) for p in parts], promote_options="permissive")
-        temporary = self.partial / _PARTS / f"{PARAMETERS}.tmp"
+        schema = pa.unify_schemas(list(map(_schema, parts)), promote_options="permissive")
+        temporary = self.partial / _PARTS / f"{PARAMETERS}.{uuid4().hex}.tmp"
         step = max(1, _ROWS // self.shard)
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
             for i in range(0, len(parts), step):
@@ -234,8 +262,10 @@ def _fit_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _read_description(folder: Path) -> Any:
+def _schema(part: Path) -> pa.Schema:
     try:
-        return read_yaml(folder / DESCRIPTION, BadInput)
-    except BadInput:
-        return None
+        return pq.read_schema(part)
+    except (pa.ArrowException, ValueError) as error:
+        raise BadInput(
+            f"{part} is damaged; remove it and give the same command again to continue"
+        ) from error
