@@ -108,21 +108,24 @@ def _open(folder: Path) -> Store:
     group = zarr.open_group(folder, mode="r")
     images, labels = group["images"], group["labels"]
     attributes = dict(group.attrs)
-    classes = attributes.pop("classes")
+    written = attributes.pop("classes")
     if not isinstance(images, zarr.Array) or not isinstance(labels, zarr.Array):
         raise BadData("images and labels are not arrays")
-    if classes != description["classes"] or not classes or not _are_names(classes):
+    classes = _names(written)
+    if not classes or written != description["classes"]:
         raise BadData("its classes are not those of its description")
     check_layout(description, images, labels)
     check_shards(folder, images)
     values = np.asarray(labels[:]).astype(np.int64)
-    check_labels(folder, values, tuple(classes), PARAMETERS)
-    return Store(folder, images, values, tuple(classes), attributes)
+    check_labels(folder, values, classes, PARAMETERS)
+    return Store(folder, images, values, classes, attributes)
 
 
-def _are_names(classes: Any) -> bool:
-    names = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    return names and len(set(classes)) == len(classes)
+def _names(classes: object) -> tuple[str, ...]:
+    """Names of classes; none if they are no different words."""
+    items = classes if isinstance(classes, list) else []
+    names = tuple(name for name in items if isinstance(name, str))
+    return names if len(set(names)) == len(items) else ()
 
 
 def _reason(error: BaseException) -> str:
@@ -189,7 +192,7 @@ class StoreWriter(ImageWriter):
 
 def _array(path: Path) -> "zarr.Array[Any]":
     """An array for writing; chunks of zeros are written, too, so that none may be absent."""
-    return zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+    return zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})
 
 
 def _size(path: Path) -> int:
