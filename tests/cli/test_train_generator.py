@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from darklens.cli.main import main
-from darklens.hub import load_card, load_generator
+from darklens.hub import load_card, load_generator, model_preprocessing
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("generator-*.yaml"))
 TINY = (
@@ -23,6 +23,7 @@ TINY = (
 )
 PIXELS = '--network={"name": "reference", "size": 16, "widths": [8, 8], "train_steps": 60}'
 RESIZED = ['--preprocessing=[{"resize": {"size": 16}}, {"affine": {"scale": 0.008, "shift": -1}}]']
+SCALED = ['--preprocessing=[{"resize": {"size": 16}}, {"affine": {"scale": 2, "shift": -1}}]']
 FEW = ["--data.preset=common-test-1", "--data.validation_images=3", "--data.prepared_images=8"]
 
 
@@ -43,9 +44,24 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def scaled_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files of two classes with values from 0 to 1, as the benchmark's are."""
+    root = tmp_path_factory.mktemp("scaled")
+    generator = np.random.default_rng(0)
+    for name in ("no", "vort"):
+        (root / name).mkdir()
+        for number in range(12):
+            np.save(root / name / f"{number}.npy", generator.random((1, 24, 24)))
+    return root
+
+
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path: Path) -> None:
+def test_every_recipe_trains_for_one_step(
+    recipe: Path, pictures: Path, scaled_files: Path, tmp_path: Path
+) -> None:
     settings = yaml.safe_load(recipe.read_text())
+    scaled = settings["data"].get("value_range") == [0.0, 1.0]
     kind = settings["network"]["name"]
     words = ["--config", recipe, "--output", tmp_path / "run", "--trainer.max_steps=1", "--quiet"]
     words += ["--data.batch_size=4", "--preview_epochs=1", "--preview_steps=2"]
@@ -53,11 +69,12 @@ def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path
         words += ["--network.grid=4", "--network.components=3", "--network.width=16"]
         words += ["--network.blocks=1", "--network.embedding=8"]
     else:
-        words += ["--network.size=16", "--network.widths=[16, 16]", "--network.steps=2", *RESIZED]
+        words += ["--network.size=16", "--network.widths=[16, 16]", "--network.steps=2"]
+        words += SCALED if scaled else RESIZED
     if settings["data"].get("preset"):
         words += ["--data.validation_images=6", "--data.prepared_images=8"]
     else:
-        words += ["--data.path", pictures]
+        words += ["--data.path", scaled_files if scaled else pictures]
         words += ["--network.size=24"] if kind == "components" else []
     if kind == "diffusers":
         words += ["--network.head_width=8"]
@@ -75,6 +92,21 @@ def test_every_recipe_trains_for_one_step(recipe: Path, pictures: Path, tmp_path
     else:
         assert 0 <= made.images.min() <= made.images.max() <= 1
     assert (model / "unet" / "config.json").is_file() == (kind == "diffusers")
+
+
+@pytest.mark.parametrize(
+    "recipe", [path for path in RECIPES if "reference" in path.stem], ids=lambda path: path.stem
+)
+def test_values_reach_the_reference_network_from_minus_1_to_1(recipe: Path) -> None:
+    settings = yaml.safe_load(recipe.read_text())
+    low, high = settings["data"]["value_range"]
+    images = np.full((1, 1, 64, 64), low)
+    images[..., 16:48, 16:48] = high
+    values = model_preprocessing(settings["preprocessing"]).batch(images)
+    assert (values.min(), values.max()) == pytest.approx((-1, 1), abs=1e-4)
+    limits = settings["images"]
+    unit = limits.get("unit", 1.0)
+    assert (limits["minimum"] * unit, limits["maximum"] * unit) == (low, high)
 
 
 def test_the_reference_recipe_is_the_published_protocol() -> None:

@@ -125,4 +125,4 @@ def test_genuine_jpegs_of_two_classes(shared_data: Path, tmp_path: Path) -> None
 def test_genuine_trees(shared_data: Path) -> None:
     dataset = open_dataset(shared_data / "common_test_1")
     assert dataset.classes == ("no", "sphere", "vort")
-    assert dataset.images().shape == (15, 1, 150, 150)
+    assert dataset.images().shape[1:] == (1, 150, 150)

@@ -118,6 +118,7 @@ def classifier(
         workers=0 if data.prepared_images else data.workers,
         seed=seed,
         images_per_epoch=data.epoch_images,
+        check_leaks=False,  # training_data has checked all parts
     )
     if not carry_out(
         task,

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float32
 
 from darklens.atomic import atomic_file
 from darklens.cli.coded import CodedImages, encoded
+from darklens.cli.data_check import DataNeeds
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.cli.training_run import (
@@ -44,6 +46,12 @@ from darklens.nn import Budget, OptimiserConfig, RunConfig, is_first_process
 
 __all__ = ["generator"]
 
+_ADVICE = (
+    "recipes/generator-reference-scaled.yaml is for images from 0 to 1,"
+    " recipes/generator-reference.yaml for grey levels from 0 to 255; for others change the affine"
+    " step and --data.value_range together, or set --normalise true"
+)
+_LEAST_CONTRAST = 0.05
 _PREVIEWED = 16
 _MEASURED = 1024
 
@@ -108,11 +116,12 @@ def generator(
     steps = model_preprocessing(preprocessing)
     undo_preprocessing(steps.spec)  # what cannot be undone shows at once
     started = time.monotonic()
-    parts = training_data(data, steps, folder, quiet=quiet)
+    parts = training_data(data, steps, folder, needs=_needs(images), quiet=quiet)
     left = parts.preprocessing  # of prepared images none is left to do
     if normalise:
         last = _normalising(left, parts)
         steps, left = _then(steps, last), _then(left, last)
+    _check_prepared(left, parts)
     net = _network(network, parts, left)
     if preview_epochs < 0:
         raise BadConfig("preview_epochs must be at least 0")
@@ -151,6 +160,7 @@ def generator(
         workers=0 if data.prepared_images or net.space is not None else data.workers,
         seed=seed,
         images_per_epoch=data.epoch_images,
+        check_leaks=False,  # training_data has checked all parts, before they were encoded
     )
 
     def draw(followed: GeneratorNetwork, epochs: int) -> None:
@@ -180,6 +190,13 @@ def generator(
     say(f"model: {folder / 'model'}", quiet=quiet)
 
 
+def _needs(images: OutputCard) -> DataNeeds:
+    """What the data must be; the limits of the generated images tell those of the genuine ones."""
+    low, high = images.minimum, images.maximum
+    known = None if low is None or high is None else (low * images.unit, high * images.unit)
+    return DataNeeds(classes=1, value_range=known, advice=_ADVICE)
+
+
 def _coded(
     space: ComponentSpace,
     parts: TrainingData,
@@ -200,6 +217,7 @@ def _coded(
         "expected": data.expected,
         "seeds": [data.split_seed, data.stream_seed, data.validation_seed],
         "folds": data.folds,
+        "fold": data.fold,
         "validation_images": data.validation_images,
         "preprocessing": list(left.spec),
         "space": [space.grid, len(space.basis), space.whitening],
@@ -212,13 +230,32 @@ def _coded(
 
 def _normalising(left: Preprocessing, parts: TrainingData) -> dict[str, dict[str, float]]:
     """The step that gives the data zero mean and unit scale, behind those that are left to do."""
-    count = min(len(parts.val), _MEASURED)
-    chosen = np.linspace(0, len(parts.val) - 1, count).astype(np.int64)
-    values = left.batch(parts.val.images(chosen))
+    values = _prepared_sample(left, parts, _MEASURED)
     mean, scale = float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
     if not scale > 0:
         raise BadConfig("normalise: all pixels of the data are the same")
     return {"affine": {"scale": float(f"{1 / scale:.6g}"), "shift": float(f"{-mean / scale:.6g}")}}
+
+
+def _check_prepared(left: Preprocessing, parts: TrainingData) -> None:
+    """Refuse a preprocessing that leaves nothing to be seen, such as that of other values."""
+    values = _prepared_sample(left, parts, _PREVIEWED)
+    low, high = float(values.min()), float(values.max())
+    if high - low < _LEAST_CONTRAST:
+        raise BadConfig(
+            f"after the preprocessing all pixels lie between {low:.5g} and {high:.5g}, where the"
+            f" network sees nothing: it is made for other values. {_ADVICE}"
+        )
+
+
+def _prepared_sample(
+    left: Preprocessing, parts: TrainingData, most: int
+) -> Float32[np.ndarray, "n c h w"]:
+    """Some images, evenly from all of the validation set, as the network gets them."""
+    count = min(len(parts.val), most)
+    chosen = np.linspace(0, len(parts.val) - 1, count).astype(np.int64)
+    sample: Float32[np.ndarray, "n c h w"] = left.batch(parts.val.images(chosen))
+    return sample
 
 
 def _then(steps: Preprocessing, last: dict[str, dict[str, float]]) -> Preprocessing:

@@ -1,26 +1,25 @@
 """What a training run trains, selects and tests on: a folder or store, or endless simulations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Num
 
+from darklens.cli.data_check import DataNeeds, check_data, check_values
 from darklens.cli.prepared import PreparedImages, prepare
-from darklens.data import (
-    FreshImages,
-    ImageDataset,
-    Preprocessing,
-    build_preprocessing,
-    open_dataset,
-    reference_split,
-    stratified_folds,
-)
-from darklens.errors import BadConfig
+from darklens.cli.progress import say
+from darklens.data import FreshImages, ImageDataset, Preprocessing, build_preprocessing, divide
+from darklens.data.survey import survey_images
+from darklens.errors import BadConfig, BadData
 from darklens.lensing import Simulator
 
 __all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
+
+NEEDS = DataNeeds()
+_SAMPLE = 24
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,17 @@ class DataOptions:
     """Where the images come from and how they are divided.
 
     Attributes:
-        path: Folder in the DeepLense layout, or a store. With the folders train and val, the
-            reference protocol divides val into selection and test 90:10; otherwise a part of
-            all images is kept for validation.
+        path: Folder in the DeepLense layout, or a store. Its parts train, val and test serve
+            these purposes; without test, the reference protocol divides val into selection and
+            test 90:10, and without val one fold is kept for validation.
         preset: Train on an endless stream of fresh simulations of this preset (name or YAML
             file) instead.
         split_seed: Seed of the division of a folder or store.
         folds: One in so many images is kept for validation where there is no folder val.
+        fold: Cross-validation: the fold of the training images that is kept for the test, from 1
+            to folds; all trains one model for each of them.
+        value_range: Lowest and highest value of the raw images that the preprocessing is made
+            for; images that do not fit are refused.
         stream_seed: Seed of the simulated training images.
         validation_seed: Seed of the simulated validation images.
         validation_images: Number of simulated validation images.
@@ -52,6 +55,8 @@ class DataOptions:
     preset: str | None = None
     split_seed: int = 0
     folds: int = 10
+    fold: int | Literal["all"] | None = None
+    value_range: tuple[float, float] | None = None
     stream_seed: int = 1_000_001
     validation_seed: int = 1_000_002
     validation_images: int = 3000
@@ -101,53 +106,82 @@ class TrainingData:
 
 
 def training_data(
-    options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool = False
+    options: DataOptions,
+    steps: Preprocessing,
+    folder: Path,
+    *,
+    needs: DataNeeds = NEEDS,
+    quiet: bool = False,
 ) -> TrainingData:
-    """Open or simulate the data of a run.
+    """Open or simulate the data of a run, and say which images serve which purpose.
 
     Args:
         options: Where the images come from.
         steps: The model's preprocessing.
-        folder: Folder of the run, for images that are prepared once.
+        folder: Folder of the run, for images that are prepared once and the list of the images.
+        needs: What the verb needs of the data.
         quiet: Show no progress.
 
     Raises:
         BadConfig: If the options contradict each other.
-        BadData: If the folder is laid out wrongly or its parts have different classes.
+        BadData: If the folder is laid out wrongly, its parts have different classes or share
+            images, or images cannot be used.
     """
     if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
         raise BadConfig("data.validation_images and data.epoch_images must be positive")
+    if options.value_range is not None:
+        needs = replace(needs, value_range=options.value_range)
     if options.path is not None and options.preset is None:
         if options.prepared_images or options.expected:
             raise BadConfig(
                 "data.prepared_images and data.expected are simulated: they need data.preset"
             )
-        return _from_disk(options.path, options, steps)
+        return _from_disk(options.path, options, steps, folder, needs=needs, quiet=quiet)
     if options.preset is not None and options.path is None:
         if options.stream_seed == options.validation_seed:
             raise BadConfig("data.stream_seed and data.validation_seed must differ")
+        if options.fold is not None:
+            raise BadConfig("data.fold divides the images of data.path; simulations need no folds")
+        _check_simulations(options.preset, options, needs)
         if options.prepared_images and not options.expected:
             return _prepared(options.preset, options, steps, folder, quiet=quiet)
         return _simulated(options.preset, options, steps)
     raise BadConfig("give the training data: either data.path or data.preset")
 
 
-def _from_disk(path: Path, options: DataOptions, steps: Preprocessing) -> TrainingData:
-    parts = _divided(path, options)
+def _from_disk(
+    path: Path,
+    options: DataOptions,
+    steps: Preprocessing,
+    folder: Path,
+    *,
+    needs: DataNeeds,
+    quiet: bool,
+) -> TrainingData:
+    if options.fold == "all":
+        raise BadConfig("data.fold: all trains several models, which this cannot; give a number")
+    division = divide(path, folds=options.folds, fold=options.fold, seed=options.split_seed)
+    parts = division.parts
     classes = parts["train"].classes
-    val = parts["val"].with_classes(classes)
-    test = parts["test"].with_classes(classes) if "test" in parts else None
-    return TrainingData(parts["train"], val, val[0][0].shape, steps, test)
+    if len(classes) < needs.classes:
+        raise BadData(
+            f"{path} has only the class {classes[0]!r}; a classifier needs a folder of images for"
+            " each of two classes or more"
+        )
+    for line in division.lines():
+        say(line, quiet=quiet)
+    check_data(parts, needs, folder, root=path, quiet=quiet)
+    shape = parts["val"][0][0].shape
+    return TrainingData(parts["train"], parts["val"], shape, steps, parts.get("test"))
 
 
-def _divided(path: Path, options: DataOptions) -> dict[str, ImageDataset]:
-    """The reference protocol where there are folders train and val, else one fold kept out."""
-    if (path / "train").is_dir() and (path / "val").is_dir():
-        train, val = open_dataset(path, "train"), open_dataset(path, "val")
-        return reference_split(train, val, seed=options.split_seed)
-    dataset = open_dataset(path, "train" if (path / "train").is_dir() else None)
-    train, val = stratified_folds(dataset, options.folds, seed=options.split_seed)[0]
-    return {"train": train, "val": val}
+def _check_simulations(preset: str, options: DataOptions, needs: DataNeeds) -> None:
+    """Compare a few simulations with the values that the preprocessing is made for."""
+    if needs.value_range is None:
+        return
+    lenses = Simulator(preset).simulate(_SAMPLE, seed=options.validation_seed)
+    sample = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
+    check_values(survey_images({"val": sample}), needs)
 
 
 def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> TrainingData:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from darklens.data.datasets import ImageDataset, open_dataset
+from darklens.data.division import Division, divide
 from darklens.data.files import find_images
 from darklens.data.inverse import undo_preprocessing
 from darklens.data.npy_tree import NpyTreeWriter
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Augmentation",
+    "Division",
     "FreshImages",
     "ImageDataset",
     "ImageWriter",
@@ -42,6 +44,7 @@ __all__ = [
     "StoreWriter",
     "build_preprocessing",
     "check_disjoint",
+    "divide",
     "find_images",
     "open_dataset",
     "open_store",

@@ -1,8 +1,9 @@
 """One interface over labelled images, whether in a DeepLense tree, a store or memory.
 
 A tree is `ROOT/{class}/*` or `ROOT/{train,val,test}/{class}/*` with the image files that
-`read_image` knows. Folder names may be any of the spellings in `darklens.classes`. A tree with a
-folder `sub` keeps its own names, because `sub` says that there is substructure, not which.
+`read_image` knows; `darklens.data.layout` has the other layouts and spellings. Folder names may be
+any of the spellings in `darklens.classes`. A tree with a folder `sub` keeps its own names, because
+`sub` says that there is substructure, not which.
 """
 
 from collections.abc import Sequence
@@ -12,15 +13,27 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
 
-from darklens.classes import canonical_class, order_classes
+from darklens.classes import order_classes
 from darklens.data.files import list_images
-from darklens.data.readers import read_image
-from darklens.data.store import Store, is_store, open_store
+from darklens.data.layout import Layout, Part, class_names, find_layout, part_name
+from darklens.data.readers import pixel_problem, read_image
+from darklens.data.store import Store, open_store
 from darklens.errors import BadData, UnreadableImage
 
-__all__ = ["ImageDataset", "ImageSource", "open_dataset"]
+__all__ = ["BadImage", "ImageDataset", "ImageSource", "open_dataset", "open_part"]
 
-_SPLITS = ("train", "val", "test")
+
+class BadImage(BadData):
+    """One image of a data set cannot be used.
+
+    Args:
+        where: The file, or the place in a store.
+        reason: What is wrong with it.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.reason = reason
 
 
 @runtime_checkable
@@ -46,6 +59,9 @@ class ImageDataset:
         labels: The class of each image as a number.
         ids: A name for each image: its path below the root, or its number in a store.
         classes: Class names; label `k` is `classes[k]`.
+
+    Raises:
+        BadData: If a label is no class.
     """
 
     def __init__(
@@ -59,6 +75,12 @@ class ImageDataset:
     ) -> None:
         if not len(indices) == len(labels) == len(ids):
             raise ValueError("indices, labels and ids must have the same length")
+        wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
+        if len(wrong):
+            raise BadData(
+                f"the label of image {ids[wrong[0]]} is {labels[wrong[0]]}, which is no class:"
+                f" labels go from 0 to {len(classes) - 1} ({', '.join(classes)})"
+            )
         self._source = source
         self._indices = indices
         self.labels = labels
@@ -132,6 +154,10 @@ class ImageDataset:
             classes=self.classes,
         )
 
+    def named(self, ids: Sequence[str]) -> "ImageDataset":
+        """The same images under other names."""
+        return ImageDataset(self._source, self._indices, self.labels, ids=ids, classes=self.classes)
+
     def with_classes(self, classes: Sequence[str]) -> "ImageDataset":
         """The same images with labels that count in `classes`.
 
@@ -153,7 +179,8 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
 
     Args:
         path: A folder.
-        split: The folder below `path` to take, such as `train`; needed when there are several.
+        split: The part to take, such as `train`, or another folder below `path`; needed when
+            there are several parts.
 
     Raises:
         BadData: If there is no such data set, or it is laid out in another way.
@@ -161,40 +188,77 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
     root = Path(path)
     if not root.is_dir():
         raise BadData(f"{root} is not a folder")
-    if is_store(root):
-        if split is not None:
-            raise BadData(f"{root} is a store, which has no part {split!r}")
-        return ImageDataset.from_store(open_store(root))
-    splits = [name for name in _SPLITS if (root / name).is_dir()]
-    if split is not None and not (root / split).is_dir():
-        raise BadData(f"{root} has no folder {split!r}" + (f"; it has {splits}" if splits else ""))
-    if split is None and splits:
-        raise BadData(f"{root} has the parts {', '.join(splits)}; say which one to use")
-    folder = root / split if split else root
-    if is_store(folder):
-        return ImageDataset.from_store(open_store(folder))
-    return _open_tree(root, folder)
+    layout = find_layout(root)
+    parts = ", ".join(layout.parts)
+    if split is None:
+        if layout.divided:
+            raise BadData(f"{root} has the parts {parts}; say which one to use (--split)")
+        return open_part(layout, "")
+    if not layout.divided and layout.parts[""].store == root:
+        raise BadData(f"{root} is a store, which has no part {split!r}")
+    named = part_name(split)
+    if named in layout.parts:
+        return open_part(layout, str(named))
+    if not (root / split).is_dir():
+        raise BadData(
+            f"{root} has no folder {split!r}" + (f"; its parts are {parts}" if parts else "")
+        )
+    inside = find_layout(root / split)
+    if inside.divided:
+        raise BadData(f"{root / split} has parts of its own; give it as the data")
+    return open_part(Layout(root, inside.parts), "")
 
 
-def _open_tree(root: Path, folder: Path) -> ImageDataset:
-    folders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    files = {path: list_images(path, recursive=False) for path in folders}
-    empty = [path for path in folders if not files[path]]
-    if not folders or empty:
-        where = f"{empty[0]} has no images" if empty else f"{folder} has no class folders"
-        raise BadData(f"{where}; expected are folders such as no, sphere, vort with image files")
-    names = _class_names([path.name for path in folders])
-    classes = order_classes(names.values())
-    chosen = [(path, classes.index(names[f.name])) for f in folders for path in files[f]]
-    chosen.sort(key=lambda item: (item[1], item[0]))
-    paths = [path for path, _ in chosen]
-    return ImageDataset.from_files(root, paths, [label for _, label in chosen], classes=classes)
+def open_part(layout: Layout, name: str) -> ImageDataset:
+    """Open one part of a data set, its images named by their paths below the root.
+
+    Raises:
+        BadData: If there is no such part, it has no class folders, or one of them no images.
+    """
+    part = layout.parts[name]
+    if part.store is not None:
+        dataset = ImageDataset.from_store(open_store(part.store))
+        return dataset if part.store == layout.root else _below(dataset, part.store, layout.root)
+    files = _class_files(part)
+    names = class_names(spelt for other in layout.parts.values() for spelt, _ in other.classes)
+    classes = order_classes(names[spelt] for spelt, _ in part.classes)
+    chosen = [
+        (classes.index(names[spelt]), path)
+        for spelt, folder in part.classes
+        for path in files[folder]
+    ]
+    chosen.sort()
+    paths = [path for _, path in chosen]
+    return ImageDataset.from_files(
+        layout.root, paths, [label for label, _ in chosen], classes=classes
+    )
 
 
-def _class_names(folders: Sequence[str]) -> dict[str, str]:
-    if "sub" in {name.lower() for name in folders}:
-        return {name: name.lower() for name in folders}
-    return {name: canonical_class(name) for name in folders}
+def _class_files(part: Part) -> dict[Path, list[Path]]:
+    """The image files of each class folder; none may be empty."""
+    expected = "expected are folders such as no, sphere, vort with image files"
+    if not part.classes:
+        where = part.folders[0]
+        loose = " but images of its own" if list_images(where, recursive=False) else ""
+        raise BadData(f"{where} has no class folders{loose}; {expected}")
+    files = {folder: list_images(folder, recursive=False) for _, folder in part.classes}
+    for folder, found in files.items():
+        if found:
+            continue
+        inside = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
+        if inside:
+            raise BadData(
+                f"{folder} has no images of its own but the folders {', '.join(inside[:4])};"
+                f" give the folder above the class folders, such as {folder}"
+            )
+        raise BadData(f"{folder} has no images; fill the folder or remove it; {expected}")
+    return files
+
+
+def _below(dataset: ImageDataset, store: Path, root: Path) -> ImageDataset:
+    """The images of one store of several, named with its folder."""
+    folder = store.relative_to(root).as_posix()
+    return dataset.named([f"{folder}/{name}" for name in dataset.ids])
 
 
 def _index(indices: Sequence[int] | Int[np.ndarray, " m"] | slice) -> Any:
@@ -222,11 +286,16 @@ class _StoreImages:
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Shaped[np.ndarray, "n c h w"]:
         if len(indices) == 0:
-            images = self._store.images
-            return np.empty((0, *images.shape[1:]), dtype=images.dtype)
+            stored = self._store.images
+            return np.empty((0, *stored.shape[1:]), dtype=stored.dtype)
         runs = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
         read = [self._store.read(int(run[0]), int(run[-1]) + 1) for run in runs]
-        return read[0] if len(read) == 1 else np.concatenate(read)
+        images = read[0] if len(read) == 1 else np.concatenate(read)
+        for index, image in zip(indices, images, strict=True):
+            problem = pixel_problem(image)
+            if problem is not None:  # as read_image says it of a file
+                raise BadImage(f"image {index:08d} of {self._store.path}", problem)
+        return images
 
 
 class _Files:
@@ -250,4 +319,4 @@ class _Files:
         try:
             return read_image(path)
         except UnreadableImage as error:
-            raise BadData(f"{path}: {error}") from error
+            raise BadImage(str(path), str(error)) from error

@@ -14,10 +14,18 @@ from jaxtyping import Int64, Shaped
 from darklens.data.datasets import ImageDataset
 from darklens.errors import BadData
 
-__all__ = ["check_disjoint", "reference_split", "split_from_lists", "stratified_folds"]
+__all__ = [
+    "check_disjoint",
+    "check_disjoint_digests",
+    "image_digest",
+    "reference_split",
+    "split_from_lists",
+    "stratified_folds",
+]
 
 _SELECTION_SHARE = 0.9
 _READ_AT_ONCE = 256
+_DIGEST_BYTES = 16
 
 
 def reference_split(
@@ -103,11 +111,26 @@ def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
     Raises:
         BadData: With the names of the first image that is shared, and how many there are.
     """
+    check_disjoint_digests(parts, {part: list(_digests(parts[part])) for part in parts})
+
+
+def check_disjoint_digests(
+    parts: Mapping[str, ImageDataset], digests: Mapping[str, Sequence[bytes]]
+) -> None:
+    """The same for images whose digests are known.
+
+    Args:
+        parts: The images.
+        digests: The `image_digest` of each image, part by part.
+
+    Raises:
+        BadData: As `check_disjoint`.
+    """
     owners: dict[bytes, tuple[str, str]] = {}
     shared = []
     for part, dataset in parts.items():
         own: dict[bytes, tuple[str, str]] = {}
-        for name, digest in zip(dataset.ids, _digests(dataset), strict=True):
+        for name, digest in zip(dataset.ids, digests[part], strict=True):
             own.setdefault(digest, (part, name))
             if digest in owners:
                 shared.append((owners[digest], (part, name)))
@@ -119,6 +142,16 @@ def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
             f"{part} and {other_part} share images: {name} in {part} is the same as"
             f" {other_name} in {other_part}{more}"
         )
+
+
+def image_digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
+    """What tells an image from all others: equal for equal images, whatever their scale."""
+    values: np.ndarray[Any, np.dtype[Any]] = image.astype(np.float64)
+    values -= values.min()
+    values /= values.max() or 1.0
+    scaled = values.astype(np.float32)
+    text = repr(scaled.shape).encode() + scaled.tobytes()
+    return hashlib.blake2b(text, digest_size=_DIGEST_BYTES).digest()
 
 
 def _shuffled_classes(dataset: ImageDataset, seed: int) -> list[Int64[np.ndarray, " m"]]:
@@ -142,12 +175,4 @@ def _digests(dataset: ImageDataset) -> Iterator[bytes]:
     for start in range(0, len(dataset), _READ_AT_ONCE):
         positions = np.arange(start, min(start + _READ_AT_ONCE, len(dataset)))
         for image in dataset.images(positions):
-            yield _digest(image)
-
-
-def _digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
-    values: np.ndarray[Any, np.dtype[Any]] = image.astype(np.float64)
-    values -= values.min()
-    values /= values.max() or 1.0
-    scaled = values.astype(np.float32)
-    return hashlib.blake2b(repr(scaled.shape).encode() + scaled.tobytes()).digest()
+            yield image_digest(image)

@@ -1,0 +1,248 @@
+"""Where in a folder the images of each part and each class lie, in the layouts in use.
+
+    ROOT/{class}/*                     one set, not divided
+    ROOT/{train,val,test}/{class}/*    the DeepLense tree
+    ROOT/{class}/{train,val,test}/*    the same, by class first
+    ROOT/{train,test}_{class}/*        as DeepLense's lens-finding images are published
+    ROOT/zarr.json, ROOT/train/zarr.json   stores
+
+The parts go by several names (`valid`, `validation`, `Training`, `test_set`). Hidden folders,
+`__MACOSX`, and a folder that only wraps another (`dataset/dataset`) are passed over.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from darklens.classes import canonical_class
+from darklens.data.files import list_images
+from darklens.data.store import is_store
+from darklens.errors import BadData
+
+__all__ = ["PARTS", "Layout", "Part", "class_names", "find_layout", "part_name"]
+
+PARTS = ("train", "val", "test")
+
+_SPELLINGS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+_PART_ONLY = re.compile(rf"({'|'.join(_SPELLINGS)})(?:[ _.-]?(?:set|data|images|split|zarr))?")
+_PART_FIRST = re.compile(rf"({'|'.join(_SPELLINGS)})[ _.-]+(.+)")
+_PART_LAST = re.compile(rf"(.+?)[ _.-]+({'|'.join(_SPELLINGS)})")
+_OTHERS = frozenset({"__MACOSX", "__pycache__", "lost+found"})
+_WRAPPED_AT_MOST = 4
+
+
+@dataclass(frozen=True)
+class Part:
+    """The folders of one part.
+
+    Attributes:
+        folders: What a person calls it: one folder, or those of the classes.
+        classes: Name of a class and its folder; a class may have several.
+        store: Folder of the store that holds the part instead.
+    """
+
+    folders: tuple[Path, ...]
+    classes: tuple[tuple[str, Path], ...] = ()
+    store: Path | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What lies where below a folder.
+
+    Attributes:
+        root: The folder as it was given; images are named by their paths below it.
+        parts: `train`, `val` and `test` as far as they are there, or `` alone for one set that
+            is not divided.
+        unused: Folders with images that belong to no part.
+    """
+
+    root: Path
+    parts: Mapping[str, Part]
+    unused: tuple[Path, ...] = ()
+
+    @property
+    def divided(self) -> bool:
+        """Whether there are parts."""
+        return "" not in self.parts
+
+
+def part_name(name: str) -> str | None:
+    """The part that a folder's name means, or None.
+
+    >>> part_name("Validation"), part_name("train_set"), part_name("trained")
+    ('val', 'train', None)
+    """
+    found = _PART_ONLY.fullmatch(name.lower())
+    return _SPELLINGS[found[1]] if found else None
+
+
+def find_layout(root: Path) -> Layout:
+    """Look at the folders, not at the images.
+
+    Raises:
+        BadData: If two folders stand for one part, or a class has a name that cannot be used.
+    """
+    inner = _unwrapped(root)
+    if is_store(inner):
+        return Layout(root, {"": Part((inner,), store=inner)})
+    folders = _folders(inner)
+    named = {folder: part_name(folder.name) for folder in folders}
+    whole = [folder for folder in folders if named[folder]]
+    joined = _joined_names(folders, within=bool(whole))
+    if whole:
+        return _by_part(root, folders, {folder: str(named[folder]) for folder in whole}, joined)
+    if joined:
+        return _layout(root, {}, joined, [folder for folder in folders if folder not in joined])
+    return _by_class(root, inner, folders)
+
+
+def _by_part(
+    root: Path,
+    folders: Sequence[Path],
+    whole: Mapping[Path, str],
+    joined: Mapping[Path, tuple[str, str]],
+) -> Layout:
+    """`ROOT/{part}/{class}`."""
+    parts: dict[str, Part] = {}
+    rest = [folder for folder in folders if folder not in whole and folder not in joined]
+    for folder, part in whole.items():
+        if part in parts:
+            first = parts[part].folders[0]
+            raise BadData(f"{first} and {folder} both mean the part {part}; keep one of them")
+        inside = _unwrapped(folder)
+        if is_store(inside):
+            parts[part] = Part((folder,), store=inside)
+            continue
+        classes = tuple((_class(item), _images_folder(item)) for item in _folders(inside))
+        if part == "test" and not classes:  # as competitions publish it; it has no labels
+            rest.append(folder)
+            continue
+        parts[part] = Part((folder,), classes)
+    known = {canonical_class(name) for part in parts.values() for name, _ in part.classes}
+    fitting = {folder: item for folder, item in joined.items() if canonical_class(item[1]) in known}
+    rest += [folder for folder in joined if folder not in fitting]
+    return _layout(root, parts, fitting, rest)
+
+
+def _layout(
+    root: Path,
+    parts: dict[str, Part],
+    joined: Mapping[Path, tuple[str, str]],
+    rest: Iterable[Path],
+) -> Layout:
+    """The parts in their order, with the folders `train_CLASS` added to those that are missing."""
+    rest = list(rest)
+    given = set(parts)
+    for folder, (part, name) in joined.items():
+        if part in given:
+            rest.append(folder)
+            continue
+        so_far = parts.get(part, Part(()))
+        new = (name, _images_folder(folder))
+        parts[part] = Part((*so_far.folders, folder), (*so_far.classes, new))
+    ordered = {part: parts[part] for part in PARTS if part in parts}
+    return Layout(root, ordered, tuple(folder for folder in rest if _has_images(folder)))
+
+
+def _by_class(root: Path, inner: Path, folders: Sequence[Path]) -> Layout:
+    """`ROOT/{class}`, or `ROOT/{class}/{part}`."""
+    below = {folder: _folders(folder) for folder in folders}
+    divided = all(
+        inside and all(part_name(item.name) for item in inside) for inside in below.values()
+    )
+    if not folders or not divided or any(_has_files(folder) for folder in folders):
+        classes = tuple((_class(folder), _images_folder(folder)) for folder in folders)
+        return Layout(root, {"": Part((inner,), classes)})
+    joined = {
+        item: (str(part_name(item.name)), _class(folder))
+        for folder, inside in below.items()
+        for item in inside
+    }
+    return _layout(root, {}, joined, ())
+
+
+def _joined_names(folders: Sequence[Path], *, within: bool) -> dict[Path, tuple[str, str]]:
+    """Part and class of folders such as `train_lenses`.
+
+    Such names are read so where they stand beside whole parts, where there are two parts of them,
+    or nothing but them; one class may well be called `test_particles`.
+    """
+    found: dict[Path, tuple[str, str]] = {}
+    for folder in folders:
+        first = _PART_FIRST.fullmatch(folder.name.lower())
+        last = _PART_LAST.fullmatch(folder.name.lower())
+        if part_name(folder.name) is None and (first or last):
+            part, name = first.groups() if first else last.groups()[::-1]  # type: ignore[union-attr]
+            found[folder] = (_SPELLINGS[part], _class(folder, name))
+    classes = {name for _, name in found.values()}
+    parts = {part for part, _ in found.values()}
+    if within or ("train" in parts and len(parts) > 1):
+        return found
+    return found if len(found) == len(folders) and len(classes) > 1 else {}
+
+
+def _class(folder: Path, name: str | None = None) -> str:
+    """A folder's name as the name of a class, still in its own spelling."""
+    text = unicodedata.normalize("NFC", folder.name if name is None else name).strip().lower()
+    if not text.isprintable():
+        raise BadData(f"{str(folder)!r}: the name of a class must be plain text; rename the folder")
+    return text
+
+
+def class_names(found: Iterable[str]) -> dict[str, str]:
+    """The class that each spelling means; `sub` says that there is substructure, not which."""
+    names = set(found)
+    if "sub" in names:
+        return {name: name for name in names}
+    return {name: canonical_class(name) for name in names}
+
+
+def _unwrapped(folder: Path) -> Path:
+    """The folder itself, or the one that it only wraps, as unpacked archives do."""
+    for _ in range(_WRAPPED_AT_MOST):
+        inside = _folders(folder)
+        if len(inside) != 1 or is_store(folder) or _has_files(folder):
+            break
+        only = inside[0]
+        same = only.name.lower() == folder.name.lower()
+        if part_name(only.name) and not same:
+            break
+        if not same and not is_store(only) and (_has_files(only) or not _folders(only)):
+            break  # the only class
+        folder = only
+    return folder
+
+
+def _images_folder(folder: Path) -> Path:
+    """The folder of a class, or the only one in it."""
+    inside = _folders(folder)
+    return inside[0] if len(inside) == 1 and not _has_files(folder) else folder
+
+
+def _folders(folder: Path) -> list[Path]:
+    """The folders below that may hold images."""
+    return sorted(
+        item
+        for item in folder.iterdir()
+        if not item.name.startswith(".") and item.name not in _OTHERS and item.is_dir()
+    )
+
+
+def _has_files(folder: Path) -> bool:
+    return bool(list_images(folder, recursive=False))
+
+
+def _has_images(folder: Path) -> bool:
+    """Whether there are images in the folder or in one directly below it."""
+    return is_store(folder) or any(_has_files(item) for item in (folder, *_folders(folder)))
