@@ -58,11 +58,29 @@ def test_cards_without_numbers_and_foreign_cards(
     folders = {name: tmp_path / name for name in ("none", "bare", "foreign")}
     monkeypatch.setattr("darklens.cli.models.cached_models", lambda: folders)
     assert main(["models"]) == 0
-    shown = capsys.readouterr().out
+    shown, said = capsys.readouterr()
     assert "foreign" not in shown
+    assert said.startswith("foreign (cached) cannot be used: ")
+    assert said.count("\n") == 1
     assert "accuracy 0.500 on some images" in shown
     assert shown.count("no weights") == 2
     assert "| metric |" not in readme(load_card(tmp_path / "none"))
+
+
+def test_a_damaged_shipped_card_hides_no_other(
+    shipped: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = hub_folders.SHIPPED / "damaged"
+    damaged.mkdir()
+    try:
+        (damaged / "card.yaml").write_text("a: *b")
+        assert main(["models"]) == 0
+    finally:
+        (damaged / "card.yaml").unlink()
+        damaged.rmdir()
+    shown, said = capsys.readouterr()
+    assert "tiny" in shown
+    assert "damaged (shipped) cannot be used" in said
 
 
 def test_no_models(

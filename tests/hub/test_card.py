@@ -44,11 +44,18 @@ def test_a_bare_date_and_a_whole_temperature_are_fine(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"trojan": 1}, "unknown key 'trojan'"),
+        ({"trojan": 1}, "unknown key 'trojan', which a newer darklens may have written"),
         ({"temperature": "hot"}, "card.temperature must be a number"),
         ({"temperature": True}, "card.temperature must be a number"),
         ({"temperature": float("nan")}, "finite"),
-        ({"temperature": -1.0}, "temperature must be positive"),
+        ({"temperature": -1.0}, "temperature must be from 0.01 to 100"),
+        ({"temperature": 1e-300}, "temperature must be from 0.01 to 100"),
+        ({"temperature": 1e30}, "temperature must be from 0.01 to 100"),
+        ({"classes": ["no", "../../etc"]}, "which can be folders"),
+        ({"classes": ["no", ".hidden"]}, "which can be folders"),
+        ({"classes": ["no", "a\x1b[31m"]}, "which can be folders"),
+        ({"classes": ["no", ""]}, "which can be folders"),
+        ({"network": {"name": "backbone", "in_channels": 10**9}}, "from 1 to 512"),
         ({"classes": ["no", "no"]}, "two or more different names"),
         ({"classes": "no"}, "card.classes must be a list"),
         ({"kind": "oracle"}, "kind must be classifier"),
@@ -96,6 +103,26 @@ def test_what_is_not_plain_yaml_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(BadModel, match="card"):
         load_card(write(tmp_path, text))
     assert not Path("trojan").exists()
+
+
+@pytest.mark.parametrize("side", [0, -1, 10**6])
+def test_absurd_sizes_are_refused(plain: dict[str, Any], tmp_path: Path, side: int) -> None:
+    plain["input"]["height"] = side
+    with pytest.raises(BadModel, match="rows and columns"):
+        load_card(write(tmp_path, yaml.safe_dump(plain)))
+
+
+def test_links_out_of_the_folder_are_refused(tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "card.yaml").symlink_to(tiny_model / "card.yaml")
+    with pytest.raises(BadModel, match="a link to a place outside"):
+        load_card(tmp_path / "model")
+    (tmp_path / "circle").mkdir()
+    (tmp_path / "circle" / "card.yaml").symlink_to("card.yaml")
+    with pytest.raises(BadModel, match="cannot be read"):
+        load_card(tmp_path / "circle")
+    (tmp_path / "alias").symlink_to(tiny_model)
+    assert load_card(tmp_path / "alias") == load_card(tiny_model)
 
 
 def test_a_huge_card_is_not_even_parsed(tmp_path: Path) -> None:

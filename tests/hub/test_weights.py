@@ -127,6 +127,87 @@ def test_weights_of_another_network_are_refused_in_one_line(model: Path) -> None
     assert len(str(caught.value)) < 500
 
 
+def state_of(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "weights.safetensors")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused(model: Path, value: float) -> None:
+    state = state_of(model)
+    state["linear.bias"][1] = value
+    replace_weights(model, state)
+    with pytest.raises(BadModel, match=r"'linear\.bias' holds numbers that are not finite"):
+        load_classifier(model)
+
+
+@pytest.mark.parametrize("kind", ["missing", "surplus", "shape", "type"])
+def test_tensors_that_are_not_the_networks_are_named(model: Path, kind: str) -> None:
+    state = state_of(model)
+    if kind == "missing":
+        del state["linear.bias"]
+    elif kind == "surplus":
+        state["linear.bias.more"] = torch.zeros(3)
+    elif kind == "shape":
+        state["linear.bias"] = torch.zeros(4)
+    else:
+        state["linear.bias"] = torch.zeros(3, dtype=torch.int64)
+    replace_weights(model, state)
+    with pytest.raises(BadModel, match=r"'linear\.bias.*' is ") as caught:
+        load_classifier(model)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\xff" * 8,
+        (2**40).to_bytes(8, "little") + b"{}",
+        (100).to_bytes(8, "little") + b"{",
+        (2).to_bytes(8, "little") + b"{}",
+        (57).to_bytes(8, "little") + b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,9999]}}',
+        b"",
+    ],
+)
+def test_headers_that_lie_are_refused(model: Path, header: bytes) -> None:
+    path = model / "weights.safetensors"
+    path.write_bytes(header)
+    digest = hashlib.sha256(header).hexdigest()
+    edit_card(model, weights={"file": path.name, "sha256": digest})
+    with pytest.raises(BadModel, match="do not fit the card's network") as caught:
+        load_classifier(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_larger_than_the_network_is_refused_unread(model: Path) -> None:
+    with (model / "weights.safetensors").open("ab") as file:
+        file.truncate(2**40)  # takes no room on the disk
+    with pytest.raises(BadModel, match="is no file of at most"):
+        load_classifier(model)
+
+
+def test_weights_behind_a_link_are_refused(model: Path, tmp_path: Path) -> None:
+    path = model / "weights.safetensors"
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BadModel, match="a link to a place outside the model folder"):
+        load_classifier(model)
+
+
+def test_an_output_that_is_not_finite_is_an_error_and_no_class(model: Path) -> None:
+    state = state_of(model)
+    for name, tensor in state.items():
+        if name.endswith("running_var"):
+            tensor.fill_(-1)
+    replace_weights(model, state)
+    classifier = load_classifier(model)
+    images = np.random.default_rng(0).poisson(50, (2, 1, 150, 150)).astype(np.uint16)
+    with pytest.raises(BadModel, match="not finite"):
+        classifier.probabilities(images)
+    table = classifier.predict(images)
+    assert table["label"].isna().all()
+    assert table["error"].str.contains("not finite").all()
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import nn
 
 from darklens.data import Preprocessing, pixel_problem
-from darklens.errors import BadInput
+from darklens.errors import BadInput, BadModel
 from darklens.nn import in_chunks
 
 __all__ = ["Classifier"]
@@ -17,6 +17,7 @@ __all__ = ["Classifier"]
 _BATCH = 64  # images that are preprocessed together
 _CHUNKS = {"cpu": 8}  # rows of each pass through the network, so that answers are reproducible
 _CHUNK = 64  # on other devices
+_NOT_FINITE = "the model's output for it is not finite"
 
 
 class Classifier:
@@ -65,6 +66,7 @@ class Classifier:
 
         Raises:
             BadInput: If the array has another number of axes or does not suit the network.
+            BadModel: If the network's output is not finite.
         """
         logits, columns = self._run(images)
         return self._softmax(logits), columns
@@ -93,19 +95,26 @@ class Classifier:
         return np.concatenate(outputs), columns
 
     def _softmax(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
+        if not np.isfinite(logits).all():
+            raise BadModel(_NOT_FINITE)
         probabilities: np.ndarray = torch.from_numpy(logits / self.temperature).softmax(1).numpy()
         return probabilities
 
     def probabilities(self, images: Shaped[np.ndarray, "n *c h w"]) -> Float[np.ndarray, "n k"]:
-        """Calibrated class probabilities of raw images (n, c, h, w) or (n, h, w)."""
+        """Calibrated class probabilities of raw images (n, c, h, w) or (n, h, w).
+
+        Raises:
+            BadInput: If the array has another number of axes or does not suit the network.
+            BadModel: If the network's output is not finite.
+        """
         return self._softmax(self.logits(images))
 
     def predict(self, images: Shaped[np.ndarray, "n *c h w"]) -> pd.DataFrame:
         """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
 
         The further columns are what the preprocessing says of the image, such as how a fit went.
-        Where pixels are NaN, infinite or all the same there is no label and no probability, and a
-        column `error` says why, as for files.
+        Where pixels are NaN, infinite or all the same, or the network gives no number, there is no
+        label and no probability, and a column `error` says why, as for files.
 
         Raises:
             BadInput: If not one of the images can be used.
@@ -116,10 +125,15 @@ class Classifier:
         if len(images) and not good.any():
             raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
         probabilities = np.full((len(images), len(self.classes)), np.nan)
-        probabilities[good], said = self.explain(images[good])
+        logits, said = self._run(images[good])
+        finite = np.isfinite(logits).all(axis=1)
+        places = np.flatnonzero(good)
+        probabilities[places[finite]] = self._softmax(logits[finite])
+        for place in places[~finite]:
+            problems[place] = _NOT_FINITE
         labels = [
-            self.classes[row.argmax()] if known else None
-            for row, known in zip(probabilities, good, strict=True)
+            self.classes[row.argmax()] if problem is None else None
+            for row, problem in zip(probabilities, problems, strict=True)
         ]
         table = pd.DataFrame({"label": pd.Series(labels, dtype="string")})
         for i, name in enumerate(self.classes):
@@ -128,7 +142,7 @@ class Classifier:
             values = np.full(len(images), None, dtype=object)
             values[good] = column
             table[name] = pd.Series(list(values))
-        if not good.all():
+        if any(problems):
             table["error"] = pd.Series(problems, dtype="string")
         return table
 

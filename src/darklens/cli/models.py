@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from darklens.cli.progress import say
 from darklens.errors import BadModel
-from darklens.hub import ModelCard, cached_models, find_model, load_card, shipped_models
+from darklens.hub import ModelCard, cached_models, load_card, shipped_folders
 
 __all__ = ["models"]
 
@@ -11,12 +12,13 @@ __all__ = ["models"]
 def models() -> None:
     """List the models that are shipped or cached: data, first metric, size."""
     rows: list[tuple[str, ...]] = [("name", "where", "classes", "trained on", "scores", "size")]
-    rows += [_row(card.name, "shipped", card, find_model(card.name)) for card in shipped_models()]
-    for hub_id, folder in cached_models().items():
+    found = [(name, "shipped", folder) for name, folder in shipped_folders().items()]
+    found += [(hub_id, "cached", folder) for hub_id, folder in cached_models().items()]
+    for name, where, folder in found:
         try:
-            rows.append(_row(hub_id, "cached", load_card(folder), folder))
-        except BadModel:  # someone else's repository with a card.yaml of its own
-            continue
+            rows.append(_row(name, where, load_card(folder), folder))
+        except (BadModel, OSError) as error:  # damaged, or somebody's card.yaml of another kind
+            say(f"{name} ({where}) cannot be used: {error}")
     if len(rows) == 1:
         print("No model is shipped or cached. `darklens train classifier` makes one.")
         return

@@ -38,7 +38,7 @@ from darklens.diffusion import (
     build_generator,
     generator_spec,
 )
-from darklens.errors import BadConfig
+from darklens.errors import BadConfig, BadModel
 from darklens.evaluate import grid_picture, write_picture
 from darklens.hub import Metric, ModelCard, OutputCard, model_preprocessing, save_model
 from darklens.hub.output import build_restore
@@ -165,7 +165,11 @@ def generator(
 
     def draw(followed: GeneratorNetwork, epochs: int) -> None:
         shown = Generator(followed, parts.val.classes, restore, device=str(task.device))
-        made = shown.generate(_PREVIEWED, steps=preview_steps, seed=seed)
+        try:
+            made = shown.generate(_PREVIEWED, steps=preview_steps, seed=seed)
+        except BadModel as error:  # the training may recover, and keeps its best weights
+            say(f"no preview after epoch {epochs}: {error}", quiet=quiet)
+            return
         path = folder / "previews" / f"epoch-{epochs:04d}.png"
         with atomic_file(path) as temporary:
             write_picture(temporary, grid_picture(made.images, columns=4))

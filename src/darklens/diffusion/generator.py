@@ -12,7 +12,7 @@ from jaxtyping import Float32, Int64, Shaped
 from darklens.classes import canonical_class
 from darklens.diffusion.base import NO_CLASS, GeneratorNetwork
 from darklens.diffusion.noise import SeededNoise
-from darklens.errors import BadInput
+from darklens.errors import BadInput, BadModel
 from darklens.nn import filled_up
 
 __all__ = ["GeneratedImages", "Generator", "Observe", "Restore"]
@@ -236,6 +236,8 @@ class Generator:
             known = labels[first : first + together]
             *_, last = self._sample(first, known, steps, guidance, seed)
             made = self._restore(last.cpu().numpy())[: len(known)]
+            if not np.isfinite(made).all() or not torch.isfinite(last[: len(known)]).all():
+                raise BadModel("the generator makes images that are not finite")
             yield from made[max(0, start - first) :]
 
     @property

@@ -17,7 +17,7 @@ from darklens.hub.card import (
     record_metrics,
 )
 from darklens.hub.export import export_model
-from darklens.hub.folders import cached_models, find_model, shipped_models
+from darklens.hub.folders import cached_models, find_model, shipped_folders, shipped_models
 from darklens.hub.preprocessing import model_preprocessing
 from darklens.hub.weights import load_classifier, load_generator, save_model
 
@@ -37,5 +37,6 @@ __all__ = [
     "model_preprocessing",
     "record_metrics",
     "save_model",
+    "shipped_folders",
     "shipped_models",
 ]

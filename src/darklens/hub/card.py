@@ -23,6 +23,7 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "load_card",
+    "own_file",
     "record_metrics",
     "write_card",
 ]
@@ -30,6 +31,9 @@ __all__ = [
 CARD_FILE = "card.yaml"
 _KINDS = ("classifier", "generator")
 _NOISE = ("none", "poisson", "jpeg")
+_LONGEST_NAME = 100
+_LONGEST_SIDE = 16_384
+_MOST_CHANNELS = 512
 _RESHAPING_STEPS = ("center_crop", "resize")
 
 
@@ -199,14 +203,22 @@ class ModelCard:
             "classes must be two or more different names": len(set(self.classes))
             >= (1 if self.kind == "generator" else 2)
             and len(set(self.classes)) == len(self.classes),
-            "input sizes must be positive": min(size.channels, size.height, size.width) > 0,
-            "temperature must be positive": self.temperature > 0,
+            f"classes must be names of up to {_LONGEST_NAME} letters, which can be folders": all(
+                _can_be_folder(name) for name in self.classes
+            ),
+            f"input must have 1 to {_MOST_CHANNELS} channels and 1 to {_LONGEST_SIDE} rows and "
+            "columns": 1 <= size.channels <= _MOST_CHANNELS
+            and all(1 <= side <= _LONGEST_SIDE for side in (size.height, size.width)),
+            "input.pixel_scale must be from 1e-6 to 3600 arcsec": size.pixel_scale is None
+            or 1e-6 <= size.pixel_scale <= 3600,
+            "temperature must be from 0.01 to 100": 0.01 <= self.temperature <= 100,
             "each preprocessing step must be one {step: {parameters}}": all(
                 len(step) == 1 for step in self.preprocessing
             ),
             "network must have a name": isinstance(self.network.get("name"), str),
-            "network.in_channels must be a positive whole number": type(channels) is int
-            and channels > 0,
+            f"network.in_channels must be a whole number from 1 to {_MOST_CHANNELS}": type(channels)
+            is int
+            and 1 <= channels <= _MOST_CHANNELS,
             "weights.file must be the plain name of a .safetensors file": self.weights is None
             or (_is_plain_name(self.weights.file) and self.weights.file.endswith(".safetensors")),
             "weights.sha256 must be 64 hexadecimal digits": self.weights is None
@@ -247,7 +259,7 @@ def load_card(folder: Path) -> ModelCard:
     Raises:
         BadModel: If there is no card or it does not keep to the schema.
     """
-    path = folder / CARD_FILE
+    path = own_file(folder, CARD_FILE)
     plain = read_yaml(path, BadModel)
     try:
         card: ModelCard = from_plain(ModelCard, plain, "card")
@@ -256,6 +268,26 @@ def load_card(folder: Path) -> ModelCard:
     if card.weights is None:
         raise BadModel(f"{path}: card lacks the key 'weights'")
     return card
+
+
+def own_file(folder: Path, name: str) -> Path:
+    """A file of a model folder, which must not be a link to somewhere else.
+
+    In the cache of the Hugging Face hub files are links into the folder `blobs` of the same model.
+
+    Raises:
+        BadModel: If it is a link that leads out of the folder.
+    """
+    path = folder / name
+    try:
+        home, target = folder.resolve(), path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a circle of links, or no name of a file
+        raise BadModel(f"{path} cannot be read: it leads nowhere") from None
+    if home.parent.name == "snapshots":
+        home = home.parents[1]
+    if not target.is_relative_to(home):
+        raise BadModel(f"{path} is a link to a place outside the model folder; copy the file there")
+    return path
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -276,6 +308,16 @@ def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
     card = replace(card, metrics=(*kept, *metrics))
     write_card(folder, card)
     return card
+
+
+def _can_be_folder(name: str) -> bool:
+    """Whether a class can be the name of a folder: images of a class are written into one."""
+    return (
+        0 < len(name) <= _LONGEST_NAME
+        and name.isprintable()
+        and not name.startswith(".")
+        and not set(name) & set("/\\")
+    )
 
 
 def _is_plain_name(name: str) -> bool:

@@ -6,14 +6,19 @@ from pathlib import Path
 from darklens.errors import BadModel
 from darklens.hub.card import CARD_FILE, ModelCard, load_card
 
-__all__ = ["SHIPPED", "cached_models", "find_model", "shipped_models"]
+__all__ = ["SHIPPED", "cached_models", "find_model", "shipped_folders", "shipped_models"]
 
 SHIPPED = Path(__file__).parent / "models"
 
 
 def shipped_models() -> list[ModelCard]:
     """Cards of the models that come with the package, sorted by name."""
-    return [load_card(path.parent) for path in sorted(SHIPPED.glob(f"*/{CARD_FILE}"))]
+    return [load_card(folder) for folder in shipped_folders().values()]
+
+
+def shipped_folders() -> dict[str, Path]:
+    """Folders of the models that come with the package, by name."""
+    return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{CARD_FILE}"))}
 
 
 def cached_models() -> dict[str, Path]:
@@ -52,7 +57,7 @@ def find_model(model: str | Path) -> Path:
         return folder
     if isinstance(model, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", name):
         return _download(name)
-    shipped = ", ".join(path.parent.name for path in sorted(SHIPPED.glob(f"*/{CARD_FILE}")))
+    shipped = ", ".join(shipped_folders())
     raise BadModel(
         f"there is no model '{name}': give the path of a model folder, owner/name on the "
         f"Hugging Face hub, or one of the shipped models ({shipped or 'none'})"

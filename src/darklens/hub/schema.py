@@ -62,7 +62,10 @@ def _dataclass(kind: Any, value: Any, where: str) -> Any:
     hints = get_type_hints(kind)
     unknown = sorted(str(key) for key in value if key not in hints)
     if unknown:
-        raise BadModel(f"{where} has the unknown key {unknown[0]!r}; known are {', '.join(hints)}")
+        raise BadModel(
+            f"{where} has the unknown key {unknown[0][:60]!r}, which a newer darklens may have "
+            f"written; known are {', '.join(hints)}"
+        )
     for item in fields(kind):
         if item.default is MISSING and item.name not in value:
             raise BadModel(f"{where} lacks the key {item.name!r}")

@@ -1,6 +1,7 @@
 """Weights in and out: a network and its card to a model folder, and back to a model."""
 
 import hashlib
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from darklens.atomic import atomic_folder
 from darklens.errors import BadInput, BadModel
-from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, write_card
+from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, own_file, write_card
 from darklens.hub.folders import find_model
 from darklens.hub.preprocessing import model_preprocessing
+from darklens.hub.tensors import checked_tensors, largest_file
 from darklens.places import OwnFolder
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
@@ -22,6 +24,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not n
 __all__ = ["MODEL_FOLDER", "load_classifier", "load_generator", "save_model", "verified_weights"]
 
 _WEIGHTS_FILE = "weights.safetensors"
+_LARGEST = 2**33  # bytes
 _OF_DIFFUSERS = (
     "model_index.json",
     "scheduler/scheduler_config.json",
@@ -119,16 +122,25 @@ def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
     return Generator(network, card.classes, restore, observe, device, counts=counts)
 
 
-def verified_weights(folder: Path, card: ModelCard) -> bytes:
+def verified_weights(folder: Path, card: ModelCard, *, most: int = _LARGEST) -> bytes:
     """Bytes of a model's weights file.
 
+    Args:
+        folder: The model folder.
+        card: Its card.
+        most: Bytes that the file has at most.
+
     Raises:
-        BadModel: If the file is missing or its sha256 is not the one in the card.
+        BadModel: If the file is missing, larger, a link to somewhere else, or its sha256 is not
+            the one in the card.
     """
     if card.weights is None:
         raise BadModel(f"{folder}: the card names no weights")
-    path = folder / card.weights.file
+    path = own_file(folder, card.weights.file)
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+            raise BadModel(f"{path} is no file of at most {most / 1e6:.0f} MB, as the network's is")
         data = path.read_bytes()
     except OSError as error:
         raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
@@ -170,18 +182,12 @@ def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
 
 
 def _load_weights(network: "nn.Module", folder: Path, card: ModelCard) -> None:
-    """Load the weights into the network in single precision, once their hash is checked."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    data = verified_weights(folder, card)
+    """Load the weights into the network in single precision, once they are checked."""
+    wanted = network.state_dict()
+    data = verified_weights(folder, card, most=largest_file(wanted))
     try:
-        state = {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in load(data).items()
-        }
-        network.load_state_dict(state, strict=True)
-    except (SafetensorError, RuntimeError) as error:
+        network.load_state_dict(checked_tensors(data, wanted), strict=True)
+    except (BadModel, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadModel(
             f"the weights in {folder} do not fit the card's network: {reason}"
