@@ -1,5 +1,6 @@
 """Presets: the shipped ones, those of users, and what is said about wrong ones."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -176,6 +177,20 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
         ("{gaussian: {fwhm: 0.087", "{airy: {fwhm: 0.087", "psf: exactly one of gaussian, pixels"),
         ("{gaussian: {fwhm: 0.087, truncation: 3}}", "{pixels: none.npy}", "psf: .*cannot be read"),
         ("Ob0: 0.05}", "Ob0: 0.05, distances: long}", "cosmology: distances: 'long' is none of"),
+        ("shape: [150, 150]", "shape: [150, 1000000]", "of 1 to 16384 pixels"),
+        ("shape: [150, 150]", "shape: [16000, 16000]", "rays for one image"),
+        ("pixel_scale: 0.05", "pixel_scale: 1.0e-30", "grid: .*from 1e-6 to 3600"),
+        ("mass: 1.0e+12", "mass: 1.0e+30", "lens: mass: 1e.30 is out of range"),
+        ("mass: 1.0e+12", "mass: {uniform: [1, 1.0e+30]}", "lens: mass: 1e.30 is out of range"),
+        ("mass: 1.0e+12", "mass: 1.0e+400", "not a finite number"),
+        ("mass: 1.0e+12", "mass: 1" + 400 * "0", "a number of 401 digits"),
+        ("mass: 3.0e+10", "mass: 3.0e+10\n        points: 1000000000", "points must be from 0"),
+        ("mass: 3.0e+10", "mass: 3.0e+10\n        points: 1.5", "a whole number is needed"),
+        ("truncation: 3}}", "truncation: 3}}, supersampling: 1000000", "must be from 1 to 64"),
+        ("truncation: 3}}", "truncation: 3}}, supersampling: 64", "rays for one image"),
+        ("truncation: 3}}", "truncation: 1.0e+9}}", "psf: fwhm and truncation"),
+        ("fwhm: 0.087", "fwhm: 3000", "psf: a kernel of"),
+        ("{photon: {background_rms: 0.01}}", "{ccd: {exposures: 100000000}}", "exposures must be"),
         ("grid: {", "grid: [", r"line \d+: not plain YAML"),
     ],
 )
@@ -194,6 +209,45 @@ def test_a_file_that_is_no_preset_is_one_line(tmp_path: Path, text: str) -> None
     with pytest.raises(BadPreset) as caught:
         load_preset(write(tmp_path, text))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["1.0e+6", "{poisson: 1.0e+8}", "{uniform: [0, 1.0e+7]}"])
+def test_the_number_of_subhalos_is_bounded(tmp_path: Path, number: str) -> None:
+    text = re.sub(r"number: \S.*", f"number: {number}", preset_text("model-1"), count=1)
+    assert f"number: {number}" in text
+    with pytest.raises(BadPreset, match="number may be at most 100000"):
+        load_preset(write(tmp_path, text))
+
+
+def test_an_alias_bomb_is_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]"] + [
+        f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 12)
+    ]
+    with pytest.raises(BadPreset, match=r"line 1: .*anchors"):
+        load_preset(write(tmp_path, "\n".join(lines)))
+
+
+def test_files_of_psfs_are_read_with_care(tmp_path: Path) -> None:
+    old = "{psf: {gaussian: {fwhm: 0.087, truncation: 3}}}"
+    np.save(tmp_path / "objects.npy", np.array([["a", 1]], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "line.npy", np.ones(5))
+    np.save(tmp_path / "wide.npy", np.ones((1, 2001)))
+    np.save(tmp_path / "words.npy", np.array([["a"]]))
+    huge = np.lib.format.magic(1, 0) + (118).to_bytes(2, "little")
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }"
+    (tmp_path / "huge.npy").write_bytes(huge + header.ljust(117).encode() + b"\n")
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "zipped.fits").write_bytes(b"\x1f\x8b\x08" + bytes(100))
+    (tmp_path / "cut.fits").write_bytes(b"SIMPLE  =                    T")
+    fits.writeto(tmp_path / "cube.fits", np.ones((3, 5, 5)))
+    fits.writeto(tmp_path / "wide.fits", np.ones((1, 2001)))
+    fits.CompImageHDU(np.ones((5, 5))).writeto(tmp_path / "compressed.fits")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    for name in [*names, "none.npy", "..", "/dev/zero"]:
+        path = changed(tmp_path, old, f"{{psf: {{pixels: {name}}}}}")
+        with pytest.raises(BadPreset, match="psf: ") as caught:
+            load_preset(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_unknown_names_and_missing_files(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ndtr
 
 from darklens.errors import BadPreset
 
 __all__ = [
+    "LARGEST",
     "Constant",
     "Distribution",
     "LogUniform",
@@ -25,12 +27,25 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "distribution_to_yaml",
+    "finite",
     "parse_distribution",
 ]
 
 
+LARGEST = 1e20
+"""Largest size of a number in a preset; masses reach 1e15 M_sun."""
+
+_RAREST = 1e-4
+_MOST_DECADES = 300
+
+
 class Distribution(ABC):
     """A distribution of real numbers."""
+
+    @property
+    @abstractmethod
+    def largest(self) -> float:
+        """Largest value, or one that is hardly ever exceeded."""
 
     @abstractmethod
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
@@ -46,6 +61,10 @@ class Constant(Distribution):
     """Always `value`; takes nothing from the generator."""
 
     value: float
+
+    @property
+    def largest(self) -> float:
+        return self.value
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.full(count, self.value)
@@ -64,6 +83,10 @@ class Uniform(Distribution):
     def __post_init__(self) -> None:
         _check_order(self, self.low, self.high)
 
+    @property
+    def largest(self) -> float:
+        return self.high
+
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.uniform(self.low, self.high, count)
 
@@ -81,6 +104,10 @@ class LogUniform(Distribution):
     def __post_init__(self) -> None:
         _check_order(self, self.low, self.high, positive=True)
 
+    @property
+    def largest(self) -> float:
+        return self.high
+
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.exp(rng.uniform(np.log(self.low), np.log(self.high), count))
 
@@ -94,6 +121,10 @@ class Normal(Distribution):
 
     def __post_init__(self) -> None:
         _check_deviation(self, self.deviation)
+
+    @property
+    def largest(self) -> float:
+        return self.mean + 10 * self.deviation
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.normal(self.mean, self.deviation, count)
@@ -113,6 +144,19 @@ class TruncatedNormal(Distribution):
         _check_deviation(self, self.deviation)
         if not self.low - 5 * self.deviation < self.mean < self.high + 5 * self.deviation:
             raise BadPreset(f"{self}: the mean lies more than five deviations out of its bounds")
+        if self._share_within() < _RAREST:
+            raise BadPreset(f"{self}: hardly any draw lies within low and high")
+
+    def _share_within(self) -> float:
+        """Share of the draws from the whole normal distribution that are kept."""
+        if self.deviation == 0:
+            return float(self.low <= self.mean <= self.high)
+        low, high = ((end - self.mean) / self.deviation for end in (self.low, self.high))
+        return float(ndtr(high) - ndtr(low))
+
+    @property
+    def largest(self) -> float:
+        return self.high
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         values = rng.normal(self.mean, self.deviation, count)
@@ -131,6 +175,13 @@ class PowerLaw(Distribution):
 
     def __post_init__(self) -> None:
         _check_order(self, self.low, self.high, positive=True)
+        powers = [end * np.log10([self.low, self.high]) for end in (self.index, self.index + 1)]
+        if np.abs(powers).max() > _MOST_DECADES:
+            raise BadPreset(f"{self}: the index is too steep for these ends")
+
+    @property
+    def largest(self) -> float:
+        return self.high
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         u = rng.random(count)
@@ -150,6 +201,10 @@ class Poisson(Distribution):
     def __post_init__(self) -> None:
         if not 0 <= self.mean < 1e9:
             raise BadPreset(f"{self}: the mean must lie between 0 and 1e9")
+
+    @property
+    def largest(self) -> float:
+        return float(self.mean + 10 * np.sqrt(self.mean))
 
     def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
         return rng.poisson(self.mean, count).astype(np.float64)
@@ -172,29 +227,41 @@ def parse_distribution(value: object, where: str) -> Distribution:
         BadPreset: If it is not one; the message begins with `where`.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        if not np.isfinite(value):
-            raise BadPreset(f"{where}: {value} is not a finite number")
-        return Constant(float(value))
+        try:
+            return Constant(finite(value))
+        except BadPreset as error:
+            raise BadPreset(f"{where}: {error}") from None
     if isinstance(value, Mapping) and len(value) == 1:
         (name, numbers), *_ = value.items()
         numbers = list(numbers) if isinstance(numbers, list | tuple) else [numbers]
         if (kind := _NAMES.get(str(name))) is not None:
             names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
             try:
-                return kind(*[_finite(number) for number in numbers])
-            except (TypeError, ValueError):
+                return kind(*[finite(number) for number in numbers])
+            except (TypeError, ValueError, OverflowError):
                 raise BadPreset(f"{where}: {name} needs the numbers {', '.join(names)}") from None
             except BadPreset as error:
                 raise BadPreset(f"{where}: {error}") from None
     raise BadPreset(
-        f"{where}: {value!r} is neither a number nor one of {', '.join(_NAMES)} with its numbers"
+        f"{where}: {str(value)[:60]!r} is neither a number nor one of {', '.join(_NAMES)} with its "
+        "numbers"
     )
 
 
-def _finite(value: object) -> float:
+def finite(value: object) -> float:
+    """A number of a preset, within what any quantity of this field can be.
+
+    Raises:
+        BadPreset: If it is not finite, or its size is above `LARGEST`.
+        TypeError: If it is no number.
+        ValueError: If it is no number.
+    """
+    if isinstance(value, int | float) and abs(value) > LARGEST:  # before an integer overflows
+        shown = f"{value:.3g}" if isinstance(value, float) else "a whole number"
+        raise BadPreset(f"{shown} is out of range: numbers may be up to {LARGEST:g}")
     number = float(value)  # type: ignore[arg-type]
-    if not np.isfinite(number):
-        raise BadPreset(f"{number} is not a finite number")
+    if not abs(number) <= LARGEST:
+        raise BadPreset(f"{number} is not a finite number up to {LARGEST:g}")
     return number
 
 

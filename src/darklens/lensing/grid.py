@@ -13,6 +13,9 @@ from darklens.errors import BadPreset
 __all__ = ["PixelGrid"]
 
 
+_LONGEST_SIDE = 16_384
+
+
 @dataclass(frozen=True)
 class PixelGrid:
     """A rectangular grid of square pixels, centred on the optical axis.
@@ -29,9 +32,11 @@ class PixelGrid:
     pixel_scale: float
 
     def __post_init__(self) -> None:
-        if min(self.shape) < 1 or not self.pixel_scale > 0:
+        if not all(1 <= side <= _LONGEST_SIDE for side in self.shape):
+            raise BadPreset(f"grid: shape {self.shape} must be of 1 to {_LONGEST_SIDE} pixels")
+        if not 1e-6 <= self.pixel_scale <= 3600:
             raise BadPreset(
-                f"grid: shape {self.shape} and pixel_scale {self.pixel_scale} must be positive"
+                f"grid: pixel_scale {self.pixel_scale} must be positive, from 1e-6 to 3600 arcsec"
             )
 
     @property

@@ -19,7 +19,9 @@ __all__ = ["PSF", "GaussianPSF", "Instrument", "PixelPSF"]
 
 Image = Float[np.ndarray, "h w"]
 
+_MOST_SUPERSAMPLING = 64
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
+_LARGEST_RADIUS = 2048  # pixels
 _LARGE_KERNEL = 81
 """Pixels of a PSF from which on Fourier transforms are faster than sums."""
 
@@ -37,8 +39,8 @@ class GaussianPSF:
     truncation: float = 3.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.fwhm < np.inf and 0 < self.truncation < np.inf):
-            raise BadPreset("psf: fwhm and truncation must be positive")
+        if not (0 < self.fwhm < 3600 and 0 < self.truncation <= 20):
+            raise BadPreset("psf: fwhm and truncation must be positive, below 3600 arcsec and 20")
 
     def kernel(self, pixel_scale: float) -> Float[np.ndarray, " k"]:
         """One-dimensional kernel; the PSF is its outer product with itself."""
@@ -53,6 +55,8 @@ class GaussianPSF:
 def _gaussian_kernel(sigma: float, truncation: float) -> Float[np.ndarray, " k"]:
     """Weights of a Gaussian of `sigma` pixels, normalised; shared, so not to be written to."""
     radius = int(truncation * sigma + 0.5)
+    if radius > _LARGEST_RADIUS:
+        raise BadPreset(f"psf: a kernel of {2 * radius + 1} pixels is too wide for the pixel scale")
     weights = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     weights /= weights.sum()
     weights.flags.writeable = False
@@ -122,8 +126,8 @@ class Instrument:
     supersampling: int = 1
 
     def __post_init__(self) -> None:
-        if self.supersampling < 1:
-            raise BadPreset("instrument: supersampling must be at least 1")
+        if not 1 <= self.supersampling <= _MOST_SUPERSAMPLING:
+            raise BadPreset(f"instrument: supersampling must be from 1 to {_MOST_SUPERSAMPLING}")
 
     def count_rate(self, magnitude: float) -> float:
         """Counts a second of a source of `magnitude`.

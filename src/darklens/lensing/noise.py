@@ -133,8 +133,8 @@ class CCDNoise(NoiseLaw):
 
     def __post_init__(self) -> None:
         _check_not_negative(read_noise=self.read_noise)
-        if self.exposures < 1:
-            raise BadPreset("noise: exposures must be at least 1")
+        if not 1 <= self.exposures <= 1_000_000:
+            raise BadPreset("noise: exposures must be from 1 to 1000000")
 
     def observe(
         self, flux: Image, exposure: float, sky_rate: float, rng: Generator

@@ -18,7 +18,7 @@ import numpy as np
 from darklens.classes import canonical_class
 from darklens.errors import BadPreset
 from darklens.lensing.cosmology import Cosmology
-from darklens.lensing.distributions import Constant, Distribution, parse_distribution
+from darklens.lensing.distributions import Constant, Distribution, finite, parse_distribution
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.noise import (
@@ -28,6 +28,7 @@ from darklens.lensing.noise import (
     NoNoise,
     PhotonNoise,
 )
+from darklens.lensing.psf_files import read_psf
 from darklens.plain_yaml import parse_yaml, read_text
 
 __all__ = [
@@ -43,6 +44,10 @@ __all__ = [
 
 ZERO = Constant(0.0)
 ONE = Constant(1.0)
+_MOST_SUBHALOS = 100_000
+_MOST_POINTS = 100_000  # of a line
+_MOST_RAYS = 2**26
+_LONGEST_LABEL = 100
 FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
 
 
@@ -112,6 +117,8 @@ class SubhaloPrior:
     def __post_init__(self) -> None:
         if (self.concentration is None) != (self.truncation is None):
             raise BadPreset("subhalos: halos need both concentration and truncation")
+        if self.number.largest > _MOST_SUBHALOS:
+            raise BadPreset(f"subhalos: number may be at most {_MOST_SUBHALOS}")
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,10 @@ class LinePrior:
     def __post_init__(self) -> None:
         if (self.half_length is None) == (self.axion_mass is None):
             raise BadPreset("line: give either half_length or axion_mass")
+        if not 0 <= self.points <= _MOST_POINTS:
+            raise BadPreset(f"line: points must be from 0 to {_MOST_POINTS}")
+        if not 0 < self.length_scale <= 3600:
+            raise BadPreset("line: length_scale must be from 0 to 3600 arcsec")
 
 
 @dataclass(frozen=True)
@@ -173,6 +184,14 @@ class Preset:
     def __post_init__(self) -> None:
         if self.source.redshift is None:
             raise BadPreset("source: redshift is missing")
+        if isinstance(self.instrument.psf, GaussianPSF):
+            self.instrument.psf.kernel(self.grid.pixel_scale)  # too wide a one shows here
+        rows, columns = self.grid.shape
+        if (rays := rows * columns * self.instrument.supersampling**2) > _MOST_RAYS:
+            raise BadPreset(
+                f"grid: {rays} rays for one image, more than {_MOST_RAYS}: give fewer pixels or a "
+                "smaller instrument: supersampling"
+            )
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -279,7 +298,7 @@ def _parse_classes(value: object) -> dict[str, tuple[SubhaloPrior | LinePrior, .
     classes: dict[str, tuple[SubhaloPrior | LinePrior, ...]] = {}
     for written, components in _mapping(value, "classes").items():
         name, where = canonical_class(written), f"classes: {written}"
-        if not re.fullmatch(r"\w[\w-]*", name) or name in classes:
+        if not re.fullmatch(r"\w[\w-]*", name) or name in classes or len(name) > _LONGEST_LABEL:
             raise BadPreset(f"{where}: names must be different words of letters, digits, - and _")
         if not isinstance(components, list):
             raise BadPreset(f"{where}: a list of substructure is needed ([] for none)")
@@ -299,17 +318,9 @@ def _parse_psf(value: object, folder: Path | None) -> GaussianPSF | PixelPSF:
         return psf
     if folder is None:
         raise BadPreset("psf: a preset that is not in a file of its own cannot name files")
-    path = folder / str(settings)
-    try:
-        if path.suffix == ".npy":
-            pixels = np.load(path, allow_pickle=False)
-        else:
-            from astropy.io import fits
-
-            pixels = fits.getdata(path)
-    except (OSError, ValueError) as error:
-        raise BadPreset(f"psf: {path} cannot be read: {error}") from None
-    return PixelPSF(np.asarray(pixels, dtype=np.float64))
+    if not isinstance(settings, str) or "\0" in settings:
+        raise BadPreset("psf: pixels needs the name of a file")
+    return PixelPSF(read_psf(folder / settings))
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:
@@ -353,8 +364,10 @@ def _value(value: object, annotation: Any, where: str) -> Any:
         return parse_distribution(value, where)
     if annotation in (float, float | None, int):
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise BadPreset(f"{where}: a number is needed, not {value!r}")
-        return int(value) if annotation is int else float(value)
+            raise BadPreset(f"{where}: a number is needed, not {str(value)[:60]!r}")
+        if annotation is int and (not float(value).is_integer() or abs(value) > 1e15):
+            raise BadPreset(f"{where}: a whole number is needed, not {value:g}")
+        return int(value) if annotation is int else finite(value)
     if get_origin(annotation) is Literal and value not in get_args(annotation):
         raise BadPreset(f"{where}: {value!r} is none of {', '.join(get_args(annotation))}")
     return value
