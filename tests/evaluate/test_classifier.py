@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from darklens.data import ImageDataset
+from darklens.data import ImageDataset, open_dataset
 from darklens.errors import BadData
 from darklens.evaluate import (
     SimulatedImages,
@@ -82,7 +82,7 @@ def test_images_of_several_shapes_go_through_in_order(tiny_model: Path) -> None:
 def test_an_unsuitable_image_is_named(tiny_model: Path) -> None:
     colour = np.random.default_rng(0).random((2, 3, 150, 150))
     images = ImageDataset.from_arrays(colour, np.array([0, 1]), classes=("no", "vort"))
-    with pytest.raises(BadData, match="00000000 has 3 channels"):
+    with pytest.raises(BadData, match="images cannot be used: 00000000: has 3 channels"):
         classify_images(load_classifier(tiny_model), load_card(tiny_model), images)
 
 
@@ -105,3 +105,18 @@ def test_simulated_images_are_those_of_the_simulator() -> None:
         image, label = images[index]
         np.testing.assert_array_equal(image, batch.images[index])
         assert label == batch.labels[index]
+
+
+def test_all_bad_images_are_named_at_once(tiny_model: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).random((6, 150, 150))
+    for i, image in enumerate(pixels):
+        (tmp_path / ("no", "vort")[i % 2]).mkdir(exist_ok=True)
+        np.save(tmp_path / ("no", "vort")[i % 2] / f"{i}.npy", image)
+    np.save(tmp_path / "no" / "2.npy", np.full((150, 150), np.nan))
+    (tmp_path / "vort" / "5.npy").write_bytes(b"")
+    with pytest.raises(BadData) as caught:
+        classify_images(load_classifier(tiny_model), load_card(tiny_model), open_dataset(tmp_path))
+    assert str(caught.value) == (
+        "2 of 6 images cannot be used: no/2.npy: some pixels are NaN;"
+        " vort/5.npy: the file is empty"
+    )

@@ -10,6 +10,7 @@ import numpy as np
 from darklens import __version__
 from darklens.atomic import atomic_folder
 from darklens.cli.configuration import own_folder, write_configuration
+from darklens.cli.held_out import open_held_out
 from darklens.cli.progress import progress, say
 from darklens.data import open_dataset
 from darklens.errors import BadInput
@@ -50,6 +51,8 @@ def classifier(
     model: str = "default",
     data: Path | None = None,
     split: str | None = None,
+    run: Path | None = None,
+    part: str = "test",
     preset: str | None = None,
     count: int = 3000,
     seed: int = 1_000_003,
@@ -66,6 +69,9 @@ def classifier(
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         data: Folder in the DeepLense layout, or a store, to evaluate on.
         split: Part of the data, such as test; all of it by default.
+        run: Folder of a training run: evaluate its model, unless --model names another, on
+            exactly the images that served as --part there. --data says where they are now.
+        part: Part of that run, such as test.
         preset: Evaluate on fresh simulations of this preset (name or YAML file) instead of data.
         count: Number of fresh simulations.
         seed: Seed of the fresh simulations; use one that no training run has used.
@@ -77,15 +83,19 @@ def classifier(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    if (data is None) == (preset is None):
-        raise BadInput("give either --data PATH or --preset NAME")
+    if run is not None and (preset is not None or split is not None):
+        raise BadInput("--run takes the images of the run: give neither --preset nor --split")
+    if run is None and (data is None) == (preset is None):
+        raise BadInput("give either --data PATH, --preset NAME or --run FOLDER")
     if count < 1 or resamples < 1 or batch < 1:
         raise BadInput("--count, --resamples and --batch must be at least 1")
     check_folder(output, replaces=EVALUATION)
-    folder = find_model(model)
-    card = load_card(folder)
     images: LabelledImages
-    if data is not None:
+    if run is not None:
+        images = open_held_out(run, part, data)
+        words = f"the part {part} of the run {run.name}"
+        source = f"--run {run.name} --part {part}"
+    elif data is not None:
         images = open_dataset(data, split)
         words = f"{data.name}, {split}" if split else data.name
         source = f"--data {data.name}" + (f" --split {split}" if split else "")
@@ -93,6 +103,8 @@ def classifier(
         images = SimulatedImages(Simulator(str(preset)), count=count, seed=seed)
         words = f"fresh simulations of {Path(str(preset)).name} (seed {seed})"
         source = f"--preset {Path(str(preset)).name} --count {count} --seed {seed}"
+    folder = find_model(str(run / "model") if run is not None and model == "default" else model)
+    card = load_card(folder)
     labels = labels_for(images, card.classes)
     probabilities = classify_images(
         load_classifier(folder, device),

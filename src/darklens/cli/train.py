@@ -23,6 +23,7 @@ from darklens.classify import (
     load_imagenet,
     network_spec,
 )
+from darklens.cli.folds import cross_validate
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.cli.training_run import (
@@ -95,6 +96,9 @@ def classifier(
         quiet: Show no progress.
     """
     settings = dict(locals())
+    if data.fold == "all":
+        cross_validate(classifier, settings, verb="train classifier")
+        return
     folder = open_run(name, output, resume=resume, seed=seed)
     quiet = quiet or not is_first_process()
     steps = model_preprocessing(preprocessing)

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from darklens.classify import Classifier
+from darklens.data.datasets import BadImage
+from darklens.data.survey import ImageProblem, problems_in_words
 from darklens.errors import BadData
 from darklens.evaluate.source import LabelledImages
 from darklens.hub import ModelCard
@@ -80,19 +82,28 @@ def classify_images(
     """Class probabilities of every image, reading one batch at a time.
 
     Raises:
-        BadData: If an image does not suit the model.
+        BadData: If images cannot be read or do not suit the model: how many, and which.
     """
+    bad: list[ImageProblem] = []
 
     def read() -> Iterator[Num[np.ndarray, "c h w"]]:
         for index in progress(range(len(images))):
-            image = images[index][0]
-            reason = card.unsuitable(image.shape)
+            reason = None
+            try:
+                image = images[index][0]
+                reason = card.unsuitable(image.shape)
+            except BadImage as error:
+                reason = error.reason
             if reason:
-                raise BadData(f"{images.ids[index]} {reason}")
-            yield image
+                bad.append(ImageProblem("", images.ids[index], reason))
+            elif not bad:  # else the rest is only looked through
+                yield image
 
     batches = same_shape_batches(read(), lambda image: image.shape, batch)
-    return np.concatenate([classifier.probabilities(np.stack(group)) for group in batches])
+    found = [classifier.probabilities(np.stack(group)) for group in batches]
+    if bad:
+        raise BadData(problems_in_words(bad, len(images)))
+    return np.concatenate(found)
 
 
 def score_classifier(
