@@ -23,7 +23,7 @@ from darklens.errors import BadInput
 from darklens.locks import try_lock
 from darklens.places import OwnFolder, check_file, check_folder
 
-__all__ = ["atomic_file", "atomic_folder", "temporary_folder"]
+__all__ = ["atomic_file", "atomic_folder", "temporary_folder", "writing"]
 
 _PARTIAL = re.compile(r"\..+\.([0-9a-f]{4})[0-9a-f]{8}\.partial(\.[^.]*)?", re.DOTALL)
 _MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:4]
@@ -41,7 +41,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         BadInput: If `path` cannot be the name of a new file, or the disk is full.
     """
     check_file(path)
-    with _writing(path):
+    with writing(path):
         _prepare(path)
         temporary = _temporary(path)
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
@@ -72,7 +72,7 @@ def atomic_folder(path: Path, *, replaces: OwnFolder | None = None) -> Iterator[
         BadInput: If `path` exists and may not be replaced, cannot be made, or the disk is full.
     """
     check_folder(path, replaces=replaces)
-    with _writing(path), temporary_folder(path) as temporary:
+    with writing(path), temporary_folder(path) as temporary:
         yield temporary
         _put_in_place(temporary, path, replaces)
 
@@ -146,8 +146,12 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a place or a full disk into one line."""
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a place or a full disk into one line.
+
+    Raises:
+        BadInput: If the disk is full or the place cannot be written.
+    """
     try:
         yield
     except OSError as error:

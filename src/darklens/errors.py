@@ -12,6 +12,7 @@ __all__ = [
     "DarklensError",
     "NotComputed",
     "UnreadableImage",
+    "WorkerDied",
     "reason_of",
 ]
 
@@ -46,6 +47,10 @@ class UnreadableImage(DarklensError):
 
 class NotComputed(DarklensError):
     """A score cannot be computed here or for these images; the others can."""
+
+
+class WorkerDied(DarklensError):
+    """A worker process was killed; what was done is kept."""
 
 
 def reason_of(error: Exception) -> str:

@@ -13,7 +13,14 @@ from pathlib import Path, PurePosixPath
 
 from darklens.errors import BadInput
 
-__all__ = ["OwnFolder", "check_added_folder", "check_apart", "check_file", "check_folder"]
+__all__ = [
+    "OwnFolder",
+    "check_added_folder",
+    "check_apart",
+    "check_file",
+    "check_folder",
+    "check_folder_name",
+]
 
 _FILES = (
     "bmp bz2 cfg ckpt csv dat docx fit fits fz gif gz h5 hdf hdf5 htm html ini ipynb jpeg jpg js "
@@ -85,7 +92,7 @@ def check_folder(path: Path, *, replaces: OwnFolder | None = None) -> None:
     Raises:
         BadInput: If `path` exists and may not be replaced, or cannot be the name of a folder.
     """
-    _check_folder_name(path)
+    check_folder_name(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
         return
     problem = None
@@ -107,9 +114,24 @@ def check_added_folder(path: Path) -> None:
         if os.access(path, os.W_OK | os.X_OK):
             return
         raise BadInput(f"cannot write into {path}: Permission denied")
-    _check_folder_name(path)
+    check_folder_name(path)
     if path.exists():
         raise BadInput(f"{path} is a file; give the name of a folder")
+
+
+def check_folder_name(path: Path, advice: str = "choose another name") -> None:
+    """Refuse a folder that cannot be made, or whose name says that it is a file.
+
+    Args:
+        path: Folder to make; whether it exists is not asked.
+        advice: What to do where the name is that of a file.
+
+    Raises:
+        BadInput: If it is refused.
+    """
+    _check_place(path, "folder")
+    if path.suffix.lower() in _FILE_ENDINGS:
+        raise BadInput(f"{path} is to be a folder, but ends in {path.suffix}; {advice}")
 
 
 def check_apart(output: Path, inputs: Iterable[Path]) -> None:
@@ -125,13 +147,6 @@ def check_apart(output: Path, inputs: Iterable[Path]) -> None:
             raise BadInput(f"{output} is an input; choose another name for the output")
         if place in found.parents:
             raise BadInput(f"{output} holds the input {item}; choose another folder for the output")
-
-
-def _check_folder_name(path: Path) -> None:
-    """A name that says it is a file never becomes a folder."""
-    _check_place(path, "folder")
-    if path.suffix.lower() in _FILE_ENDINGS:
-        raise BadInput(f"{path} is to be a folder, but ends in {path.suffix}; choose another name")
 
 
 def _check_place(path: Path, what: str) -> None:

@@ -4,6 +4,7 @@ Image `i` of a seed is the same whatever the count. A killed run continues where
 the same command is given again.
 """
 
+import hashlib
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -15,21 +16,21 @@ import pandas as pd
 from tqdm import tqdm
 
 from darklens import __version__
-from darklens.atomic import atomic_file
+from darklens.atomic import atomic_file, writing
 from darklens.classes import canonical_class
 from darklens.cli.configuration import write_configuration
+from darklens.cli.image_output import configuration_place, kind_of_output
 from darklens.cli.progress import say
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.diffusion import GeneratedImages, Generator
-from darklens.errors import BadInput
 from darklens.evaluate import grid_picture, write_picture
 from darklens.hub import ModelCard, find_model, load_card, load_generator
-from darklens.places import check_file
+from darklens.locks import only_writer
+from darklens.places import check_added_folder
 
 __all__ = ["generate"]
 
 _SHARD = 64  # images between two marks from which a killed run continues
-_GRID = 400
 _UNLABELLED = "lens"
 
 
@@ -66,29 +67,22 @@ def generate(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    if output.name in ("", ".."):
-        raise BadInput(f"{output} is not the name of a new folder or file")
-    picture = output.suffix == ".png"
-    if picture and not 1 <= count <= _GRID:
-        raise BadInput(f"a picture holds 1 to {_GRID} images, not {count}: give --count")
-    if picture:
-        check_file(output)
+    kind = kind_of_output(output, count)
+    if figures is not None:
+        check_added_folder(figures)
     folder = find_model(model)
     generator, card = load_generator(folder, device), load_card(folder)
     work = _Work(generator, card, label, steps, guidance, seed, expected, batch)
-    if picture:
-        with work.bar(count, quiet=quiet) as bar, atomic_file(output) as temporary:
-            images = work.images(0, count, bar).images
-            columns = min(count, len(work.classes) * max(1, round(count**0.5 / len(work.classes))))
-            write_picture(temporary, grid_picture(images, columns=columns))
-    else:
-        work.write(output, count, quiet=quiet)
-    if figures is not None:
-        frames = generator.film(label=label, steps=steps, guidance=guidance, seed=seed)
-        with atomic_file(figures / "film.png") as temporary:
-            write_picture(temporary, grid_picture(frames, columns=len(frames)))
-    place = output.with_name(f"{output.name}.config.yaml")
-    write_configuration(place, "generate", settings)
+    with only_writer(output), writing(output):
+        if kind == "png":
+            work.draw(output, count, quiet=quiet)
+        else:
+            work.write(output, count, store=kind == "zarr", quiet=quiet)
+        if figures is not None:
+            frames = generator.film(label=label, steps=steps, guidance=guidance, seed=seed)
+            with atomic_file(figures / "film.png") as temporary:
+                write_picture(temporary, grid_picture(frames, columns=len(frames)))
+        write_configuration(configuration_place(output), "generate", settings)
     say(f"wrote {count} images to {output}", quiet=quiet)
 
 
@@ -139,12 +133,20 @@ class _Work:
             labels = np.zeros_like(labels)
         return GeneratedImages(np.concatenate([part.images for part in parts]), labels, start)
 
-    def write(self, output: Path, count: int, *, quiet: bool) -> None:
+    def draw(self, output: Path, count: int, *, quiet: bool) -> None:
+        """A picture of all images, each class in columns of its own."""
+        with self.bar(count, quiet=quiet) as bar, atomic_file(output) as temporary:
+            images = self.images(0, count, bar).images
+            classes = len(self.classes)
+            columns = min(count, classes * max(1, round(count**0.5 / classes)))
+            write_picture(temporary, grid_picture(images, columns=columns))
+
+    def write(self, output: Path, count: int, *, store: bool, quiet: bool) -> None:
         """All images that are not there yet, shard by shard."""
         self.generator.batches(  # wrong arguments show before anything is written
             count, labels=self.label, steps=self.steps, guidance=self.guidance, seed=self.seed
         )
-        writer = self._writer(output, count)
+        writer = self._writer(output, count, store=store)
         pending = writer.pending()
         with self.bar(sum(stop - start for start, stop in pending), quiet=quiet) as bar:
             for start, stop in pending:
@@ -153,9 +155,9 @@ class _Work:
                 writer.write(start, made.images, made.labels, table)
         writer.finish()
 
-    def _writer(self, output: Path, count: int) -> StoreWriter | NpyTreeWriter:
+    def _writer(self, output: Path, count: int, *, store: bool) -> StoreWriter | NpyTreeWriter:
         scaled = bool(self.card.output and self.card.output.scaled_files) and not self.expected
-        kind = StoreWriter if output.suffix == ".zarr" else partial(NpyTreeWriter, scaled=scaled)
+        kind = StoreWriter if store else partial(NpyTreeWriter, scaled=scaled)
         return kind(
             output,
             shape=self.generator.shape,
@@ -165,6 +167,7 @@ class _Work:
             attributes={
                 "model": self.card.name,
                 "weights": self.card.weights.sha256 if self.card.weights else None,
+                "card": _digest(self.card),
                 "steps": self.steps or self.generator.network.default_steps,
                 "guidance": self.guidance,
                 "seed": self.seed,
@@ -172,3 +175,9 @@ class _Work:
             },
             shard=_SHARD,
         )
+
+
+def _digest(card: ModelCard) -> str:
+    """Hash of what the card says that changes images; metrics and words do not."""
+    parts = (card.network, card.preprocessing, card.output, card.classes)
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

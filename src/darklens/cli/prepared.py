@@ -5,18 +5,18 @@ and prepared before the training, in shards that may be made by several processe
 stopped run keeps those that are done. They are held in half precision in one `.npy` file.
 """
 
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import os
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Num
 
-from darklens.atomic import atomic_file
+from darklens.atomic import atomic_file, writing
 from darklens.cli.progress import progress
-from darklens.cli.workers import end_with_parent, processors
+from darklens.cli.workers import in_processes, processors
 from darklens.data import ImageDataset
 from darklens.errors import BadConfig
 from darklens.hub import model_preprocessing
@@ -75,7 +75,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
         example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
         done.mkdir(parents=True, exist_ok=True)
         shape = (wanted.count, *example.shape)
-        np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+        _make_file(path, shape)
         with atomic_file(description) as temporary:
             temporary.write_text(dump_yaml(asdict(wanted)), encoding="utf-8")
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
@@ -90,19 +90,32 @@ def _fill(
     wanted: PreparedImages, path: Path, missing: list[int], *, workers: int, quiet: bool
 ) -> None:
     """Make the missing shards."""
-    with ProcessPoolExecutor(
-        min(workers, len(missing)), get_context("spawn"), _start, (wanted, path)
-    ) as pool:
-        jobs = [pool.submit(_make_shard, number) for number in missing]
-        finished = progress(
-            as_completed(jobs),
-            f"simulating and preparing {wanted.count} images",
-            total=len(jobs),
-            unit="shard",
-            quiet=quiet,
-        )
-        for job in finished:
-            job.result()
+    calls = [(number,) for number in missing]
+    processes = min(workers, len(missing))
+    with (
+        writing(path),
+        closing(
+            in_processes(
+                _make_shard, calls, workers=processes, begin=_start, arguments=(wanted, path)
+            )
+        ) as shards,
+    ):
+        stage = f"simulating and preparing {wanted.count} images"
+        for _ in progress(shards, stage, total=len(calls), unit="shard", quiet=quiet):
+            pass
+
+
+def _make_file(path: Path, shape: tuple[int, ...]) -> None:
+    """An empty file of images with room on the disk: a mapped page without it kills a process."""
+    with writing(path):
+        try:
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 _worker: dict[str, Any] = {}
@@ -110,7 +123,6 @@ _worker: dict[str, Any] = {}
 
 def _start(wanted: PreparedImages, path: Path) -> None:
     """Set up a worker process."""
-    end_with_parent()
     steps = model_preprocessing(wanted.steps)
     _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
 

@@ -7,30 +7,31 @@ stopped when the same command is given again, and ends with the same bytes.
 """
 
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
 from tqdm import tqdm
 
 from darklens import __version__
-from darklens.atomic import atomic_file
+from darklens.atomic import atomic_file, writing
 from darklens.cli.configuration import write_configuration
+from darklens.cli.image_output import configuration_place, kind_of_output
 from darklens.cli.progress import say
-from darklens.cli.workers import end_with_parent, processors
+from darklens.cli.workers import in_processes, processors
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
 from darklens.lensing import Simulator
+from darklens.lensing.digest import preset_digest
 from darklens.lensing.presets import preset_text
+from darklens.locks import only_writer
 
 __all__ = ["simulate"]
 
 _SHARD = 512
-_GRID = 400
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,16 @@ class _Job:
     """All that a worker process needs to make any shard of the output."""
 
     output: Path
-    preset: str
-    classes: tuple[str, ...] | None
+    simulator: Simulator
+    declaration: str
     count: int
     seed: int
-    format: Literal["zarr", "npy"]
+    store: bool
 
-    def simulator(self) -> Simulator:
-        return Simulator(self.preset, classes=self.classes)
-
-    def writer(self, simulator: Simulator) -> StoreWriter | NpyTreeWriter:
+    def writer(self) -> StoreWriter | NpyTreeWriter:
+        simulator = self.simulator
         tree = partial(NpyTreeWriter, scaled=simulator.preset.scaled_files)
-        kind = StoreWriter if self.format == "zarr" else tree
+        kind = StoreWriter if self.store else tree
         return kind(
             self.output,
             shape=simulator.shape,
@@ -58,7 +57,8 @@ class _Job:
             classes=simulator.classes,
             attributes={
                 "preset": simulator.preset.name,
-                "declaration": preset_text(self.preset),
+                "declaration": self.declaration,
+                "resolved": preset_digest(simulator.preset),
                 "seed": self.seed,
                 "version": __version__,
             },
@@ -92,22 +92,19 @@ def simulate(
     """
     if workers < 0:
         raise BadInput(f"workers {workers} must not be negative")
-    if output.name in ("", ".."):
-        raise BadInput(f"{output} is not the name of a new folder or file")
     settings = dict(locals())
+    kind = kind_of_output(output, count, format)
     chosen = None if classes is None else tuple(part.strip() for part in classes.split(","))
-    ending: Literal["zarr", "npy"] = "zarr" if output.suffix == ".zarr" else "npy"
-    job = _Job(output, preset, chosen, count, seed, format or ending)
-    simulator = job.simulator()
+    simulator = Simulator(preset, classes=chosen)
     for index in range(min(count, len(simulator.classes))):
         simulator.lens(index, seed=seed)  # a preset that draws impossible values fails here
-    if output.suffix == ".png":
-        _write_grid(output, simulator, count, seed)
-    else:
-        _write_images(job, simulator, workers, quiet)
-    # Beside a folder, too: what lies in it does not depend on its name or the number of workers.
-    place = output.with_name(f"{output.name}.config.yaml")
-    write_configuration(place, "simulate", settings)
+    with only_writer(output), writing(output):
+        if kind == "png":
+            _write_grid(output, simulator, count, seed)
+        else:
+            job = _Job(output, simulator, preset_text(preset), count, seed, kind == "zarr")
+            _write_images(job, workers, quiet)
+        write_configuration(configuration_place(output), "simulate", settings)
     say(f"wrote {count} images to {output}", quiet=quiet)
 
 
@@ -115,8 +112,6 @@ def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> No
     """A picture of all images, each class in columns of its own."""
     from darklens.evaluate import grid_picture, write_picture  # torch, which workers do without
 
-    if not 1 <= count <= _GRID:
-        raise BadInput(f"a picture holds 1 to {_GRID} images, not {count}: give --count")
     images = simulator.simulate(count, seed=seed).images
     classes = len(simulator.classes)
     columns = min(count, classes * max(1, round(count**0.5 / classes)))
@@ -124,53 +119,46 @@ def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> No
         write_picture(temporary, grid_picture(images, columns=columns))
 
 
-def _write_images(job: _Job, simulator: Simulator, workers: int, quiet: bool) -> None:
+def _write_images(job: _Job, workers: int, quiet: bool) -> None:
     """All images that are not there yet, by several processes."""
-    count = job.count
-    writer = job.writer(simulator)
+    writer = job.writer()
     pending = writer.pending()
     remaining = sum(stop - start for start, stop in pending)
-    if remaining < count and not quiet:
-        say(f"{job.output}: {count - remaining} of {count} images are there already")
+    if remaining < job.count and not quiet:
+        say(f"{job.output}: {job.count - remaining} of {job.count} images are there already")
     workers = min(workers or processors(), max(1, len(pending)))
     if quiet or not sys.stderr.isatty():
-        say(f"simulating {remaining} images of {simulator.preset.name}", quiet=quiet)
+        say(f"simulating {remaining} images of {job.simulator.preset.name}", quiet=quiet)
     disable = quiet or not sys.stderr.isatty()
-    with tqdm(total=remaining, unit=" images", desc="simulating", disable=disable) as bar:
-        for made in _run(job, pending, workers):
+    with (
+        tqdm(total=remaining, unit=" images", desc="simulating", disable=disable) as bar,
+        closing(_run(job, pending, workers)) as shards,
+    ):
+        for made in shards:
             bar.update(made)
     writer.finish()
 
 
-def _run(job: _Job, pending: list[tuple[int, int]], workers: int) -> Iterator[int]:
+def _run(job: _Job, pending: list[tuple[int, int]], workers: int) -> Generator[int, None, None]:
     """Make the pending shards; yields the number of images of each that is done."""
     if workers == 1:
         _begin(job)
         yield from (_make_shard(start, stop) for start, stop in pending)
         return
-    context = get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(job,)) as pool:
-        futures = [pool.submit(_make_shard, start, stop) for start, stop in pending]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    yield from in_processes(_make_shard, pending, workers=workers, begin=_begin, arguments=(job,))
 
 
-_worker: tuple[_Job, Simulator, StoreWriter | NpyTreeWriter]
+_worker: tuple[_Job, StoreWriter | NpyTreeWriter]
 
 
 def _begin(job: _Job) -> None:
     """Prepare a worker process."""
     global _worker
-    end_with_parent()
-    simulator = job.simulator()
-    _worker = (job, simulator, job.writer(simulator))
+    _worker = (job, job.writer())
 
 
 def _make_shard(start: int, stop: int) -> int:
-    job, simulator, writer = _worker
-    lenses = simulator.simulate(stop - start, seed=job.seed, start=start)
+    job, writer = _worker
+    lenses = job.simulator.simulate(stop - start, seed=job.seed, start=start)
     writer.write(start, lenses.images, lenses.labels, lenses.parameters)
     return stop - start
