@@ -185,6 +185,13 @@ def test_a_file_larger_than_the_network_is_refused_unread(model: Path) -> None:
         load_classifier(model)
 
 
+def test_a_card_allocates_no_more_than_its_weights(model: Path) -> None:
+    """The dense layer of this network would take 95 GB."""
+    edit_card(model, network={"name": "reference", "size": 4096})
+    with pytest.raises(BadModel, match="do not fit the card's network"):
+        load_classifier(model)
+
+
 def test_weights_behind_a_link_are_refused(model: Path, tmp_path: Path) -> None:
     path = model / "weights.safetensors"
     path.rename(tmp_path / "elsewhere")

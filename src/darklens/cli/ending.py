@@ -5,6 +5,7 @@ environment variable DARKLENS_DEBUG set, the traceback is shown too.
 """
 
 import os
+import re
 import signal
 import sys
 import traceback
@@ -57,8 +58,8 @@ def report(error: BaseException) -> int:
         return _say("darklens: stopped by SIGTERM", 143)
     if isinstance(error, DarklensError):
         return fail(str(error))
-    if isinstance(error, MemoryError):
-        return fail(f"not enough memory: {error or 'give smaller numbers or images'}")
+    if isinstance(error, MemoryError) or re.search("allocate memory|out of memory", str(error)):
+        return fail(f"not enough memory: {str(error)[:200] or 'give smaller numbers or images'}")
     if isinstance(error, RecursionError):
         return fail("the input is nested too deeply")
     if isinstance(error, BrokenExecutor):

@@ -34,6 +34,8 @@ __all__ = ["SmoothResidual"]
 
 Images = Float32[np.ndarray, "_ _ _ _"]
 _CLIP = 8.0
+_MOST_LENGTHS = 32
+_MOST_ORIENTATIONS = 360
 _VISIBLE = 4.5  # significance below which no line is fitted
 
 
@@ -76,6 +78,11 @@ class SmoothResidual:
             raise BadModel("smooth_residual: half_lengths must be a list of numbers")
         if orientations < 1 or not all(_is_positive(length) for length in half_lengths):
             raise BadModel("smooth_residual: orientations and half_lengths must be positive")
+        if orientations > _MOST_ORIENTATIONS or len(half_lengths) > _MOST_LENGTHS:
+            raise BadModel(
+                f"smooth_residual: at most {_MOST_ORIENTATIONS} orientations and {_MOST_LENGTHS} "
+                "half_lengths"
+            )
         self._size, self._binning = size, binning
         self._half_lengths, self._orientations = tuple(half_lengths), orientations
         self._largest = largest_chi_square

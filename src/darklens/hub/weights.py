@@ -4,8 +4,9 @@ import hashlib
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from darklens.atomic import atomic_folder
 from darklens.errors import BadInput, BadModel
@@ -93,8 +94,8 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     folder, card = _card_of_kind(model, "classifier")
     preprocessing = model_preprocessing(list(card.preprocessing))
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
-    network = build_network(spec, in_channels=card.channels, classes=len(card.classes))
-    _load_weights(network, folder, card)
+    build = partial(build_network, spec, in_channels=card.channels, classes=len(card.classes))
+    network = _with_weights(build, folder, card)
     return Classifier(network, card.classes, preprocessing, card.temperature, device)
 
 
@@ -116,8 +117,8 @@ def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
     folder, card = _card_of_kind(model, "generator")
     restore, observe = build_restore(card), build_noise(card)
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
-    network = build_generator(spec, channels=card.channels, classes=len(card.classes))
-    _load_weights(network, folder, card)
+    build = partial(build_generator, spec, channels=card.channels, classes=len(card.classes))
+    network = _with_weights(build, folder, card)
     counts = card.output is not None and card.output.noise == "poisson"
     return Generator(network, card.classes, restore, observe, device, counts=counts)
 
@@ -181,14 +182,26 @@ def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
     return halved
 
 
-def _load_weights(network: "nn.Module", folder: Path, card: ModelCard) -> None:
-    """Load the weights into the network in single precision, once they are checked."""
-    wanted = network.state_dict()
+def _with_weights(build: Callable[[], Any], folder: Path, card: ModelCard) -> Any:
+    """The network with its weights in single precision, once they are checked.
+
+    The network is first outlined without memory: a card takes no more of it than its weights.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            wanted = build().state_dict()
+    except (BadModel, RuntimeError, NotImplementedError):  # a few architectures need real numbers
+        wanted = build().state_dict()
     data = verified_weights(folder, card, most=largest_file(wanted))
     try:
-        network.load_state_dict(checked_tensors(data, wanted), strict=True)
+        tensors = checked_tensors(data, wanted)
+        network = build()
+        network.load_state_dict(tensors, strict=True)
     except (BadModel, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadModel(
             f"the weights in {folder} do not fit the card's network: {reason}"
         ) from error
+    return network
