@@ -2,8 +2,8 @@
 
 The library that decompresses tiles (Rice, HCOMPRESS, PLIO, gzip) reads and writes beyond its
 buffers where a file is damaged, and takes down the process it runs in. Here that is a process
-which may die: it is started with the first such image, serves all later ones, and is replaced after
-a crash or when it takes too long.
+which may die: it is started with the first such image, serves all later ones, and is replaced when
+it does not answer.
 """
 
 import atexit
@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -26,7 +27,7 @@ from darklens.errors import UnreadableImage
 __all__ = ["decode_tiles"]
 
 _SCRIPT = Path(__file__).with_name("tiles_process.py")
-_SECONDS, _PIXELS_A_SECOND = 20.0, 2e6
+_SECONDS, _PIXELS_A_SECOND, _GRACE = 20, 2e6, 10
 _START_SECONDS = 120.0
 _LONGEST_LINE = 1000
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[48])")
@@ -53,30 +54,32 @@ class _Decoder:
         self._process: subprocess.Popen[bytes] | None = None
 
     def decode(self, content: bytes, shape: Sequence[int]) -> np.ndarray[Any, np.dtype[Any]]:
-        seconds = _SECONDS + check_pixel_count(shape) / _PIXELS_A_SECOND
+        """The image; see `decode_tiles`."""
+        seconds = _SECONDS + int(check_pixel_count(shape) / _PIXELS_A_SECOND)
         with self._lock:
             process = self._started()
-            image, in_step, deadline = None, False, _Deadline(process, seconds)
+            answer, in_step = None, False
+            deadline = _Deadline(process, seconds + _GRACE)
             try:
                 with deadline:
-                    image = _ask(process, content, tuple(shape))
-                in_step = True
+                    answer = _ask(process, content, tuple(shape), seconds)
+                in_step = not deadline.passed
             except (OSError, ValueError, KeyError, TypeError):  # it died, or answers nonsense
-                pass
+                answer = "late" if deadline.passed else "crash"
             finally:
-                if deadline.passed or not in_step:
+                if not in_step:
                     self.stop()
-        if image is None:
-            reason = "takes too long to decompress" if deadline.passed else "is damaged"
-            raise UnreadableImage(f"the compressed image {reason}")
-        return image
+        if isinstance(answer, np.ndarray):
+            return answer
+        reason = "takes too long to decompress" if answer == "late" else "is damaged"
+        raise UnreadableImage(f"the compressed image {reason}")
 
     def stop(self) -> None:
         """End the process; the next image starts another one."""
         process, self._process = self._process, None
         if process is None:
             return
-        process.kill()
+        _kill(process)
         for pipe in (process.stdin, process.stdout):
             try:
                 if pipe is not None:
@@ -124,19 +127,34 @@ class _Deadline:
 
     def _pass(self) -> None:
         self.passed = True
-        self._process.kill()
+        _kill(self._process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the process and its copies, which have a group of their own."""
+    if process.poll() is not None:
+        return
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except OSError:  # it has just ended
+        return
 
 
 def _ask(
-    process: subprocess.Popen[bytes], content: bytes, shape: tuple[int, ...]
-) -> np.ndarray[Any, np.dtype[Any]] | None:
-    """The image, or None where it is damaged; any error means that the process is out of step."""
+    process: subprocess.Popen[bytes], content: bytes, shape: tuple[int, ...], seconds: int
+) -> np.ndarray[Any, np.dtype[Any]] | str:
+    """The image, or why there is none; any error means that the process is out of step."""
     requests, answers = _pipe(process.stdin), _pipe(process.stdout)
-    requests.write(json.dumps({"bytes": len(content)}).encode() + b"\n" + content)
+    requests.write(
+        json.dumps({"bytes": len(content), "seconds": seconds}).encode() + b"\n" + content
+    )
     requests.flush()
     told = json.loads(answers.readline(_LONGEST_LINE))
     if "error" in told:
-        return None
+        return str(told["error"])
     if tuple(told["shape"]) != shape or not _TYPE.fullmatch(told["dtype"]):
         raise ValueError("another image than was asked for")
     dtype = np.dtype(told["dtype"])
