@@ -84,6 +84,21 @@ def test_unusable_images_are_listed_with_their_reason(
         classifier.predict(images[1:4])
 
 
+def test_pixels_that_are_cropped_may_be_nan(classifier: Classifier, dataset: ImageDataset) -> None:
+    steps = build_preprocessing([{"min_max": {}}, {"center_crop": {"size": 24}}])
+    cropping = Classifier(classifier.network, classifier.classes, steps)
+    images = dataset.images([0, 1]).astype(np.float64)
+    images[:, 0, 0, :2] = images[:, 0, 9, 9:11]  # neither the least nor the largest
+    expected = cropping.predict(images)
+    images[:, 0, 0, :2] = np.nan
+    np.testing.assert_array_equal(cropping.predict(images)["p_no"], expected["p_no"])
+    images[1, 0, 16, 16] = np.nan
+    table = cropping.predict(images)
+    assert table["error"].tolist()[1] == "some pixels are NaN"
+    with pytest.raises(BadInput, match="NaN or infinite"):
+        cropping.probabilities(images)
+
+
 def test_images_that_do_not_suit_the_network_are_an_error(classifier: Classifier) -> None:
     with pytest.raises(BadInput, match="images of 3 x 32 x 32 do not suit the model"):
         classifier.predict(np.random.default_rng(0).random((2, 3, 32, 32)))

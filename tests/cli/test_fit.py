@@ -36,7 +36,10 @@ def simulate():
 
 @pytest.fixture(scope="module")
 def telescope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """A galaxy that does not shine, behind a known PSF: image, noise map, PSF, truth."""
+    """A galaxy that does not shine, behind a known PSF: image, noise map, PSF, truth.
+
+    The image is NaN where its noise is infinite; `bare`, the same in a frame of NaN.
+    """
     root = tmp_path_factory.mktemp("telescope")
     psf = GaussianPSF(0.25, 4)
     preset = family_for(
@@ -46,6 +49,10 @@ def telescope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     expected = lens.image[0] / lens.parameters["exposure"]
     noise = np.full(expected.shape, 0.01 * float(expected.max()))
     image = expected + noise * np.random.default_rng(0).normal(size=noise.shape)
+    bare_image = np.full(image.shape, np.nan)  # the frame around what is fitted
+    bare_image[5:-5, 5:-5] = image[5:-5, 5:-5]
+    whole = image.copy()
+    image[:4, 9:30], noise[:4, 9:30] = np.nan, np.inf
     weights = psf.kernel(0.1)
     planes = {"SCI": image, "RMS": noise, "PSF": np.outer(weights, weights)}
     items = [fits.ImageHDU(plane, name=name) for name, plane in planes.items()]
@@ -53,8 +60,8 @@ def telescope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     path = root / "lens.fits"
     fits.HDUList([fits.PrimaryHDU(), *items]).writeto(path)
     bare, nan = root / "bare.fits", root / "nan.fits"
-    fits.PrimaryHDU(image).writeto(bare)
-    fits.PrimaryHDU(np.where(image == image.max(), np.nan, image)).writeto(nan)
+    fits.PrimaryHDU(bare_image).writeto(bare)
+    fits.PrimaryHDU(np.where(whole == whole.max(), np.nan, whole)).writeto(nan)
     truth = json.dumps({k: v for k, v in lens.parameters.items() if np.isscalar(v)})
     return {"path": str(path), "bare": str(bare), "nan": str(nan), "truth": truth}
 

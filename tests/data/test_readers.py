@@ -168,6 +168,51 @@ def test_a_huge_shape_in_a_small_file_takes_no_memory(tmp_path: Path) -> None:
     assert reason(path) == "the file is cut short"
 
 
+def test_nan_is_allowed_where_it_is_asked_for(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.npy", with_pixel(np.nan))
+    np.testing.assert_array_equal(read_image(path, allow_nan=True)[0], with_pixel(np.nan))
+    path = save(tmp_path / "b.npy", np.full((6, 8), np.nan))
+    with pytest.raises(UnreadableImage, match="every pixel is NaN"):
+        read_image(path, allow_nan=True)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        np.arange(400.0).reshape(20, 20, 1),
+        np.arange(400.0).reshape(1, 1, 20, 20),
+        np.arange(400.0).reshape(1, 20, 20, 1),
+        np.arange(400.0),
+        np.arange(400.0).reshape(1, 400),
+        np.stack([np.arange(400.0).reshape(20, 20)] * 3),
+        np.stack([np.arange(400.0).reshape(20, 20)] * 3, axis=-1),
+    ],
+    ids=lambda stored: str(stored.shape),
+)
+def test_shapes_of_one_grey_image(tmp_path: Path, stored: np.ndarray) -> None:
+    read = read_image(save(tmp_path / "a.npy", stored))
+    np.testing.assert_array_equal(read, np.arange(400.0).reshape(1, 20, 20))
+
+
+def test_colours_may_come_last(tmp_path: Path) -> None:
+    colour = np.random.default_rng(0).random((20, 24, 3))
+    read = read_image(save(tmp_path / "a.npy", colour))
+    np.testing.assert_array_equal(read, np.moveaxis(colour, -1, 0))
+
+
+@pytest.mark.parametrize("kind", ["f2", "g", ">f8", ">i2"])
+def test_other_precisions_and_byte_orders(tmp_path: Path, kind: str) -> None:
+    image = (IMAGE * 90).astype(kind)
+    read = read_image(save(tmp_path / "a.npy", image))
+    assert read.dtype in (np.float32, np.float64, np.int16)
+    np.testing.assert_array_equal(read[0], image.astype(read.dtype))
+
+
+def test_a_picture_of_too_many_pixels_is_not_decoded(tmp_path: Path) -> None:
+    Image.new("L", (11_000, 10_000)).save(tmp_path / "a.png", compress_level=1)
+    assert "too many pixels" in reason(tmp_path / "a.png")
+
+
 def write_picture(path: Path, values: np.ndarray, **options: Any) -> Path:
     Image.fromarray(values).save(path, **options)
     return path

@@ -61,6 +61,16 @@ def test_sky_noise() -> None:
         sky_noise(np.ones((30, 30)))
 
 
+def test_sky_noise_within_a_frame_of_nan() -> None:
+    image = np.random.default_rng(0).normal(3, 0.5, (80, 90))
+    framed = np.full((100, 120), np.nan)
+    framed[7:87, 20:110] = image
+    framed[9, 25:40] = np.nan
+    assert sky_noise(framed)[0, 0] == pytest.approx(0.5, rel=0.05)
+    with pytest.raises(BadInput, match="every pixel is NaN"):
+        sky_noise(np.full((30, 30), np.nan))
+
+
 @pytest.mark.parametrize("unit", [1.0, 1e-17])
 def test_a_galaxy_with_a_pixelised_psf_is_found(unit: float) -> None:
     """A simulated telescope's image, in any unit: within the errors, reduced chi-square 1."""

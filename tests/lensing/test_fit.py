@@ -141,6 +141,23 @@ def test_a_noise_map_may_mask_pixels(fitter: SmoothFitter, lens: Lens, fit: Smoo
     assert abs(pulls(masked, fit.numbers)).max() < 1
 
 
+def test_pixels_may_be_nan_where_the_noise_is_infinite(
+    fitter: SmoothFitter, lens: Lens, fit: SmoothFit
+) -> None:
+    noise = fit.noise.copy()
+    noise[:75, :30] = np.inf
+    image = lens.image[0] - SKY
+    masked = SmoothFitter(replace(fitter.model, likelihood=GaussianLikelihood(noise)))
+    expected = masked.fit(image, fit.numbers)
+    image[:75, :30] = np.nan
+    found = masked.fit(image, fit.numbers)
+    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    assert np.isfinite(found.residual).all()
+    image[80, 80] = np.nan
+    with pytest.raises(BadInput, match="not finite"):
+        masked.fit(image, fit.numbers)
+
+
 def test_an_image_of_sky_is_no_lens(fitter: SmoothFitter) -> None:
     fit = fitter.fit(np.random.default_rng(0).poisson(SKY, (150, 150)))
     assert fit.chi_square > 2 or not fit.converged

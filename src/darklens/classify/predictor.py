@@ -9,7 +9,7 @@ from jaxtyping import Float, Shaped
 from torch import nn
 
 from darklens.data import Preprocessing, pixel_problem
-from darklens.errors import BadInput, BadModel
+from darklens.errors import BadInput, BadModel, DarklensError
 from darklens.nn import in_chunks
 
 __all__ = ["Classifier"]
@@ -82,6 +82,8 @@ class Classifier:
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
                 batch, said = self.preprocessing.explain(images[start : start + _BATCH])
+                if not np.isfinite(batch).all():
+                    raise BadInput("some pixels that the model uses are NaN or infinite")
                 for name, values in said.items():
                     columns.setdefault(name, []).extend(values)
                 try:
@@ -113,14 +115,13 @@ class Classifier:
         """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
 
         The further columns are what the preprocessing says of the image, such as how a fit went.
-        Where pixels are NaN, infinite or all the same, or the network gives no number, there is no
-        label and no probability, and a column `error` says why, as for files.
+from darklens.errors import BadInput, BadModel, DarklensError
 
         Raises:
             BadInput: If not one of the images can be used.
         """
         images = _with_channels(images)
-        problems = [pixel_problem(image) for image in images]
+        problems = [self._problem(image) for image in images]
         good = np.array([problem is None for problem in problems], dtype=bool)
         if len(images) and not good.any():
             raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
@@ -145,6 +146,17 @@ class Classifier:
         if any(problems):
             table["error"] = pd.Series(problems, dtype="string")
         return table
+
+    def _problem(self, image: Shaped[np.ndarray, "c h w"]) -> str | None:
+        """Why an image cannot be classified; NaN where the preprocessing crops is no reason."""
+        problem = pixel_problem(image, allow_nan=True)
+        if problem is not None or pixel_problem(image) is None:
+            return problem
+        try:
+            prepared = self.preprocessing.batch(image[None])
+        except DarklensError as error:
+            return str(error)
+        return None if np.isfinite(prepared).all() else pixel_problem(image)
 
 
 def _with_channels(images: Shaped[np.ndarray, "n *c h w"]) -> Shaped[np.ndarray, "n c h w"]:

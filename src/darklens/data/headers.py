@@ -4,9 +4,10 @@ A compressed file of a few kilobytes can hold an image of gigabytes. What a file
 whether it suits a model, and how many are read together.
 """
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
+
+from darklens.data.pictures import picture_size
 
 __all__ = ["Declared", "declared"]
 
@@ -35,19 +36,9 @@ def declared(path: Path) -> Declared:
     name = path.name.lower()
     try:
         if name.endswith(_PICTURES):
-            height, width = _picture_size(path)
+            height, width = picture_size(path)
             return Declared((height, width), _BYTES * _CHANNELS * height * width)
         on_disk = path.stat().st_size
     except Exception:  # noqa: BLE001  whatever is wrong with the file, its reader will say it
         return Declared(None, 0)
     return Declared(None, on_disk * (_RATIO if name.endswith(_COMPRESSED) else 2))
-
-
-def _picture_size(path: Path) -> tuple[int, int]:
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(path, formats=("JPEG", "PNG")) as picture:
-            width, height = picture.size
-    return height, width

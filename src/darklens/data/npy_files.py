@@ -7,8 +7,9 @@ but matched piece by piece, so that a damaged one is refused and nothing else.
 import math
 import re
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     return image.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def read_npy_header(file: IO[bytes]) -> NpyHeader:
+def read_npy_header(file: BufferedIOBase) -> NpyHeader:
     """Read and check the header of a `.npy` file, and leave the file behind it.
 
     Args:

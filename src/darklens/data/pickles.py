@@ -16,7 +16,7 @@ from darklens.errors import UnreadableImage
 
 __all__ = ["ArrayNode", "DTypeNode", "OtherNode", "read_pickle", "refused"]
 
-_MOST_INSTRUCTIONS = 4_000_000
+_MOST_INSTRUCTIONS = 2_000_000
 _STOP = "STOP"
 _MARK = object()
 

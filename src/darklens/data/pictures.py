@@ -13,7 +13,7 @@ import numpy as np
 from darklens.data.decoding import check_pixel_count, file_size, recorded_warnings
 from darklens.errors import UnreadableImage
 
-__all__ = ["read_picture"]
+__all__ = ["picture_size", "read_picture"]
 
 
 def read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
@@ -42,6 +42,20 @@ def read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     except Exception:  # noqa: BLE001  decoders raise OSError, SyntaxError, struct.error, ...
         raise UnreadableImage("the picture is damaged or cut short") from None
     return _channels(mode, values)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Rows and columns by the header of a JPEG or PNG [pixel].
+
+    Raises:
+        Exception: Of any kind, if it is none or damaged.
+    """
+    from PIL import Image
+
+    file_size(path)
+    with recorded_warnings(), Image.open(path, formats=("JPEG", "PNG")) as picture:
+        width, height = picture.size
+    return height, width
 
 
 def _channels(mode: str, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:

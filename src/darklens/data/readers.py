@@ -133,7 +133,7 @@ def _real(image: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any
     if kind == "b":
         return image.astype(np.uint8)
     if kind == "f" and size not in (4, 8):
-        with np.errstate(over="ignore"):  # beyond double precision is infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond double precision is infinite
             return image.astype(np.float32 if size == 2 else np.float64)
     return np.asarray(image, dtype=image.dtype.newbyteorder("="))
 

@@ -111,11 +111,14 @@ class Resize:
 
 @dataclass(frozen=True)
 class MinMax:
-    """Each image, all channels together, from 0 to 1; a constant one becomes 0."""
+    """Each image, all channels together, from 0 to 1; a constant one becomes 0.
+
+    Pixels that are NaN stay so and change nothing for the others.
+    """
 
     def __call__(self, images: Images) -> Images:
-        low: Images = images.min(axis=(1, 2, 3), keepdims=True)
-        span = images.max(axis=(1, 2, 3), keepdims=True) - low
+        low: Images = np.fmin.reduce(images, axis=(1, 2, 3), keepdims=True)
+        span = np.fmax.reduce(images, axis=(1, 2, 3), keepdims=True) - low
         scaled: Images = (images - low) / np.where(span > 0, span, np.float32(1))
         return scaled
 

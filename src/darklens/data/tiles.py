@@ -27,7 +27,8 @@ from darklens.errors import UnreadableImage
 __all__ = ["decode_tiles"]
 
 _SCRIPT = Path(__file__).with_name("tiles_process.py")
-_SECONDS, _PIXELS_A_SECOND, _GRACE = 20, 2e6, 10
+_SECONDS, _PIXELS_A_SECOND = 2, 2e6
+_WAITING = 20  # times as long on a machine that is busy
 _START_SECONDS = 120.0
 _LONGEST_LINE = 1000
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[48])")
@@ -59,7 +60,7 @@ class _Decoder:
         with self._lock:
             process = self._started()
             answer, in_step = None, False
-            deadline = _Deadline(process, seconds + _GRACE)
+            deadline = _Deadline(process, _WAITING * seconds)
             try:
                 with deadline:
                     answer = _ask(process, content, tuple(shape), seconds)

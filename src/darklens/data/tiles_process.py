@@ -1,10 +1,10 @@
 """The process that decodes tile-compressed FITS images for `darklens.data.tiles`.
 
 It is run as a script and imports nothing of darklens, so that it starts fast. On standard input
-come requests, a line of JSON with the number of bytes and the seconds allowed, and then a FITS file
-of that many bytes, whose first extension is decoded. On standard output go a line of JSON with
-shape and type, or an error, and then the pixels. Where the system can fork, each image is decoded
-in a copy of this process, so that a crash costs a copy and no start.
+come requests: a line of JSON with the number of bytes and the seconds of computing, then a FITS
+file of that many bytes, whose first extension is decoded. On standard output go a line of JSON
+with shape and type, or an error, and then the pixels. Where the system can fork, each image is
+decoded in a copy of this process, so that a crash costs a copy and no start.
 """
 
 import io
@@ -55,15 +55,15 @@ def _here(read: Reader, answers: BinaryIO, content: bytes, _: int) -> None:
 
 
 def _in_a_copy(read: Reader, answers: BinaryIO, content: bytes, seconds: int) -> None:
-    """Decode in a copy of this process, which ends itself when the time is over."""
+    """Decode in a copy of this process, which ends itself when it has computed for too long."""
     copy = os.fork()
     if copy == 0:
-        signal.alarm(seconds)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         _here(read, answers, content, seconds)
         os._exit(0)
     _, status = os.waitpid(copy, 0)
     if status:
-        late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+        late = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF
         _send(answers, _failure("late" if late else "crash"))
 
 

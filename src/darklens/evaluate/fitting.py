@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 
 from darklens.data import Plane, pixel_problem, read_plane
 from darklens.errors import BadInput, UnreadableImage, reason_of
@@ -101,13 +101,13 @@ class FileFitter:
                 f"the preset {preset.name} knows its noise; a noise map belongs to a general "
                 "preset, such as galaxy"
             )
-        if noise_map is not None and not np.all(noise_map > 0):  # false for NaN, too
-            raise BadInput("the noise map has pixels that are NaN, zero or negative")
         for name, value in (("pixel scale", pixel_scale), ("size", size)):
             if value is not None and not preset.general:
                 raise BadInput(f"the preset {preset.name} has its own {name}: leave it out")
             if value is not None and not value > 0:
                 raise BadInput(f"the {name} must be positive, not {value:g}")
+        if noise_map is not None:
+            _check_noise(_central(noise_map, size))
         self._noise_map, self._pixel_scale = noise_map, pixel_scale
         self._extension, self._size = extension, size
         self._lock, self._models = Lock(), dict[PixelGrid, SmoothModel]()
@@ -151,10 +151,10 @@ class FileFitter:
             raise BadInput(f"fewer than {_SMALLEST} pixels on a side: no lens can be fitted")
         centre = _central(values, self._size)
         if self._noise_map is None:
+            _check_known(centre, np.ones(centre.shape, dtype=bool))
             return centre, _central(sky_noise(values), self._size), "estimated"
         noise = _central(self._noise_map.astype(np.float64), self._size)
-        if not np.isfinite(noise).any():
-            raise BadInput("the noise map leaves no pixel to fit")
+        _check_known(centre, np.isfinite(noise))
         return centre, noise, "map"
 
     def _counts(self, image: Num[np.ndarray, "h w"]) -> tuple[Image, str]:
@@ -219,13 +219,31 @@ def fit_row(row: FileFit) -> dict[str, Any]:
 
 def _read(path: Path, extension: str | None) -> Plane:
     plane = read_plane(path, extension)
-    problem = pixel_problem(plane.image[None])
+    problem = pixel_problem(plane.image[None], allow_nan=True)
     if problem is not None:
         raise UnreadableImage(problem)
     return plane
 
 
-def _central(image: Image, size: int | None) -> Centre:
+def _check_noise(noise: Num[np.ndarray, "i j"]) -> None:
+    """Refuse a noise map that no pixel can be weighed with."""
+    if not np.all(noise > 0):  # false for NaN, too
+        raise BadInput("the noise map has pixels that are NaN, zero or negative")
+    if not np.isfinite(noise).any():
+        raise BadInput("the noise map leaves no pixel to fit")
+
+
+def _check_known(image: Centre, used: Bool[np.ndarray, "i j"]) -> None:
+    """Refuse an image with pixels that are NaN among those that are used."""
+    unknown = int(np.isnan(image[used]).sum())
+    if unknown:
+        raise BadInput(
+            f"some pixels are NaN: {unknown} of those that are fitted; fit a smaller square with"
+            " --size, or give a --noise-map that is infinite there"
+        )
+
+
+def _central(image: Num[np.ndarray, "h w"], size: int | None) -> Num[np.ndarray, "i j"]:
     """The central square, or the whole image where it is not larger."""
     rows, columns = (min(size or side, side) for side in image.shape)
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2

@@ -111,7 +111,7 @@ def _read(path: Path, header: Declared, *, card: ModelCard) -> FilePrediction:
         channels = card.input.channels
         reason = card.unsuitable((channels, *header.size)) if header.size else None
         if reason is None:
-            image = read_image(path)
+            image = read_image(path, allow_nan=True)
             reason = card.unsuitable(image.shape)
     except Exception as error:  # noqa: BLE001  one file, whatever it does, stops no other
         reason = reason_of(error)

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from darklens.errors import BadInput
 from darklens.lensing.distributions import Constant, Uniform
-from darklens.lensing.grid import PixelGrid
+from darklens.lensing.grid import PixelGrid, border_pixels
 from darklens.lensing.instrument import PSF
 from darklens.lensing.presets import Preset
 
@@ -78,15 +78,16 @@ def _alike(grid: PixelGrid, other: PixelGrid) -> bool:
 def sky_noise(image: Image) -> Image:
     """The noise of the sky at the border of an image, the same for each pixel.
 
-    It knows nothing of the photons of the galaxies, so that their centres weigh too much.
+    It knows nothing of the photons of the galaxies, so that their centres weigh too much. Pixels
+    that are NaN are left out; the border is that of the others.
 
     Raises:
         BadInput: If the border has no noise.
     """
-    width = max(2, min(image.shape) // _BORDER)
-    border = np.ones(image.shape, dtype=bool)
-    border[width:-width, width:-width] = False
-    values = image[border]
+    known = np.isfinite(image)
+    values = image[border_pixels(known, max(2, min(image.shape) // _BORDER))]
+    if not values.size:
+        raise BadInput("the noise cannot be estimated: every pixel is NaN")
     spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
     if not spread > 0:
         raise BadInput("the noise cannot be estimated: the border is constant; give a noise map")

@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Num
 from darklens.errors import BadInput
 from darklens.lensing.climb import Climb, RoughNoise, block_sums, climb
 from darklens.lensing.first_guess import first_guesses
+from darklens.lensing.grid import border_pixels
 from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.presets import Preset
 from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
@@ -110,19 +111,32 @@ class SmoothFitter:
             start: Numbers to start from, such as the truth; searched for if None.
 
         Raises:
-            BadInput: If the image has another shape than the model, or no finite pixel.
+            BadInput: If the image has another shape than the model, or pixels that are not finite
+                where the noise is.
         """
         if image.shape != self.model.grid.shape:
             raise BadInput(f"the fit takes {self.model.grid.shape} pixels, not {image.shape}")
-        if not np.isfinite(image).all():
-            raise BadInput("the image has pixels that are not finite")
-        data = image.astype(np.float64)
+        data = self._filled(image.astype(np.float64))
         begins = self._starts(data) if start is None else [start]
         if len(begins) > 1:
             ends = [climb(self.model, data, begin, _WIDE_TRIAL) for begin in begins]
             begins = [min(ends, key=lambda end: end.chi_square).numbers]
         steps = _WIDE_STEPS if self._wide else _STEPS
         return fit_result(self.model, data, climb(self.model, data, begins[0], steps))
+
+    def _filled(self, data: Image) -> Image:
+        """The image with sky where pixels are NaN and their noise infinite: they do not count."""
+        known = np.isfinite(data)
+        if known.all():
+            return data
+        likelihood = self.model.likelihood
+        used = np.ones(data.shape, dtype=bool)
+        if isinstance(likelihood, GaussianLikelihood):
+            used = np.isfinite(likelihood.noise_map)
+        if not used.any() or not known[used].all():
+            raise BadInput("the image has pixels that are not finite")
+        width = max(1, data.shape[0] // _MARGIN)
+        return np.where(known, data, np.median(data[border_pixels(known & used, width)]))
 
     def start(self, data: Image) -> Numbers:
         """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
@@ -155,13 +169,14 @@ class SmoothFitter:
         The border holds no arcs; where it does, the median still holds.
         """
         width = max(1, blocks.shape[0] // _MARGIN)
-        border = np.ones(blocks.shape, dtype=bool)
-        border[width:-width, width:-width] = False
-        background = float(np.median(blocks[border]))
         likelihood = self.model.likelihood
         if isinstance(likelihood, GaussianLikelihood):
-            variance = np.square(likelihood.noise_map, dtype=np.float64)
-            return background, block_sums(variance, self._factor)
+            pixels = np.square(likelihood.noise_map, dtype=np.float64)
+            variance = block_sums(pixels, self._factor)
+            border = border_pixels(np.isfinite(variance), width)
+            return float(np.median(blocks[border if border.any() else ...])), variance
+        border = border_pixels(np.ones(blocks.shape, dtype=bool), width)
+        background = float(np.median(blocks[border]))
         spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
         gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
         floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)

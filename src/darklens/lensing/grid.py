@@ -6,11 +6,11 @@ The grid is centred on the lens, x grows with the column and y with the row [arc
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from darklens.errors import BadPreset
 
-__all__ = ["PixelGrid"]
+__all__ = ["PixelGrid", "border_pixels"]
 
 
 _LONGEST_SIDE = 16_384
@@ -51,3 +51,20 @@ class PixelGrid:
         y = (np.arange(rows) - 0.5 * (rows - 1)) * self.pixel_scale
         grid_x, grid_y = np.meshgrid(x, y)
         return grid_x, grid_y
+
+
+def border_pixels(usable: Bool[np.ndarray, "h w"], width: int) -> Bool[np.ndarray, "h w"]:
+    """The usable pixels within `width` of the edge of what is usable, or all usable ones if none.
+
+    Args:
+        usable: Which pixels are known.
+        width: Of the border [pixel].
+    """
+    border = usable.copy()
+    inner = []
+    for axis in (1, 0):
+        places = np.flatnonzero(usable.any(axis=axis))
+        first, last = (int(places[0]), int(places[-1])) if places.size else (0, -1)
+        inner.append(slice(first + width, max(last + 1 - width, 0)))
+    border[inner[0], inner[1]] = False
+    return border if border.any() else usable
