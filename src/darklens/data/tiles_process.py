@@ -42,7 +42,8 @@ def _decoded(read: Reader, content: bytes) -> bytes:
     with read(io.BytesIO(content), memmap=False) as extensions:
         pixels = extensions[1].data
     told = {"shape": pixels.shape, "dtype": pixels.dtype.str}
-    return json.dumps(told).encode() + b"\n" + pixels.tobytes()
+    data: bytes = pixels.tobytes()
+    return json.dumps(told).encode() + b"\n" + data
 
 
 def _here(read: Reader, answers: BinaryIO, content: bytes, _: int) -> None:
