@@ -115,7 +115,9 @@ class Classifier:
         """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
 
         The further columns are what the preprocessing says of the image, such as how a fit went.
-from darklens.errors import BadInput, BadModel, DarklensError
+        Where pixels that the model uses are NaN, or pixels are infinite or all the same, or the
+        network gives no number, there is no label and no probability, and a column `error` says
+        why, as for files.
 
         Raises:
             BadInput: If not one of the images can be used.
