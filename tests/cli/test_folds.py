@@ -61,6 +61,8 @@ def test_folds_are_trained_summarised_and_evaluated(
 
     # A fold that is trained is not trained again, and nothing is overwritten without --resume.
     made = (run / "fold-1" / "model" / "card.yaml").stat().st_mtime_ns
+    assert main([*words, "--data.fold=all"]) == 2
+    assert "holds a cross-validation; continue it with --resume" in capsys.readouterr().err
     assert main([*words, "--data.fold=all", "--resume"]) == 0
     assert (run / "fold-1" / "model" / "card.yaml").stat().st_mtime_ns == made
 

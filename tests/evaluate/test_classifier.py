@@ -117,6 +117,5 @@ def test_all_bad_images_are_named_at_once(tiny_model: Path, tmp_path: Path) -> N
     with pytest.raises(BadData) as caught:
         classify_images(load_classifier(tiny_model), load_card(tiny_model), open_dataset(tmp_path))
     assert str(caught.value) == (
-        "2 of 6 images cannot be used: no/2.npy: some pixels are NaN;"
-        " vort/5.npy: the file is empty"
+        "2 of 6 images cannot be used: no/2.npy: some pixels are NaN; vort/5.npy: the file is empty"
     )

@@ -16,23 +16,27 @@ from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions
-from darklens.cli.training_run import open_run
-from darklens.errors import BadConfig
+from darklens.errors import BadConfig, BadInput
 from darklens.hub import load_card
-from darklens.nn import is_first_process
+from darklens.nn import can_resume, is_first_process
 
 __all__ = ["SUMMARY", "cross_validate"]
 
 SUMMARY = "folds.json"
 
 
-def cross_validate(train: Callable[..., object], settings: Mapping[str, Any], *, verb: str) -> None:
+def cross_validate(
+    train: Callable[..., int | None], settings: Mapping[str, Any], *, verb: str
+) -> int:
     """Train a model for each fold and write what they score.
 
     Args:
-        train: The verb, which trains one model.
+        train: The verb, which trains one model and returns its exit code.
         settings: Its arguments, with `data.fold` all.
         verb: Words after `darklens`, for the configuration.
+
+    Returns:
+        The highest exit code of a fold.
 
     Raises:
         DarklensError: If a fold cannot be trained; those before it stay.
@@ -40,19 +44,27 @@ def cross_validate(train: Callable[..., object], settings: Mapping[str, Any], *,
     data: DataOptions = settings["data"]
     if data.path is None or data.preset is not None:
         raise BadConfig("data.fold: all divides the images of data.path; give it, and no preset")
-    quiet, resume = settings["quiet"] or not is_first_process(), settings["resume"]
-    folder = open_run(settings["name"], settings["output"], resume=resume, seed=settings["seed"])
+    quiet = settings["quiet"] or not is_first_process()
+    folder = settings["output"] or Path("runs") / settings["name"]
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]
+    begun = [place for place in places if (place / "model").exists() or can_resume(place)]
+    if begun and not settings["resume"]:
+        raise BadInput(
+            f"{folder} holds a cross-validation; continue it with --resume or choose another"
+            " --output"
+        )
+    codes = [0]
     for number, place in enumerate(places, 1):
         if (place / "model" / "card.yaml").is_file():
             say(f"fold {number} of {data.folds}: done before", quiet=quiet)
             continue
         say(f"fold {number} of {data.folds}", quiet=quiet)
-        own = {"data": replace(data, fold=number), "output": place, "resume": place.exists()}
-        train(**{**settings, **own})
+        own = {"data": replace(data, fold=number), "output": place, "resume": place in begun}
+        codes.append(train(**{**settings, **own}) or 0)
     if is_first_process():
         write_configuration(folder / "config.yaml", verb, settings)
         _summarise(places, folder / SUMMARY, quiet=quiet)
+    return max(codes)
 
 
 def _summarise(places: list[Path], path: Path, *, quiet: bool) -> None:
