@@ -110,3 +110,16 @@ def test_a_classifier_generates_nothing(
 ) -> None:
     assert run("--model", tiny_model, "--output", tmp_path / "x.png") == 2
     assert "is a classifier, not a generator" in capsys.readouterr().err
+
+
+def test_names_of_other_files_are_refused_before_the_model_is_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    before = list(tmp_path.iterdir())
+    for name in ("x.jpg", "x.npy", "x.fits", "link", "link/x.zarr"):
+        assert main(["generate", "--model", "no-such", "--output", str(tmp_path / name)]) == 2
+        error = capsys.readouterr().err
+        assert "is to be a folder" in error or "symbolic link" in error
+        assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == before

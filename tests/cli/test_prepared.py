@@ -8,9 +8,10 @@ import pytest
 
 from darklens.cli.main import main
 from darklens.cli.prepared import PreparedImages, prepare
-from darklens.errors import BadConfig
+from darklens.errors import BadConfig, BadInput
 from darklens.hub import load_card, model_preprocessing
 from darklens.lensing import Simulator
+from darklens.lensing.presets import preset_text
 
 STEPS = [{"center_crop": {"size": 32}}, {"sqrt": {"scale": 0.01}}]
 RESIDUAL = {"preset": "common-test-1", "size": 80, "binning": 2}
@@ -45,6 +46,25 @@ def test_other_images_are_not_taken(tmp_path: Path) -> None:
     other = PreparedImages("model-1-legacy", STEPS, seed=4, count=7)
     with pytest.raises(BadConfig, match="other images"):
         prepare(other, path, workers=1, quiet=True)
+
+
+def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
+    text = preset_text("model-1-legacy")
+    line = text[text.index("instrument:") :].splitlines()[0]
+    (tmp_path / "own.yaml").write_text(text.replace(line, "instrument: {psf: {pixels: psf.npy}}"))
+    np.save(tmp_path / "psf.npy", np.full((3, 3), 1 / 9))
+    wanted = PreparedImages(str(tmp_path / "own.yaml"), STEPS, seed=3, count=2)
+    prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    np.save(tmp_path / "psf.npy", np.eye(3) / 3)
+    with pytest.raises(BadConfig, match="other images"):
+        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+
+
+def test_no_room_for_the_images_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
+    wanted = PreparedImages("model-1-legacy", STEPS, seed=3, count=10**12)
+    with pytest.raises(BadInput, match=r"cannot write .*train\.npy"):
+        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    assert not (tmp_path / "train.npy").exists()
 
 
 def test_a_run_on_prepared_images(tmp_path: Path) -> None:

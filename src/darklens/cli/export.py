@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from darklens.cli.configuration import write_configuration
+from darklens.cli.configuration import check_configuration, write_configuration
 from darklens.hub import export_model
+from darklens.places import check_folder
 
 __all__ = ["export"]
 
@@ -18,10 +19,9 @@ def export(model: str, output: Path) -> None:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         output: Folder to write; it must not exist yet.
     """
+    check_folder(output)
+    place = output.with_name(f"{output.name}.config.yaml")
+    check_configuration(place)
     card = export_model(model, output)
-    write_configuration(
-        output.with_name(output.name + ".config.yaml"),
-        "export",
-        {"model": model, "output": output},
-    )
+    write_configuration(place, "export", {"model": model, "output": output})
     print(f"{output}: the model '{card.name}', {', '.join(card.classes)}")

@@ -5,7 +5,10 @@ and prepared before the training, in shards that may be made by several processe
 stopped run keeps those that are done. They are held in half precision in one `.npy` file.
 """
 
+import errno
+import math
 import os
+import shutil
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +24,7 @@ from darklens.data import ImageDataset
 from darklens.errors import BadConfig
 from darklens.hub import model_preprocessing
 from darklens.lensing import Simulator
+from darklens.lensing.digest import preset_digest
 from darklens.plain_yaml import dump_yaml, read_yaml
 
 __all__ = ["PreparedImages", "prepare"]
@@ -67,9 +71,10 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
         BadConfig: If the file holds other images.
     """
     simulator = Simulator(wanted.preset)
+    content = asdict(wanted) | {"resolved": preset_digest(simulator.preset)}
     description, done = path.with_suffix(".yaml"), path.with_suffix(".done")
     if description.is_file():
-        if read_yaml(description, BadConfig) != asdict(wanted):
+        if read_yaml(description, BadConfig) != content:
             raise BadConfig(f"{path} holds other images; choose another --output or remove it")
     else:
         example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
@@ -77,7 +82,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
         shape = (wanted.count, *example.shape)
         _make_file(path, shape)
         with atomic_file(description) as temporary:
-            temporary.write_text(dump_yaml(asdict(wanted)), encoding="utf-8")
+            temporary.write_text(dump_yaml(content), encoding="utf-8")
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
     if missing:
         _fill(wanted, path, missing, workers=workers or processors(), quiet=quiet)
@@ -108,6 +113,8 @@ def _fill(
 def _make_file(path: Path, shape: tuple[int, ...]) -> None:
     """An empty file of images with room on the disk: a mapped page without it kills a process."""
     with writing(path):
+        if shutil.disk_usage(path.parent).free < math.prod(shape) * np.dtype(np.float16).itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         try:
             np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
             if hasattr(os, "posix_fallocate"):
