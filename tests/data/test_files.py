@@ -67,3 +67,10 @@ def test_a_store_is_pointed_to_the_verbs_that_read_it(tree: Path) -> None:
     (tree / "empty" / "zarr.json").touch()
     with pytest.raises(BadInput, match="a store is for train and evaluate"):
         find_images([tree / "empty"])
+
+
+def test_an_extension_of_a_fits_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.fits").write_bytes(b"content")
+    assert find_images(f"{tmp_path}/a.fits[SCI]") == [tmp_path / "a.fits[SCI]"]
+    with pytest.raises(BadInput, match="no images found"):
+        find_images(f"{tmp_path}/b.fits[SCI]")

@@ -58,6 +58,16 @@ def test_the_scale_of_a_keyword(tmp_path: Path) -> None:
     assert plane.pixel_scale == 0.05
 
 
+@pytest.mark.parametrize("keyword", ["CTYPE1", "CD1_1", "CRPIX2"])
+def test_coordinates_that_are_damaged_give_no_scale(telescope: Path, keyword: str) -> None:
+    content = telescope.read_bytes()
+    place = content.index(f"{keyword:8s}= ".encode()) + 10
+    telescope.write_bytes(content[:place] + b"'RA\xff ---" + content[place + 8 :])
+    plane = read_plane(telescope)
+    np.testing.assert_array_equal(plane.image, PIXELS)
+    assert plane.pixel_scale is None or keyword == "CRPIX2"
+
+
 def test_npy_planes_may_hold_anything(tmp_path: Path) -> None:
     noise = np.where(PIXELS > 0.9, np.inf, 1.0)
     np.save(tmp_path / "noise.npy", noise[None])

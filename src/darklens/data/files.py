@@ -48,7 +48,7 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
 
     Folders are searched recursively for the endings in `IMAGE_ENDINGS`. A file that is named
     itself is kept whatever its ending; so is a name that matches nothing beside others that do,
-    and `read_image` then says what is wrong with it.
+    and `read_image` then says what is wrong with it. `FILE[EXTENSION]` is kept as it is.
 
     Args:
         inputs: Files, folders and globs (`**` goes through folders); a single one may stand alone.
@@ -61,7 +61,7 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
     """
     names = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     found = {path: None for name in names for path in _expand(Path(name))}
-    if not any(path.is_file() for path in found):
+    if not any(split_extension(path)[0].is_file() for path in found):
         shown = ", ".join(str(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         store = any((Path(name) / "zarr.json").is_file() for name in names)
         hint = "; a store is for train and evaluate, predict reads files" if store else ""

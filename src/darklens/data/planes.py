@@ -77,9 +77,10 @@ def _pixel_scale(header: Any) -> float | None:
     from astropy.wcs import WCS
     from astropy.wcs.utils import proj_plane_pixel_scales
 
-    linear = Header({key: header[key] for key in _LINEAR if key in header})
+    given = {key: _value(header, key) for key in (*_LINEAR, "CTYPE1", "CTYPE2")}
+    linear = Header({key: value for key, value in given.items() if value is not None})
     for axis in (1, 2):
-        linear[f"CTYPE{axis}"] = str(header.get(f"CTYPE{axis}", ""))[:8]
+        linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
     try:
         with recorded_warnings():
             wcs = WCS(linear, naxis=2).celestial
@@ -90,7 +91,15 @@ def _pixel_scale(header: Any) -> float | None:
         scale = float(np.sqrt(scales.prod()))
         return scale if 0 < scale < _LARGEST_SCALE else None
     for keyword in _SCALE_KEYWORDS:
-        value = header.get(keyword)
+        value = _value(header, keyword)
         if isinstance(value, int | float) and 0 < abs(value) < _LARGEST_SCALE:
             return abs(float(value))
     return None
+
+
+def _value(header: Any, keyword: str) -> Any:
+    """The value of a keyword, or None where there is none, or none that can be read."""
+    try:
+        return header.get(keyword)
+    except Exception:  # noqa: BLE001  a damaged card raises VerifyError, ValueError, ...
+        return None
