@@ -64,7 +64,8 @@ def read_plane(name: str | Path, extension: str | None = None) -> Plane:
             f"wrong shape {image.shape}: a fit takes one plane; FILE[EXTENSION:BAND] picks a band"
             " of a FITS file"
         )
-    return Plane(image[0], None if header is None else _pixel_scale(header))
+    with recorded_warnings():
+        return Plane(image[0], None if header is None else _pixel_scale(header))
 
 
 def _pixel_scale(header: Any) -> float | None:
@@ -82,9 +83,8 @@ def _pixel_scale(header: Any) -> float | None:
     for axis in (1, 2):
         linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
     try:
-        with recorded_warnings():
-            wcs = WCS(linear, naxis=2).celestial
-            scales = 3600 * np.array(proj_plane_pixel_scales(wcs) if wcs.has_celestial else [])
+        wcs = WCS(linear, naxis=2).celestial
+        scales = 3600 * np.array(proj_plane_pixel_scales(wcs) if wcs.has_celestial else [])
     except Exception:  # noqa: BLE001  coordinates that the library cannot understand
         scales = np.array([])
     if scales.size == 2:
