@@ -86,7 +86,8 @@ def wait(words):
     finally:
         print("tidied", flush=True)
 command._dispatch = wait
-sys.exit(command.main(["demo"]))
+sys.argv = ["darklens", "demo"]
+sys.exit(command.main())
 """
 
 

@@ -149,7 +149,7 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "either data.path or data.preset"),
+        ([], "either --data.path or --data.preset"),
         (["--data.path=nowhere"], "nowhere is not a folder"),
         (["--data.preset=model-9"], "no preset"),
         (["--data.preset=model-1", "--data.stream_seed=5", "--data.validation_seed=5"], "differ"),

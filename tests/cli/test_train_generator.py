@@ -226,7 +226,7 @@ def test_codes_are_made_once_and_belong_to_their_images(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "either data.path or data.preset"),
+        ([], "either --data.path or --data.preset"),
         (["--data.preset=model-9"], "no preset"),
         ([*FEW, "--network.name=gan"], "no network 'gan'"),
         ([*FEW, "--network.size=64"], "change network.size"),

@@ -176,7 +176,7 @@ def test_values_that_a_recipe_is_not_made_for_are_refused(
     assert main(words) == 2
     error = capsys.readouterr().err
     assert f"run from 0 to {largest:g}, but the preprocessing is made for 0 to" in error
-    assert "--data.value_range" in error
+    assert "--data.value-range" in error
     assert error.count("\n") == 1
     if verb == "generator":
         assert "recipes/generator-reference-scaled.yaml is for images from 0 to 1" in error

@@ -38,7 +38,7 @@ class DataNeeds:
 
     classes: int = 2
     value_range: tuple[float, float] | None = None
-    advice: str = "change the preprocessing and --data.value_range together"
+    advice: str = "change the preprocessing and --data.value-range together"
 
     def __post_init__(self) -> None:
         """Check the range."""
@@ -46,7 +46,7 @@ class DataNeeds:
             return
         low, high = self.value_range
         if not (np.isfinite(low) and np.isfinite(high) and low < high):
-            raise BadConfig(f"data.value_range: {low:g} must be below {high:g}")
+            raise BadConfig(f"--data.value-range: {low:g} must be below {high:g}")
 
 
 def check_data(
@@ -88,7 +88,7 @@ def check_values(survey: Survey, needs: DataNeeds) -> tuple[ImageProblem, ...]:
     try:
         return survey.check_range(*needs.value_range)
     except BadData as error:
-        raise BadData(f"{error} (--data.value_range): {needs.advice}") from error
+        raise BadData(f"{error} (--data.value-range): {needs.advice}") from error
 
 
 def _refuse(problems: Sequence[ImageProblem], total: int, folder: Path, root: Path) -> None:

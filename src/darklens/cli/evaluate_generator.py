@@ -115,7 +115,7 @@ def generator(
     if record and model is None:
         raise BadInput("--record needs --model")
     if min(count or 1, splits, per_class, batch) < 1:
-        raise BadInput("--count, --splits, --per_class and --batch must be at least 1")
+        raise BadInput("--count, --splits, --per-class and --batch must be at least 1")
     check_folder(output, replaces=EVALUATION)
     sets = EvaluatedSets.open(options)
     tools = _Tools(batch=batch, quiet=quiet)

@@ -43,7 +43,9 @@ def cross_validate(
     """
     data: DataOptions = settings["data"]
     if data.path is None or data.preset is not None:
-        raise BadConfig("data.fold: all divides the images of data.path; give it, and no preset")
+        raise BadConfig(
+            "--data.fold: all divides the images of --data.path; give it, and no preset"
+        )
     quiet = settings["quiet"] or not is_first_process()
     folder = settings["output"] or Path("runs") / settings["name"]
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]

@@ -12,6 +12,7 @@ by Ctrl-C, 143 by SIGTERM.
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from io import TextIOWrapper
@@ -70,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _mend_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with stopped_by_signals():
+        # Whoever calls this in a process of their own keeps their way of ending it.
+        with stopped_by_signals() if arguments is None else nullcontext():
             code = _dispatch(words)
             sys.stdout.flush()
             return code

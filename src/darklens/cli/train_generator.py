@@ -49,7 +49,7 @@ __all__ = ["generator"]
 _ADVICE = (
     "recipes/generator-reference-scaled.yaml is for images from 0 to 1,"
     " recipes/generator-reference.yaml for grey levels from 0 to 255; for others change the affine"
-    " step and --data.value_range together, or set --normalise true"
+    " step and --data.value-range together, or set --normalise true"
 )
 _LEAST_CONTRAST = 0.05
 _PREVIEWED = 16
@@ -214,7 +214,7 @@ def _coded(
     if augmentation.rotations or augmentation.shifts:
         raise BadConfig("a network of components takes flips, but neither rotations nor shifts")
     if data.preset is not None and data.prepared_images < 1:
-        raise BadConfig("data.prepared_images: say how many simulations are to be encoded")
+        raise BadConfig("--data.prepared-images: say how many simulations are to be encoded")
     source = {
         "path": None if data.path is None else str(data.path),
         "preset": data.preset,
@@ -274,6 +274,6 @@ def _network(spec: dict[str, Any], parts: TrainingData, left: Preprocessing) -> 
         sizes = [" x ".join(map(str, item)) for item in (shape, net.shape)]
         raise BadConfig(
             f"the data are {sizes[0]} after preprocessing, but the network makes {sizes[1]}: "
-            "change network.size, or resize or crop"
+            "change --network.size, or resize or crop"
         )
     return net

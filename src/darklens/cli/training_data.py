@@ -128,25 +128,27 @@ def training_data(
             images, or images cannot be used.
     """
     if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
-        raise BadConfig("data.validation_images and data.epoch_images must be positive")
+        raise BadConfig("--data.validation-images and --data.epoch-images must be positive")
     if options.value_range is not None:
         needs = replace(needs, value_range=options.value_range)
     if options.path is not None and options.preset is None:
         if options.prepared_images or options.expected:
             raise BadConfig(
-                "data.prepared_images and data.expected are simulated: they need data.preset"
+                "--data.prepared-images and --data.expected are simulated: they need --data.preset"
             )
         return _from_disk(options.path, options, steps, folder, needs=needs, quiet=quiet)
     if options.preset is not None and options.path is None:
         if options.stream_seed == options.validation_seed:
-            raise BadConfig("data.stream_seed and data.validation_seed must differ")
+            raise BadConfig("--data.stream-seed and --data.validation-seed must differ")
         if options.fold is not None:
-            raise BadConfig("data.fold divides the images of data.path; simulations need no folds")
+            raise BadConfig(
+                "--data.fold divides the images of --data.path; simulations need no folds"
+            )
         _check_simulations(options.preset, options, needs)
         if options.prepared_images and not options.expected:
             return _prepared(options.preset, options, steps, folder, quiet=quiet)
         return _simulated(options.preset, options, steps)
-    raise BadConfig("give the training data: either data.path or data.preset")
+    raise BadConfig("give the training data: either --data.path or --data.preset")
 
 
 def _from_disk(
@@ -159,7 +161,7 @@ def _from_disk(
     quiet: bool,
 ) -> TrainingData:
     if options.fold == "all":
-        raise BadConfig("data.fold: all trains several models, which this cannot; give a number")
+        raise BadConfig("--data.fold: all trains several models, which this cannot; give a number")
     division = divide(path, folds=options.folds, fold=options.fold, seed=options.split_seed)
     parts = division.parts
     classes = parts["train"].classes
