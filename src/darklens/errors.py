@@ -11,6 +11,7 @@ __all__ = [
     "BadPreset",
     "DarklensError",
     "NotComputed",
+    "TrainingFailed",
     "UnreadableImage",
     "WorkerDied",
     "reason_of",
@@ -47,6 +48,10 @@ class UnreadableImage(DarklensError):
 
 class NotComputed(DarklensError):
     """A score cannot be computed here or for these images; the others can."""
+
+
+class TrainingFailed(DarklensError):
+    """A training run cannot go on; what it has saved is kept."""
 
 
 class WorkerDied(DarklensError):

@@ -1,5 +1,8 @@
 """Training at tiny size: it learns, stops at its budget, resumes exactly, and saves and loads."""
 
+import csv
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,17 @@ from lightning.pytorch import Callback
 
 from darklens.classify import ClassifierTask, TrainingConfig, build_network
 from darklens.data import Augmentation, ImageDataset, LensDataModule, build_preprocessing
-from darklens.errors import BadConfig, BadModel
-from darklens.nn import Budget, RunConfig, best_weights, build_trainer, can_resume, fit
+from darklens.errors import BadConfig, BadModel, TrainingFailed
+from darklens.nn import (
+    Budget,
+    RunConfig,
+    Stopped,
+    StopSignals,
+    best_weights,
+    build_trainer,
+    can_resume,
+    fit,
+)
 
 NETWORK = {"name": "backbone", "backbone": "test_resnet", "dropout": 0.2}
 STEPS = build_preprocessing([{"min_max": {}}])
@@ -46,6 +58,8 @@ def run(
     kill_after: int | None = None,
     report: Any = None,
     augmentation: Augmentation = TURNED,
+    callback: Callback | None = None,
+    stop: StopSignals | None = None,
 ) -> ClassifierTask:
     torch.manual_seed(0)
     task = ClassifierTask(build_network(NETWORK), training, budget=budget, seed=5)
@@ -64,10 +78,13 @@ def run(
         progress_bar=False,
         report=report,
         arguments={"max_epochs": budget.epochs or -1, "accelerator": "cpu"},
+        stop=stop,
     )
     if kill_after is not None:
         trainer.callbacks.insert(0, KillAfter(kill_after))
-    fit(trainer, task, data, folder)
+    if callback is not None:
+        trainer.callbacks.insert(0, callback)
+    fit(trainer, task, data, folder, stop=stop)
     return task
 
 
@@ -108,7 +125,9 @@ def test_a_killed_run_resumes_exactly(
     resumed = run(tmp_path, dataset)
     assert same(resumed, whole)
     assert resumed.images_seen == whole.images_seen == 72
-    assert (tmp_path / "metrics.1.csv").is_file() == (killed >= 6)
+    rows = (tmp_path / "metrics.csv").read_text().splitlines()
+    steps = [int(row["step"]) for row in csv.DictReader(rows) if row["val_loss"]]
+    assert steps == [5, 11, 17]  # each validation once, whichever part of the run it was in
 
 
 def test_a_budget_of_images_stops_within_an_epoch_and_is_validated(
@@ -168,6 +187,129 @@ def test_a_damaged_or_foreign_checkpoint_is_refused(tmp_path: Path, dataset: Ima
         run(tmp_path, dataset)
 
 
+def rare(dataset: ImageDataset) -> ImageDataset:
+    """The images of two of the three classes."""
+    return dataset.subset(np.flatnonzero(dataset.labels < 2))
+
+
+def test_an_auc_that_is_not_defined_is_not_logged(tmp_path: Path, dataset: ImageDataset) -> None:
+    lines: list[str] = []
+    task = run(tmp_path, rare(dataset), budget=Budget(epochs=1), report=lines.append)
+    assert "val_auc" not in task.trainer.callback_metrics
+    assert "auc" not in lines[0]
+
+
+class Spoil(Callback):
+    """A loss that is NaN, or a step that leads to weights that are, from some step on."""
+
+    def __init__(self, steps: int, what: str) -> None:
+        self.steps, self.what = steps, what
+
+    def on_train_batch_start(self, trainer: Any, task: Any, batch: Any, *rest: Any) -> None:
+        if trainer.global_step == self.steps and self.what == "loss":
+            batch[0].fill_(float("nan"))
+
+    def on_train_batch_end(self, trainer: Any, task: Any, *rest: Any) -> None:
+        if trainer.global_step == self.steps and self.what == "weights":
+            with torch.no_grad():
+                next(task.parameters()).fill_(float("inf"))
+
+
+@pytest.mark.parametrize("what", ["loss", "weights"])
+def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
+    tmp_path: Path, dataset: ImageDataset, what: str
+) -> None:
+    with pytest.raises(TrainingFailed, match=r"diverged.*learning_rate"):
+        run(tmp_path, dataset, callback=Spoil(4, what))
+    state = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(bool(value.isfinite().all()) for value in state.values())
+
+
+class Signal(Callback):
+    """Sends a signal to the process, at one place of the run."""
+
+    def __init__(self, number: int, hook: str, step: int) -> None:
+        self.number, self.step = number, step
+        setattr(self, hook, self.send)
+
+    def send(self, trainer: Any, *rest: Any) -> None:
+        if trainer.global_step >= self.step:
+            os.kill(os.getpid(), self.number)
+
+
+@pytest.mark.parametrize(
+    ("hook", "step", "kept"),
+    [
+        ("setup", 0, None),
+        ("on_train_start", 0, None),
+        ("on_train_batch_start", 3, 4),  # the step is finished and saved
+        ("on_before_optimizer_step", 3, 4),
+        ("on_train_batch_end", 3, 3),
+        ("on_validation_start", 6, None),
+        ("on_validation_batch_end", 12, 6),
+        ("on_train_epoch_end", 12, 12),
+        ("on_train_end", 18, 18),
+    ],
+)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_the_run_wherever_it_comes_and_the_run_resumes_exactly(
+    tmp_path: Path,
+    dataset: ImageDataset,
+    whole: ClassifierTask,
+    hook: str,
+    step: int,
+    kept: int | None,
+    number: int,
+    code: int,
+) -> None:
+    rarely = RunConfig(checkpoint_minutes=1e6)  # so that only epochs and signals save
+    before = signal.signal(number, lambda *_: pytest.fail("nobody handled the signal"))
+    try:
+        with pytest.raises(Stopped) as stopped, StopSignals() as stop:
+            run(
+                tmp_path,
+                dataset,
+                run_config=rarely,
+                callback=Signal(number, hook, step),
+                stop=stop,
+            )
+    finally:
+        signal.signal(number, before)
+    assert stopped.value.code == code
+    if kept is None:
+        assert not can_resume(tmp_path)
+        return
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == kept
+    assert same(run(tmp_path, dataset), whole)
+
+
+class Raise(Callback):
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def on_train_batch_end(self, trainer: Any, *rest: Any) -> None:
+        if trainer.global_step == 4:
+            raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "--data.batch_size"),
+        (RuntimeError("DataLoader worker (pid 7) is\nkilled by signal: Killed."), "pid 7"),
+        (OSError(28, "No space left on device"), "No space left"),
+    ],
+)
+def test_what_ends_a_training_early_is_told_in_one_line(
+    tmp_path: Path, dataset: ImageDataset, error: Exception, message: str
+) -> None:
+    with pytest.raises(TrainingFailed, match=message) as failed:
+        run(tmp_path, dataset, callback=Raise(error))
+    assert "--resume continues from the last checkpoint" in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
 def test_the_reference_schedule_restarts() -> None:
     config = TrainingConfig(
         learning_rate=3e-4, final_learning_rate=1e-6, schedule="cosine_restarts"
@@ -185,6 +327,8 @@ def test_the_reference_schedule_restarts() -> None:
         {"average_decay": 1.0},
         {"restart_epochs": 0},
         {"weight_decay": -1.0},
+        {"weight_decay": float("nan")},
+        {"learning_rate": float("inf")},
     ],
 )
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
@@ -195,10 +339,46 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
 def test_a_run_needs_an_end_and_a_trainer_known_arguments(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="no end"):
         ClassifierTask(build_network(NETWORK), TrainingConfig(), budget=Budget())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"devises": 2},
+        {"accelerator": "abacus"},
+        {"accelerator": "cpu", "devices": -3},
+        {"strategy": "hope"},
+        {"precision": "12-mixed"},
+        {"limit_train_batches": -1},
+        {"callbacks": []},
+        {"plugins": []},
+        {"enable_checkpointing": False},
+    ],
+)
+def test_arguments_that_the_trainer_does_not_take_are_told_in_one_line(
+    tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(BadConfig, match=r"^trainer") as refused:
+        build_trainer(tmp_path, RunConfig(), progress_bar=False, report=None, arguments=wrong)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_missing_gpu_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="trainer"):
         build_trainer(
-            tmp_path, RunConfig(), progress_bar=False, report=None, arguments={"devises": 2}
+            tmp_path,
+            RunConfig(),
+            progress_bar=False,
+            report=None,
+            arguments={"accelerator": "gpu", "devices": 4},
         )
+
+
+@pytest.mark.parametrize("wrong", [{"patience": -1}, {"checkpoint_minutes": float("nan")}])
+def test_wrong_numbers_of_a_run_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadConfig, match="at least 0"):
+        RunConfig(**wrong)
 
 
 def test_biases_and_norms_have_no_weight_decay() -> None:

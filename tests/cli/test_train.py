@@ -1,5 +1,6 @@
 """`darklens train classifier`, as a user runs it: recipes, kills, resumption, the model folder."""
 
+import csv
 import os
 import signal
 import subprocess
@@ -146,6 +147,107 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
     assert files[0] == files[1]
 
 
+def rare_tree(root: Path, *, test_images: int = 4) -> Path:
+    """Two classes, one with so few validation images that none is left for the test."""
+    generator = np.random.default_rng(4)
+    for part, counts in (("train", (4, 8)), ("val", (3, 10 * test_images))):
+        for name, count in zip(("lens", "nonlens"), counts, strict=True):
+            (root / part / name).mkdir(parents=True)
+            for number in range(count):
+                image = generator.normal(size=(1, 32, 32))
+                np.save(root / part / name / f"{number}.npy", image)
+    return root
+
+
+@pytest.mark.parametrize("test_images", [2, 0])
+def test_scores_that_are_not_defined_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], test_images: int
+) -> None:
+    tree = rare_tree(tmp_path / "tree", test_images=test_images)
+    if not test_images:
+        for number in range(3):
+            np.save(tree / "val" / "nonlens" / f"{number}.npy", np.eye(32)[None] + number)
+    words = [*TINY, STEPS, "--data.path", tree, "--budget.epochs=1"]
+    assert run(*words, "--output", tmp_path / "run") == 0
+    said = capsys.readouterr().err
+    card = load_card(tmp_path / "run" / "model")
+    if test_images:
+        assert "no macro_auc: the test part has no images of lens" in said
+        assert [metric.name for metric in card.metrics] == ["accuracy"]
+    else:
+        assert "no test scores: the test part has no images" in said
+        assert card.metrics == ()
+    model = load_classifier(tmp_path / "run" / "model")
+    assert model.predict(np.load(tree / "val" / "lens" / "0.npy")[None])["label"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--name=my model"], "'my model'"),
+        (["--name=../elsewhere"], "'../elsewhere'"),
+        (["--run.monitor=val_f1"], "known are val_loss, val_accuracy, val_auc"),
+        (["--trainer.accelerator=abacus"], "trainer: "),
+        (["--trainer.precision=12-mixed"], "trainer: "),
+        (["--budget.epochs=null"], "the run has no end"),
+        (["--freeze"], "give --init or --pretrained"),
+        (["--init=default", "--pretrained=true"], "either --init or --pretrained"),
+        (["--init=no-such-model"], "there is no model 'no-such-model'"),
+        (["--init=lenses-2021"], "is a generator, not a classifier"),
+    ],
+)
+def test_what_is_wrong_with_the_run_shows_before_its_data_are_made(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepared = ["--data.preset=common-test-1", "--data.prepared_images=100000"]
+    words = [*TINY, *prepared, "--budget.epochs=1", *words, "--output", str(tmp_path / "run")]
+    assert run(*words, "--quiet") == 2
+    error = capsys.readouterr().err
+    assert error.startswith("darklens: error: ")
+    assert error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "run" / "prepared").exists()
+
+
+def test_a_card_that_could_not_be_read_again_is_refused_before_the_training(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*TINY, "--data.path", tree, "--budget.epochs=1", "--card.pixel_scale=.nan"]
+    assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
+    assert "a finite number" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "checkpoints").exists()
+
+
+def test_a_run_that_failed_may_begin_again_in_its_folder(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [*TINY, STEPS, "--data.path", tree, "--output", tmp_path / "run", "--quiet"]
+    failing = [*words, "--budget.epochs=1", "--trainer.val_check_interval=99"]
+    assert run(*failing) == 2
+    assert (tmp_path / "run" / "config.yaml").is_file()
+    assert run(*words, "--budget.epochs=1") == 0
+    capsys.readouterr()
+    assert run(*words, "--budget.epochs=2") == 2
+    assert "continue it with --resume" in capsys.readouterr().err
+    assert run(*words, "--budget.epochs=2", "--resume") == 0
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        epochs = [row["epoch"] for row in csv.DictReader(file) if row["val_loss"]]
+    assert epochs == ["0", "1"]
+
+
+def test_a_damaged_checkpoint_is_told_before_the_data_are_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    last.parent.mkdir(parents=True)
+    last.write_bytes(b"")
+    words = [*TINY, "--data.path=nowhere", "--budget.epochs=1", "--output", tmp_path / "run"]
+    assert run(*words, "--resume") == 2
+    error = capsys.readouterr().err
+    assert "cannot resume from" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -164,7 +266,8 @@ def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_
 def test_wrong_settings_exit_with_2_and_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
+    ends = [] if message == "the run has no end" else ["--budget.epochs=1"]
+    assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
     error = capsys.readouterr().err
     assert error.startswith("darklens: error: ")
     assert error.count("\n") == 1

@@ -247,7 +247,8 @@ def test_codes_are_made_once_and_belong_to_their_images(
 def test_wrong_settings_exit_with_2_and_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
+    ends = [] if message == "the run has no end" else ["--budget.epochs=1"]
+    assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
     error = capsys.readouterr().err
     assert error.startswith("darklens: error: ")
     assert error.count("\n") == 1

@@ -3,11 +3,13 @@
 Batches are `(images, labels)` as the data module gives them: preprocessed and augmented.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from darklens.classify.base import ClassifierNetwork
@@ -44,7 +46,10 @@ class ClassifierTask(BudgetedTask):
         budget: When the training ends.
         seed: Seed of the dropout.
         seconds: Time that preparing the network took, which counts as training [s].
+        frozen: Parts of the network that stay as they are.
     """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("val_loss", "val_accuracy", "val_auc")
 
     def __init__(
         self,
@@ -54,8 +59,9 @@ class ClassifierTask(BudgetedTask):
         budget: Budget,
         seed: int = 0,
         seconds: float = 0.0,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
-        super().__init__(network, config, budget=budget, seed=seed, seconds=seconds)
+        super().__init__(network, config, budget=budget, seed=seed, seconds=seconds, frozen=frozen)
         self.config = config
         self._outputs: list[tuple[Tensor, Tensor]] = []
 
@@ -80,7 +86,10 @@ class ClassifierTask(BudgetedTask):
         self._outputs.append((self.best_network.logits(images), labels))
 
     def on_validation_epoch_end(self) -> None:
-        """Log loss, accuracy and macro AUC over the whole validation set."""
+        """Log loss, accuracy and macro AUC over the whole validation set.
+
+        The AUC is not defined, and not logged, where a class has no images.
+        """
         logits = self.gathered(torch.cat([item for item, _ in self._outputs]))
         labels = self.gathered(torch.cat([item for _, item in self._outputs]))
         self._outputs.clear()

@@ -46,7 +46,13 @@ class CodedImages:
 
 
 def encoded(
-    parts: TrainingData, space: ComponentSpace, wanted: CodedImages, path: Path, *, quiet: bool
+    parts: TrainingData,
+    space: ComponentSpace,
+    wanted: CodedImages,
+    path: Path,
+    *,
+    known: bool = False,
+    quiet: bool,
 ) -> TrainingData:
     """The same data as codes (n, components, 1, 1); `space` is found from the training images.
 
@@ -55,6 +61,7 @@ def encoded(
         space: The space to find and use, in place.
         wanted: What is encoded.
         path: File that keeps the codes, ending in .npz.
+        known: Whether the space has been found already, with the weights that belong to it.
         quiet: Show no progress.
 
     Raises:
@@ -64,7 +71,7 @@ def encoded(
     if path.is_file():
         kept = _read(path, description)
     else:
-        kept = _encode(parts, space, wanted, quiet=quiet)
+        kept = _encode(parts, space, wanted, known=known, quiet=quiet)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {"description": np.array(description), **kept}
@@ -84,7 +91,7 @@ def encoded(
 
 
 def _encode(
-    parts: TrainingData, space: ComponentSpace, wanted: CodedImages, *, quiet: bool
+    parts: TrainingData, space: ComponentSpace, wanted: CodedImages, *, known: bool, quiet: bool
 ) -> dict[str, np.ndarray]:
     val, val_labels = _frequencies(parts, _chunks(parts.val), space)
     if isinstance(parts.train, ImageDataset):
@@ -96,9 +103,10 @@ def _encode(
     )
     train, labels = _frequencies(parts, (next(chunks) for _ in bar), space)
     versions = [train, *space.flipped(train)] if wanted.flips else [train]
-    each = -(-_FITTED // len(versions))
-    chosen = np.linspace(0, len(train) - 1, min(each, len(train))).astype(np.int64)
-    space.fit(torch.cat([version[torch.from_numpy(chosen)] for version in versions]))
+    if not known:
+        each = -(-_FITTED // len(versions))
+        chosen = np.linspace(0, len(train) - 1, min(each, len(train))).astype(np.int64)
+        space.fit(torch.cat([version[torch.from_numpy(chosen)] for version in versions]))
     codes = torch.cat([space.encode(version) for version in versions])
     made = {
         "train_codes": codes.numpy(),

@@ -16,6 +16,7 @@ from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions
+from darklens.cli.training_run import folder_of
 from darklens.errors import BadConfig, BadInput
 from darklens.hub import load_card
 from darklens.nn import can_resume, is_first_process
@@ -47,7 +48,7 @@ def cross_validate(
             "--data.fold: all divides the images of --data.path; give it, and no preset"
         )
     quiet = settings["quiet"] or not is_first_process()
-    folder = settings["output"] or Path("runs") / settings["name"]
+    folder = folder_of(settings["name"], settings["output"])
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]
     begun = [place for place in places if (place / "model").exists() or can_resume(place)]
     if begun and not settings["resume"]:

@@ -6,7 +6,7 @@ A run has a folder: `config.yaml`, logs, checkpoints, and at the end `model/`, w
 
 import time
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,26 @@ from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.cli.training_run import (
     CardOptions,
-    carry_out,
+    Run,
     command_line,
     input_card,
     open_run,
     training_card,
 )
-from darklens.data import (
-    Augmentation,
-    ImageDataset,
-    LensDataModule,
-    Preprocessing,
+from darklens.cli.training_scores import absent_classes, fitted_temperature, measured_scores
+from darklens.data import Augmentation, ImageDataset, LensDataModule, Preprocessing
+from darklens.errors import BadConfig, BadModel, DarklensError
+from darklens.hub import (
+    InitialModel,
+    ModelCard,
+    TrainingCard,
+    check_card,
+    initial_model,
+    model_preprocessing,
+    save_model,
+    write_card,
 )
-from darklens.hub import Metric, ModelCard, TrainingCard, model_preprocessing, save_model
-from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
-from darklens.nn import Budget, RunConfig, can_resume, is_first_process
+from darklens.nn import Budget, RunConfig, can_resume, freeze_up_to
 
 __all__ = ["classifier"]
 
@@ -51,6 +56,7 @@ _READ_AT_ONCE = 256
 
 DATA = DataOptions()
 NETWORK = {"name": "backbone"}
+PREPROCESSING: tuple[dict[str, Any], ...] = ({"min_max": {}},)
 TRAINING = TrainingConfig()
 AUGMENTATION = Augmentation()
 BUDGET = Budget()
@@ -62,100 +68,153 @@ def classifier(
     *,
     name: str = "classifier",
     data: DataOptions = DATA,
-    preprocessing: Sequence[dict[str, Any]] = ({"min_max": {}},),
-    network: dict[str, Any] = NETWORK,
+    preprocessing: Sequence[dict[str, Any]] | None = None,
+    network: dict[str, Any] | None = None,
     training: TrainingConfig = TRAINING,
     augmentation: Augmentation = AUGMENTATION,
     budget: Budget = BUDGET,
     run: RunConfig = RUN,
     card: CardOptions = CARD,
     pretrained: bool | Path | None = None,
+    init: str | None = None,
+    freeze: bool | str = False,
     trainer: dict[str, Any] | None = None,
     output: Path | None = None,
     resume: bool = False,
     seed: int = 0,
     quiet: bool = False,
-) -> None:
+) -> int:
     """Train a classifier and write it as a model folder.
 
     Args:
         name: Name of the model.
         data: Training data: a folder, a store, or a simulation preset.
-        preprocessing: Steps from a raw image to the network's input, each {step: {parameters}}.
-        network: Name and settings of the network, as build_network takes them.
+        preprocessing: Steps from a raw image to the network's input, each {step: {parameters}};
+            that of the model in init, or min_max, by default.
+        network: Name and settings of the network, as build_network takes them; that of the model
+            in init, or a backbone of timm, by default. Settings without a name change the default.
         training: Optimiser, learning rates and loss.
         augmentation: Random changes of the training images that keep their class.
         budget: When training ends.
         run: Checkpoints, early stopping.
         card: Words for the model's card.
         pretrained: Start from ImageNet weights: true for the local cache or the hub, or a file.
+        init: Start from the weights of this model: a shipped one by its name, or a model folder.
+        freeze: Keep the backbone as it is in init or pretrained and train what follows it; or keep
+            all parts up to a named one, as in --freeze=backbone.layers.3.
         trainer: Further arguments of Lightning's Trainer, such as devices or gradient_clip_val.
         output: Folder of the run; runs/NAME by default.
         resume: Continue the run in that folder where it stopped.
         seed: Seed of the weights, the order of the images and the dropout.
         quiet: Show no progress.
+
+    Returns:
+        Exit code: 1 if the model is written, but could not be measured on all of its images.
     """
     settings = dict(locals())
     if data.fold == "all":
-        cross_validate(classifier, settings, verb="train classifier")
-        return
-    folder = open_run(name, output, resume=resume, seed=seed)
-    quiet = quiet or not is_first_process()
-    steps = model_preprocessing(preprocessing)
-    started = time.monotonic()
-    parts = training_data(data, steps, folder, quiet=quiet)
-    preparation = time.monotonic() - started
-    net = _network(network, parts, pretrained)
-    started = time.monotonic()
-    if net.smooth_images and not can_resume(folder):  # a checkpoint holds what is found here
-        say(f"looking at {net.smooth_images} smooth lenses", quiet=quiet)
-        count, classes = net.smooth_images, len(parts.val.classes)
-        net.fit_smooth(_smooth_images(parts, count, classes))
-    prepared = time.monotonic() - started
-    task = ClassifierTask(net, training, budget=budget, seed=seed, seconds=prepared)
-    module = LensDataModule(
-        parts.train,
-        parts.preprocessing,
-        val=parts.val,
-        augmentation=augmentation,
-        batch_size=data.batch_size,
-        workers=0 if data.prepared_images else data.workers,
-        seed=seed,
-        images_per_epoch=data.epoch_images,
-        check_leaks=False,  # training_data has checked all parts
-    )
-    if not carry_out(
-        task,
-        module,
-        folder,
-        verb="train classifier",
-        settings=settings,
-        run=run,
-        trainer=trainer,
-        quiet=quiet,
-    ):
-        return
-    command = command_line("train classifier", folder)
-    made = training_card(name, task, data, command=command, preparation=preparation)
-    model = _model_card(name, task, parts, steps, card, made)
-    written = save_model(folder / "model", task.best_network, model)
-    for metric in written.metrics:
-        say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)
-    say(f"model: {folder / 'model'}", quiet=quiet)
+        return cross_validate(classifier, settings, verb="train classifier")
+    if freeze and not (init or pretrained):
+        raise BadConfig("--freeze keeps weights that are there: give --init or --pretrained too")
+    if init and pretrained:
+        raise BadConfig("give either --init or --pretrained")
+    with open_run("train classifier", settings, ClassifierTask.METRICS) as opened:
+        begin = None if init is None else initial_model(init, "classifier")
+        settings |= {"network": _network_of(network, begin)}
+        settings |= {"preprocessing": _steps_of(preprocessing, begin)}
+        steps = model_preprocessing(settings["preprocessing"])
+        started = time.monotonic()
+        parts = training_data(data, steps, opened.folder, quiet=opened.quiet)
+        preparation = time.monotonic() - started
+        _check_monitor(run, parts)
+        net = _network(settings["network"], parts, pretrained, begin, opened)
+        frozen = freeze_up_to(net, "backbone" if freeze is True else freeze) if freeze else []
+        prepared = 0.0 if begin is not None else _look_at_smooth_lenses(net, parts, opened)
+        task = ClassifierTask(
+            net, training, budget=budget, seed=seed, seconds=prepared, frozen=frozen
+        )
+
+        def described() -> ModelCard:
+            command = command_line("train classifier", opened.folder)
+            made = training_card(
+                name, task, data, command=command, preparation=preparation, init=init
+            )
+            return _model_card(name, task, parts, steps, card, made)
+
+        check_card(described())  # what no card can hold shows before the training
+        module = LensDataModule(
+            parts.train,
+            parts.preprocessing,
+            val=parts.val,
+            augmentation=augmentation,
+            batch_size=data.batch_size,
+            workers=0 if data.prepared_images else data.workers,
+            seed=seed,
+            images_per_epoch=data.epoch_images,
+            check_leaks=False,  # training_data has checked all parts
+        )
+        if not opened.train(task, module):
+            return 0
+        return _write(opened, task, parts, described(), begin)
+
+
+def _network_of(given: dict[str, Any] | None, begin: InitialModel | None) -> dict[str, Any]:
+    """Name and settings of the network; those without a name change the default."""
+    usual = NETWORK if begin is None else begin.network
+    return dict(given) if given and "name" in given else {**usual, **(given or {})}
+
+
+def _steps_of(
+    given: Sequence[dict[str, Any]] | None, begin: InitialModel | None
+) -> list[dict[str, Any]]:
+    usual = PREPROCESSING if begin is None else begin.card.preprocessing
+    return list(usual if given is None else given)
+
+
+def _check_monitor(run: RunConfig, parts: TrainingData) -> None:
+    """Refuse to choose the best weights by an AUC that is not defined."""
+    absent = absent_classes(parts.val)
+    if run.monitor == "val_auc" and absent:
+        raise BadConfig(
+            "run.monitor: val_auc is not defined, for the validation images lack the class "
+            f"{absent[0]}; take val_accuracy or val_loss"
+        )
 
 
 def _network(
-    spec: dict[str, Any], parts: TrainingData, pretrained: bool | Path | None
+    spec: dict[str, Any],
+    parts: TrainingData,
+    pretrained: bool | Path | None,
+    begin: InitialModel | None,
+    opened: Run,
 ) -> ClassifierNetwork:
     """The network for the data, tried on one image so that what does not fit shows at once."""
     image = torch.from_numpy(parts.preprocessing.batch(parts.val.images([0])))
     net = build_network(spec, in_channels=image.shape[1], classes=len(parts.val.classes))
     if pretrained:
         load_imagenet(net, None if pretrained is True else pretrained)
-    with torch.inference_mode():
-        net.eval().logits(image)
+    if begin is not None:
+        afresh = begin.load_into(net, parts.val.classes)
+        if afresh is not None:
+            say(afresh, quiet=opened.quiet)
+    try:
+        with torch.inference_mode():
+            net.eval().logits(image)
+    except RuntimeError as error:
+        size = " x ".join(map(str, image.shape[1:]))
+        reason = " ".join(str(error).split())[:200]
+        raise BadModel(f"images of {size} do not suit the network: {reason}") from error
     net.train()
     return net
+
+
+def _look_at_smooth_lenses(net: ClassifierNetwork, parts: TrainingData, opened: Run) -> float:
+    """Show the network smooth lenses if it wants to see some; the time that this took [s]."""
+    started = time.monotonic()
+    if net.smooth_images and not can_resume(opened.folder):  # a checkpoint holds what is found
+        say(f"looking at {net.smooth_images} smooth lenses", quiet=opened.quiet)
+        net.fit_smooth(_smooth_images(parts, net.smooth_images, len(parts.val.classes)))
+    return time.monotonic() - started
 
 
 def _smooth_images(parts: TrainingData, count: int, classes: int) -> torch.Tensor:
@@ -172,6 +231,40 @@ def _smooth_images(parts: TrainingData, count: int, classes: int) -> torch.Tenso
     return torch.from_numpy(np.stack(list(islice(smooth, count))))
 
 
+def _write(
+    opened: Run,
+    task: ClassifierTask,
+    parts: TrainingData,
+    card: ModelCard,
+    begin: InitialModel | None,
+) -> int:
+    """Write the model, then its temperature and, if there is a test part, its scores."""
+    folder = opened.folder / "model"
+    untouched = begin is not None and not task.images_seen and begin.card.classes == card.classes
+    if begin is not None and untouched:
+        card = replace(card, temperature=begin.card.temperature)
+    card = save_model(folder, task.best_network, card)
+    classifier = Classifier(task.best_network, card.classes, parts.preprocessing)
+    code = 0
+    try:
+        if not untouched:
+            card = replace(card, temperature=fitted_temperature(classifier, parts.val, say))
+            write_card(folder, card)
+        if parts.test is not None:
+            scores = measured_scores(
+                classifier, parts.test, command=card.training.command, report=say
+            )
+            card = replace(card, metrics=scores)
+            write_card(folder, card)
+    except DarklensError as error:
+        say(f"the model is written, but could not be measured: {' '.join(str(error).split())}")
+        code = 1
+    for metric in card.metrics:
+        say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=opened.quiet)
+    say(f"model: {folder}", quiet=opened.quiet)
+    return code
+
+
 def _model_card(
     name: str,
     task: ClassifierTask,
@@ -180,43 +273,17 @@ def _model_card(
     words: CardOptions,
     made: TrainingCard,
 ) -> ModelCard:
-    """The card of the trained model, with its temperature and, if there is a test part, scores."""
-    classes = parts.val.classes
-    classifier = Classifier(task.best_network, classes, parts.preprocessing)
-    temperature = fit_temperature(_logits(classifier, parts.val), parts.val.labels)
-    channels = parts.shape[0]
+    """The card of the trained model, before it is measured."""
     prepared = parts.preprocessing.batch(parts.val.images([0])).shape[1]
     network = network_spec(task.best_network)
     return ModelCard(
         name=name,
         kind="classifier",
         description=words.description,
-        classes=classes,
+        classes=parts.val.classes,
         input=input_card(parts, words),
         preprocessing=tuple(steps.spec),
-        network=network if prepared == channels else {**network, "in_channels": prepared},
-        temperature=round(temperature, 4),
+        network=network if prepared == parts.shape[0] else {**network, "in_channels": prepared},
         training=made,
         licence=words.licence,
-        metrics=() if parts.test is None else _scores(classifier, parts.test, made.command),
     )
-
-
-def _scores(classifier: Classifier, test: ImageDataset, command: str) -> tuple[Metric, ...]:
-    """Accuracy and macro AUC on the test part, with 95 % bootstrap intervals."""
-    logits = torch.from_numpy(_logits(classifier, test))
-    probabilities = logits.softmax(dim=1).numpy()
-    where = f"test part of the training data, {len(test)} images"
-    metrics = []
-    for name, function in (("accuracy", accuracy), ("macro_auc", macro_auc)):
-        interval = bootstrap_interval(partial(function, test.labels, probabilities), test.labels)
-        numbers = (float(interval.value), float(interval.low), float(interval.high))
-        metrics.append(Metric(name, *numbers, data=where, command=command))
-    return tuple(metrics)
-
-
-def _logits(classifier: Classifier, dataset: ImageDataset) -> np.ndarray:
-    """Logits of a whole data set, read in pieces."""
-    starts = range(0, len(dataset), _READ_AT_ONCE)
-    pieces = [slice(start, start + _READ_AT_ONCE) for start in starts]
-    return np.concatenate([classifier.logits(dataset.images(piece)) for piece in pieces])

@@ -20,7 +20,7 @@ from darklens.cli.progress import say
 from darklens.cli.training_data import DataOptions, TrainingData, training_data
 from darklens.cli.training_run import (
     CardOptions,
-    carry_out,
+    Run,
     command_line,
     input_card,
     open_run,
@@ -40,9 +40,17 @@ from darklens.diffusion import (
 )
 from darklens.errors import BadConfig, BadModel
 from darklens.evaluate import grid_picture, write_picture
-from darklens.hub import Metric, ModelCard, OutputCard, model_preprocessing, save_model
+from darklens.hub import (
+    InitialModel,
+    ModelCard,
+    OutputCard,
+    check_card,
+    initial_model,
+    model_preprocessing,
+    save_model,
+)
 from darklens.hub.output import build_restore
-from darklens.nn import Budget, OptimiserConfig, RunConfig, is_first_process
+from darklens.nn import Budget, OptimiserConfig, RunConfig
 
 __all__ = ["generator"]
 
@@ -69,9 +77,9 @@ def generator(
     *,
     name: str = "generator",
     data: DataOptions = DATA,
-    preprocessing: Sequence[dict[str, Any]] = (),
+    preprocessing: Sequence[dict[str, Any]] | None = None,
     normalise: bool = False,
-    network: dict[str, Any] = NETWORK,
+    network: dict[str, Any] | None = None,
     training: OptimiserConfig = TRAINING,
     augmentation: Augmentation = AUGMENTATION,
     budget: Budget = BUDGET,
@@ -80,6 +88,7 @@ def generator(
     card: CardOptions = CARD,
     preview_epochs: int = 5,
     preview_steps: int = 50,
+    init: str | None = None,
     trainer: dict[str, Any] | None = None,
     output: Path | None = None,
     resume: bool = False,
@@ -92,18 +101,21 @@ def generator(
         name: Name of the model.
         data: Training data: a folder, a store, or a simulation preset.
         preprocessing: Steps from a raw image to the network's values, each {step: {parameters}};
-            generated images go the same way back.
+            generated images go the same way back. That of the model in init, or none, by default.
         normalise: Measure mean and scale of the data and add the step that makes them 0 and 1.
-        network: Name and settings of the network, as build_generator takes them.
+        network: Name and settings of the network, as build_generator takes them; that of the model
+            in init, or one of components, by default. Settings without a name change the default.
         training: Optimiser, learning rates and moving average.
         augmentation: Random changes of the training images that leave them as likely. A network of
             components takes flips alone, along both axes.
         budget: When training ends.
         run: Checkpoints, early stopping.
-        images: What becomes of generated images: unit, limits, photon noise.
+        images: What becomes of generated images: unit, limits, photon noise; as for the model in
+            init by default.
         card: Words for the model's card.
         preview_epochs: Epochs between two pictures of 16 generated images; 0 draws none.
         preview_steps: Steps of the sampler for these pictures.
+        init: Start from the weights of this model: a shipped one by its name, or a model folder.
         trainer: Further arguments of Lightning's Trainer, such as devices or gradient_clip_val.
         output: Folder of the run; runs/NAME by default.
         resume: Continue the run in that folder where it stopped.
@@ -111,87 +123,104 @@ def generator(
         quiet: Show no progress.
     """
     settings = dict(locals())
-    folder = open_run(name, output, resume=resume, seed=seed)
-    quiet = quiet or not is_first_process()
-    steps = model_preprocessing(preprocessing)
-    undo_preprocessing(steps.spec)  # what cannot be undone shows at once
-    started = time.monotonic()
-    parts = training_data(data, steps, folder, needs=_needs(images), quiet=quiet)
-    left = parts.preprocessing  # of prepared images none is left to do
-    if normalise:
-        last = _normalising(left, parts)
-        steps, left = _then(steps, last), _then(left, last)
-    _check_prepared(left, parts)
-    net = _network(network, parts, left)
     if preview_epochs < 0:
         raise BadConfig("preview_epochs must be at least 0")
-    net.check_steps(preview_steps)
-    if net.space is None and data.expected and data.prepared_images:
-        raise BadConfig("expected images are prepared for a network of components only")
-    budget.check_ends()  # before the images are encoded
-    if net.space is not None:
-        parts, augmentation = _coded(net.space, parts, left, data, augmentation, folder, quiet)
-        left = parts.preprocessing
-    preparation = time.monotonic() - started
-    task = GeneratorTask(net, training, budget=budget, seed=seed)
+    if init and normalise and preprocessing is None:
+        raise BadConfig("--normalise: the values of the model in --init are normalised already")
+    with open_run("train generator", settings, GeneratorTask.METRICS) as opened:
+        begin = None if init is None else initial_model(init, "generator")
+        settings |= _beginning(network, preprocessing, images, begin)
+        images = settings["images"]
+        steps = model_preprocessing(settings["preprocessing"])
+        undo_preprocessing(steps.spec)  # what cannot be undone shows at once
+        started = time.monotonic()
+        parts = training_data(data, steps, opened.folder, needs=_needs(images), quiet=opened.quiet)
+        left = parts.preprocessing  # of prepared images none is left to do
+        if normalise:
+            last = _normalising(left, parts)
+            steps, left = _then(steps, last), _then(left, last)
+        _check_prepared(left, parts)
+        net = _network(settings["network"], parts, left, begin)
+        net.check_steps(preview_steps)
+        if net.space is None and data.expected and data.prepared_images:
+            raise BadConfig("expected images are prepared for a network of components only")
+        if net.space is not None:
+            parts, augmentation = _coded(net.space, parts, left, data, augmentation, opened, begin)
+            left = parts.preprocessing
+        preparation = time.monotonic() - started
+        task = GeneratorTask(net, training, budget=budget, seed=seed)
 
-    def model_card(command: str, metrics: tuple[Metric, ...] = ()) -> ModelCard:
-        return ModelCard(
-            name=name,
-            kind="generator",
-            description=card.description,
-            classes=parts.val.classes,
-            input=input_card(parts, card),
-            preprocessing=tuple(steps.spec),
-            network=generator_spec(net),
-            output=images,
-            training=training_card(name, task, data, command=command, preparation=preparation),
-            licence=card.licence,
-            metrics=metrics,
+        def model_card() -> ModelCard:
+            command = command_line("train generator", opened.folder)
+            return ModelCard(
+                name=name,
+                kind="generator",
+                description=card.description,
+                classes=parts.val.classes,
+                input=input_card(parts, card),
+                preprocessing=tuple(steps.spec),
+                network=generator_spec(net),
+                output=images,
+                training=training_card(
+                    name, task, data, command=command, preparation=preparation, init=init
+                ),
+                licence=card.licence,
+            )
+
+        check_card(model_card())  # what no card can hold shows before the training
+        restore = build_restore(model_card())
+        module = LensDataModule(
+            parts.train,
+            left,
+            val=parts.val,
+            augmentation=augmentation,
+            batch_size=data.batch_size,
+            workers=0 if data.prepared_images or net.space is not None else data.workers,
+            seed=seed,
+            images_per_epoch=data.epoch_images,
+            check_leaks=False,  # training_data has checked all parts, before they were encoded
         )
 
-    restore = build_restore(model_card(""))
-    module = LensDataModule(
-        parts.train,
-        left,
-        val=parts.val,
-        augmentation=augmentation,
-        batch_size=data.batch_size,
-        workers=0 if data.prepared_images or net.space is not None else data.workers,
-        seed=seed,
-        images_per_epoch=data.epoch_images,
-        check_leaks=False,  # training_data has checked all parts, before they were encoded
-    )
+        def draw(followed: GeneratorNetwork, epochs: int) -> None:
+            shown = Generator(followed, parts.val.classes, restore, device=str(task.device))
+            try:
+                made = shown.generate(_PREVIEWED, steps=preview_steps, seed=seed)
+            except BadModel as error:  # the training may recover, and keeps its best weights
+                say(f"no preview after epoch {epochs}: {error}", quiet=opened.quiet)
+                return
+            path = opened.folder / "previews" / f"epoch-{epochs:04d}.png"
+            with atomic_file(path) as temporary:
+                write_picture(temporary, grid_picture(made.images, columns=4))
 
-    def draw(followed: GeneratorNetwork, epochs: int) -> None:
-        shown = Generator(followed, parts.val.classes, restore, device=str(task.device))
-        try:
-            made = shown.generate(_PREVIEWED, steps=preview_steps, seed=seed)
-        except BadModel as error:  # the training may recover, and keeps its best weights
-            say(f"no preview after epoch {epochs}: {error}", quiet=quiet)
-            return
-        path = folder / "previews" / f"epoch-{epochs:04d}.png"
-        with atomic_file(path) as temporary:
-            write_picture(temporary, grid_picture(made.images, columns=4))
+        previews = [Previews(draw, every_epochs=preview_epochs)] if preview_epochs else []
+        if opened.train(task, module, previews):
+            _write(opened, task.best_network, model_card())
 
-    if not carry_out(
-        task,
-        module,
-        folder,
-        verb="train generator",
-        settings=settings,
-        run=run,
-        trainer=trainer,
-        quiet=quiet,
-        callbacks=[Previews(draw, every_epochs=preview_epochs)] if preview_epochs else [],
-    ):
-        return
-    command = command_line("train generator", folder)
-    best = task.best_network
+
+def _beginning(
+    network: dict[str, Any] | None,
+    preprocessing: Sequence[dict[str, Any]] | None,
+    images: OutputCard,
+    begin: InitialModel | None,
+) -> dict[str, Any]:
+    """Settings that the model in init decides where the command line and the recipe do not."""
+    usual = NETWORK if begin is None else begin.network
+    steps = () if begin is None else begin.card.preprocessing
+    if begin is not None and begin.card.output is not None and images == IMAGES:
+        images = begin.card.output
+    return {
+        "network": network if network and "name" in network else {**usual, **(network or {})},
+        "preprocessing": list(steps if preprocessing is None else preprocessing),
+        "images": images,
+    }
+
+
+def _write(opened: Run, best: GeneratorNetwork, card: ModelCard) -> None:
+    """Write the model folder, and for plain networks of diffusers what that library reads."""
     plain = isinstance(best, DiscreteDiffusion) and isinstance(best.config, DiffusersConfig)
     write_more = best.save_diffusers if plain and isinstance(best, DiscreteDiffusion) else None
-    save_model(folder / "model", best, model_card(command), write_more=write_more)
-    say(f"model: {folder / 'model'}", quiet=quiet)
+    save_model(opened.folder / "model", best, card, write_more=write_more)
+    say(f"model: {opened.folder / 'model'}", quiet=opened.quiet)
 
 
 def _needs(images: OutputCard) -> DataNeeds:
@@ -207,8 +236,8 @@ def _coded(
     left: Preprocessing,
     data: DataOptions,
     augmentation: Augmentation,
-    folder: Path,
-    quiet: bool,
+    opened: Run,
+    begin: InitialModel | None,
 ) -> tuple[TrainingData, Augmentation]:
     """The data as codes, and what of the augmentation is still to be done: nothing."""
     if augmentation.rotations or augmentation.shifts:
@@ -226,10 +255,13 @@ def _coded(
         "preprocessing": list(left.spec),
         "space": [space.grid, len(space.basis), space.whitening],
     }
+    if begin is not None and begin.card.weights is not None:
+        source["init"] = begin.card.weights.sha256
     wanted = CodedImages(data.prepared_images, augmentation.flips, source)
     parts = replace(parts, preprocessing=left)
-    path = folder / "prepared" / "codes.npz"
-    return encoded(parts, space, wanted, path, quiet=quiet), AUGMENTATION
+    path = opened.folder / "prepared" / "codes.npz"
+    known = begin is not None
+    return encoded(parts, space, wanted, path, known=known, quiet=opened.quiet), AUGMENTATION
 
 
 def _normalising(left: Preprocessing, parts: TrainingData) -> dict[str, dict[str, float]]:
@@ -266,7 +298,9 @@ def _then(steps: Preprocessing, last: dict[str, dict[str, float]]) -> Preprocess
     return model_preprocessing([*steps.spec, last])
 
 
-def _network(spec: dict[str, Any], parts: TrainingData, left: Preprocessing) -> GeneratorNetwork:
+def _network(
+    spec: dict[str, Any], parts: TrainingData, left: Preprocessing, begin: InitialModel | None
+) -> GeneratorNetwork:
     """The network for the data, whose images must have its size."""
     shape = left.batch(parts.val.images([0])).shape[1:]
     net = build_generator(spec, channels=shape[0], classes=len(parts.val.classes))
@@ -276,4 +310,6 @@ def _network(spec: dict[str, Any], parts: TrainingData, left: Preprocessing) -> 
             f"the data are {sizes[0]} after preprocessing, but the network makes {sizes[1]}: "
             "change --network.size, or resize or crop"
         )
+    if begin is not None:
+        begin.load_into(net, parts.val.classes)
     return net

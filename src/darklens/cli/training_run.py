@@ -5,33 +5,41 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import LightningDataModule, seed_everything
+from lightning.pytorch import LightningDataModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import Callback
 
 from darklens import __version__
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import say
+from darklens.cli.run_folder import prepare_folder
 from darklens.cli.training_data import DataOptions, TrainingData
-from darklens.errors import BadInput
-from darklens.hub import InputCard, TrainingCard
+from darklens.errors import BadConfig
+from darklens.hub import InputCard, TrainingCard, check_name
+from darklens.locks import only_writer
 from darklens.nn import (
+    Budget,
     BudgetedTask,
     RunConfig,
+    Stopped,
+    StopSignals,
     best_weights,
     build_trainer,
+    can_resume,
     fit,
     is_first_process,
 )
 
 __all__ = [
     "CardOptions",
-    "carry_out",
+    "Run",
     "command_line",
+    "folder_of",
     "input_card",
     "machine_name",
     "open_run",
@@ -56,66 +64,116 @@ class CardOptions:
     licence: str = "MIT"
 
 
-def open_run(name: str, output: Path | None, *, resume: bool, seed: int) -> Path:
-    """Folder of a run; all randomness starts from the seed.
+@dataclass
+class Run:
+    """A training run that has been opened: what can be checked without its data is right.
 
-    Raises:
-        BadInput: If there is a run in the folder already that is not to be continued.
+    Attributes:
+        verb: Words after `darklens`.
+        settings: The verb's arguments, for the configuration.
+        folder: Folder of the run.
+        trainer: What carries it out.
+        stop: Signals that end it.
+        quiet: Whether it shows no progress.
     """
-    folder = Path("runs") / name if output is None else output
-    if is_first_process() and folder.exists() and any(folder.iterdir()) and not resume:
-        raise BadInput(f"{folder} exists; continue it with --resume or choose another --output")
-    seed_everything(seed, verbose=False)
-    return folder
+
+    verb: str
+    settings: Mapping[str, Any]
+    folder: Path
+    trainer: Trainer
+    stop: StopSignals
+    quiet: bool
+
+    def train(
+        self, task: BudgetedTask, module: LightningDataModule, callbacks: Sequence[Callback] = ()
+    ) -> bool:
+        """Train to the end of the budget and give the task its best weights.
+
+        Args:
+            task: What is trained.
+            module: Its data.
+            callbacks: Further callbacks of the trainer.
+
+        Returns:
+            Whether this process is the one that goes on to write the model.
+        """
+        trainer: Any = self.trainer  # its list of callbacks has no type
+        trainer.callbacks[:0] = callbacks
+        if is_first_process():
+            write_configuration(self.folder / "config.yaml", self.verb, self.settings)
+        say(f"training '{self.settings['name']}' in {self.folder}", quiet=self.quiet)
+        fit(self.trainer, task, module, self.folder, stop=self.stop)
+        if not is_first_process():
+            return False
+        best = best_weights(self.folder, say)
+        if best is not None:
+            task.load_state_dict(best)
+        return True
 
 
-def carry_out(
-    task: BudgetedTask,
-    module: LightningDataModule,
-    folder: Path,
-    *,
-    verb: str,
-    settings: Mapping[str, Any],
-    run: RunConfig,
-    trainer: Mapping[str, Any] | None,
-    quiet: bool,
-    callbacks: Sequence[Callback] = (),
-) -> bool:
-    """Train to the end of the budget and give the task its best weights.
+@contextmanager
+def open_run(verb: str, settings: Mapping[str, Any], metrics: Sequence[str]) -> Iterator[Run]:
+    """Open a run, and end it in order when the process is told to stop.
+
+    What is wrong with the run itself shows here, before its data are read or simulated: its name,
+    its end, its folder, damaged checkpoints, the metric that decides, the trainer's arguments. All
+    randomness starts from the seed.
 
     Args:
-        task: What is trained.
-        module: Its data.
-        folder: Folder of the run.
         verb: Words after `darklens`, for the configuration.
-        settings: The verb's arguments, for the configuration.
-        run: Checkpoints, early stopping.
-        trainer: Further arguments of Lightning's trainer.
-        quiet: Show no progress.
-        callbacks: Further callbacks of the trainer.
+        settings: The verb's arguments: name, budget, run, trainer, output, resume, seed, quiet.
+        metrics: Names of what a validation measures.
 
-    Returns:
-        Whether this process is the one that goes on to write the model.
+    Raises:
+        BadInput: If the folder cannot be used.
+        BadConfig: If a setting is wrong.
+        BadModel: If the run is to be resumed and its checkpoints are damaged.
+        Stopped: If a signal ended the work.
     """
-    bar = sys.stderr.isatty() and not quiet
-    lightning = build_trainer(
-        folder,
-        run,
-        progress_bar=bar,
-        report=None if quiet or bar else say,
-        arguments={"max_epochs": task.budget.epochs or -1, **(trainer or {})},
-        callbacks=callbacks,
-    )
-    if is_first_process():
-        write_configuration(folder / "config.yaml", verb, settings)
-    say(f"training '{settings['name']}' in {folder}", quiet=quiet)
-    fit(lightning, task, module, folder)
-    if not is_first_process():
-        return False
-    best = best_weights(folder)
-    if best is not None:
-        task.load_state_dict(best)
-    return True
+    quiet = settings["quiet"] or not is_first_process()
+    folder = folder_of(settings["name"], settings["output"])
+    _check_settings(settings["budget"], settings["run"], metrics)
+    with StopSignals() as stop, ExitStack() as held:
+        try:
+            bar = sys.stderr.isatty() and not quiet
+            trainer = build_trainer(
+                folder,
+                settings["run"],
+                progress_bar=bar,
+                report=None if quiet or bar else say,
+                arguments={
+                    "max_epochs": settings["budget"].epochs or -1,
+                    **(settings["trainer"] or {}),
+                },
+                stop=stop,
+            )
+            if is_first_process():
+                held.enter_context(only_writer(folder))
+                prepare_folder(folder, resume=settings["resume"], report=say)
+            seed_everything(settings["seed"], verbose=False)
+            yield Run(verb, settings, folder, trainer, stop, quiet)
+        except Stopped:
+            if is_first_process():
+                on = "; --resume continues the run" if can_resume(folder) else ""
+                say(f"darklens: stopped{on}")
+            raise
+
+
+def folder_of(name: str, output: Path | None) -> Path:
+    """Folder of the run that trains a model of this name.
+
+    Raises:
+        BadModel: If a model cannot have this name.
+    """
+    check_name(name)
+    return Path("runs") / name if output is None else output
+
+
+def _check_settings(budget: Budget, run: RunConfig, metrics: Sequence[str]) -> None:
+    """Refuse a run without end, and a metric that nobody measures."""
+    budget.check_ends()
+    if run.monitor not in metrics:
+        raise BadConfig(f"run.monitor: there is no '{run.monitor}'; known are {', '.join(metrics)}")
 
 
 def input_card(parts: TrainingData, words: CardOptions) -> InputCard:
@@ -125,7 +183,13 @@ def input_card(parts: TrainingData, words: CardOptions) -> InputCard:
 
 
 def training_card(
-    name: str, task: BudgetedTask, data: DataOptions, *, command: str, preparation: float
+    name: str,
+    task: BudgetedTask,
+    data: DataOptions,
+    *,
+    command: str,
+    preparation: float,
+    init: str | None = None,
 ) -> TrainingCard:
     """How the weights were made, for the card.
 
@@ -135,6 +199,7 @@ def training_card(
         data: Where the images came from.
         command: Full command.
         preparation: Time of opening or preparing the images [s]; told where they are prepared.
+        init: Model whose weights it began with.
     """
     return TrainingCard(
         command=command,
@@ -144,8 +209,9 @@ def training_card(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=__version__,
         preset=None if data.preset is None else Path(data.preset).stem,
-        data=None if data.path is None else data.path.name,
+        data=None if data.path is None else _printable(data.path.name),
         recipe=name,
+        init=init,
         preparation_seconds=round(preparation, 1) if data.prepared_images else None,
     )
 
@@ -155,7 +221,12 @@ def command_line(verb: str, folder: Path) -> str:
     words = [*verb.split(), "--config", str(folder / "config.yaml")]
     if Path(sys.argv[0]).name in ("darklens", "__main__.py"):
         words = sys.argv[1:]
-    return f"darklens {shlex.join(words)}"
+    return _printable(f"darklens {shlex.join(words)}")
+
+
+def _printable(text: str) -> str:
+    """Text that a card can hold: bytes of file names that are not UTF-8 are spelt out."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def machine_name() -> str:

@@ -13,15 +13,20 @@ from darklens.hub.card import (
     OutputCard,
     TrainingCard,
     WeightsCard,
+    check_card,
+    check_name,
     load_card,
     record_metrics,
+    write_card,
 )
 from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_folders, shipped_models
+from darklens.hub.initial import InitialModel, initial_model
 from darklens.hub.preprocessing import model_preprocessing
 from darklens.hub.weights import load_classifier, load_generator, save_model
 
 __all__ = [
+    "InitialModel",
     "InputCard",
     "Metric",
     "ModelCard",
@@ -29,8 +34,11 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "cached_models",
+    "check_card",
+    "check_name",
     "export_model",
     "find_model",
+    "initial_model",
     "load_card",
     "load_classifier",
     "load_generator",
@@ -39,4 +47,5 @@ __all__ = [
     "save_model",
     "shipped_folders",
     "shipped_models",
+    "write_card",
 ]

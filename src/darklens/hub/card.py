@@ -22,6 +22,8 @@ __all__ = [
     "OutputCard",
     "TrainingCard",
     "WeightsCard",
+    "check_card",
+    "check_name",
     "load_card",
     "own_file",
     "record_metrics",
@@ -71,6 +73,7 @@ class TrainingCard:
         machine: Processor and cores, in words.
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
+        init: Model whose weights the training began with, or None for fresh weights.
     """
 
     command: str
@@ -83,6 +86,7 @@ class TrainingCard:
     data: str | None = None
     recipe: str | None = None
     preparation_seconds: float | None = None
+    init: str | None = None
 
 
 @dataclass(frozen=True)
@@ -290,8 +294,32 @@ def own_file(folder: Path, name: str) -> Path:
     return path
 
 
+def check_card(card: ModelCard) -> None:
+    """Make sure that a card can be read again once it is written.
+
+    Raises:
+        BadModel: If it cannot, for example because a number is not finite.
+    """
+    from_plain(ModelCard, to_plain(card), "card")
+
+
+def check_name(name: str) -> None:
+    """Make sure that a model can have this name.
+
+    Raises:
+        BadModel: If it holds anything but letters, digits and .-_, or begins with . or -.
+    """
+    if not _is_plain_name(name):
+        raise BadModel(f"--name must consist of letters, digits and .-_, not {name!r}")
+
+
 def write_card(folder: Path, card: ModelCard) -> None:
-    """Write a card as `card.yaml` into an existing folder."""
+    """Write a card as `card.yaml` into an existing folder.
+
+    Raises:
+        BadModel: If it could not be read again.
+    """
+    check_card(card)
     text = dump_yaml(to_plain(card), width=100)
     with atomic_file(folder / CARD_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -2,18 +2,14 @@
 
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage
+from darklens.nn.checkpoints import best_weights, can_resume, recover
 from darklens.nn.chunks import filled_up, in_chunks
+from darklens.nn.freezing import freeze_up_to
 from darklens.nn.plain import PlainBackbone
-from darklens.nn.run import (
-    RunConfig,
-    best_weights,
-    build_trainer,
-    can_resume,
-    fit,
-    is_first_process,
-)
+from darklens.nn.run import RunConfig, build_trainer, fit, is_first_process
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 from darklens.nn.specs import parse_spec, write_spec
+from darklens.nn.stopping import Stopped, StopSignals
 from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
 from darklens.nn.training import Batch, BudgetedTask, OptimiserConfig
@@ -28,6 +24,8 @@ __all__ = [
     "PlainBackbone",
     "RunConfig",
     "SmoothSubspace",
+    "StopSignals",
+    "Stopped",
     "best_weights",
     "build_trainer",
     "can_resume",
@@ -36,9 +34,11 @@ __all__ = [
     "d4_transform",
     "filled_up",
     "fit",
+    "freeze_up_to",
     "in_chunks",
     "is_first_process",
     "one_cycle",
     "parse_spec",
+    "recover",
     "write_spec",
 ]

@@ -1,30 +1,41 @@
-"""One training run as Lightning carries it out: its folder, logs, checkpoints and resumption.
+"""One training run as Lightning carries it out: its trainer, its logs, what ends it.
 
-The folder of a run holds `metrics.csv`, the TensorBoard logs, `checkpoints/last.ckpt`, from which
-a stopped run continues, and `checkpoints/best.ckpt`, the weights with the best validation.
-Checkpoints are read as plain tensors and numbers; no code in them is run.
+The folder of a run holds `metrics.csv`, the TensorBoard logs and `checkpoints/`, from which a
+stopped run continues; see `darklens.nn.checkpoints`.
 """
 
 import logging
-import time
+import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
+from signal import SIGTERM
 from typing import Any, Literal
 
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, Checkpoint, EarlyStopping, ModelCheckpoint
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
-from darklens.errors import BadConfig, BadModel
+from darklens.errors import BadConfig, BadModel, TrainingFailed
+from darklens.nn.checkpoints import (
+    CHECKPOINTS,
+    CheckpointFiles,
+    LastCheckpoint,
+    can_resume,
+    last_checkpoint,
+    read_checkpoint,
+)
+from darklens.nn.metrics_table import MetricsTable
+from darklens.nn.stopping import StopSignals
 
-__all__ = ["RunConfig", "best_weights", "build_trainer", "can_resume", "fit", "is_first_process"]
+__all__ = ["RunConfig", "build_trainer", "fit", "is_first_process"]
 
-_CHECKPOINTS = "checkpoints"
+_OURS = ("callbacks", "default_root_dir", "plugins")  # arguments that the run needs itself
 _IGNORED_WARNINGS = (
     ".*does not have many workers.*",  # two cores are the rule here
     ".*exists and is not empty.*",  # so it is when a run is resumed
@@ -52,6 +63,11 @@ class RunConfig:
     mode: Literal["max", "min"] = "max"
     patience: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot work."""
+        if not 0 <= self.checkpoint_minutes < math.inf or self.patience < 0:
+            raise BadConfig("run.checkpoint_minutes and run.patience must be at least 0")
+
 
 def build_trainer(
     folder: Path,
@@ -61,8 +77,9 @@ def build_trainer(
     report: Callable[[str], None] | None,
     arguments: Mapping[str, Any],
     callbacks: Sequence[Callback] = (),
+    stop: StopSignals | None = None,
 ) -> Trainer:
-    """A Lightning trainer that logs and saves into the folder.
+    """A Lightning trainer that logs and saves into the folder; nothing is written yet.
 
     Args:
         folder: Folder of the run.
@@ -71,21 +88,25 @@ def build_trainer(
         report: Takes one line after each validation, or None.
         arguments: Further arguments of `lightning.pytorch.Trainer`, which win over ours.
         callbacks: Further callbacks, besides our own.
+        stop: Signals that end the run between steps.
 
     Raises:
-        BadConfig: If the trainer does not take the arguments.
+        BadConfig: If the trainer does not take the arguments, or not on this machine.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for pattern in _IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", pattern)
-    _keep_older_metrics(folder)
+    for name in _OURS:
+        if name in arguments:
+            raise BadConfig(f"trainer.{name} cannot be set: the run needs its own")
     settings: dict[str, Any] = {
         "default_root_dir": folder,
         "logger": [
-            CSVLogger(folder, name="", version=""),
+            MetricsTable(folder / "metrics.csv"),
             TensorBoardLogger(folder, name="", version="tensorboard"),
         ],
-        "callbacks": [*callbacks, *_callbacks(folder, config, report)],
+        "callbacks": [*callbacks, *_callbacks(folder, config, report, stop)],
+        "plugins": [CheckpointFiles()],
         "enable_progress_bar": progress_bar,
         "enable_model_summary": False,
         "num_sanity_val_steps": 0,
@@ -94,8 +115,16 @@ def build_trainer(
     }
     try:
         return Trainer(**settings)
-    except (TypeError, ValueError) as error:
-        raise BadConfig(f"trainer: {error}") from error
+    except (
+        MisconfigurationException,
+        TypeError,
+        ValueError,
+        RuntimeError,
+        ImportError,
+        AttributeError,
+        KeyError,
+    ) as error:
+        raise BadConfig(f"trainer: {_one_line(error)}") from error
 
 
 def is_first_process() -> bool:
@@ -103,74 +132,77 @@ def is_first_process() -> bool:
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
-def can_resume(folder: Path) -> bool:
-    """Whether there is a checkpoint from which the run can continue."""
-    return _last(folder).is_file()
-
-
-def fit(trainer: Trainer, task: LightningModule, data: LightningDataModule, folder: Path) -> None:
+def fit(
+    trainer: Trainer,
+    task: LightningModule,
+    data: LightningDataModule,
+    folder: Path,
+    *,
+    stop: StopSignals | None = None,
+) -> None:
     """Train until the end of the budget, from the last checkpoint if there is one.
+
+    Args:
+        trainer: A trainer of `build_trainer`.
+        task: What is trained.
+        data: Its data.
+        folder: Folder of the run.
+        stop: The signals that the trainer was built with.
 
     Raises:
         BadModel: If the checkpoint is damaged or belongs to another network.
+        BadConfig: If the trainer's arguments do not suit the data.
+        TrainingFailed: If the training cannot go on.
+        Stopped: If a signal has ended it.
     """
-    if not can_resume(folder):
-        trainer.fit(task, data)
-        return
-    last = _last(folder)
+    resumed = last_checkpoint(folder) if can_resume(folder) else None
+    if resumed is not None:
+        _check_fits(task, resumed)
+    with _explained(trainer, folder, stop):
+        if resumed is None:
+            trainer.fit(task, data)
+        else:
+            trainer.fit(task, data, ckpt_path=resumed, weights_only=True)
+
+
+@contextmanager
+def _explained(trainer: Trainer, folder: Path, stop: StopSignals | None) -> Iterator[None]:
+    """Turn what ends a training early into errors for people; end its other processes too."""
     try:
-        task.load_state_dict(torch.load(last, map_location="cpu", weights_only=True)["state_dict"])
-    except UnpicklingError as error:
-        raise BadModel(f"cannot resume from {last}: it is not a checkpoint of ours") from error
-    except (RuntimeError, KeyError, TypeError, EOFError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise BadModel(f"cannot resume from {last}: {reason}") from error
-    trainer.fit(task, data, ckpt_path=last, weights_only=True)
+        yield
+    except BaseException as error:
+        if trainer.world_size > 1:
+            launcher: Any = trainer.strategy.launcher
+            with suppress(AttributeError):  # only some have processes of their own
+                launcher.kill(SIGTERM)
+        if stop is not None:
+            stop.check()  # a worker that was stopped as well may have failed first
+        explained = _explanation(error, folder)
+        if explained is None:
+            raise
+        raise explained from error
 
 
-def best_weights(folder: Path) -> Mapping[str, Any] | None:
-    """State of the task at its best validation, or None if there was none."""
-    path = folder / _CHECKPOINTS / "best.ckpt"
-    if not path.is_file():
-        return None
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    weights: Mapping[str, Any] = state["state_dict"]
-    return weights
+def _explanation(error: BaseException, folder: Path) -> Exception | None:
+    """The error for people, or None for what is one already or nobody has foreseen."""
+    kept = " --resume continues from the last checkpoint." if can_resume(folder) else ""
+    if isinstance(error, MisconfigurationException):
+        return BadConfig(f"trainer: {_one_line(error)}")
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return TrainingFailed(
+            f"the memory is too small for a training step: lower --data.batch_size.{kept}"
+        )
+    if isinstance(error, RuntimeError | OSError | ValueError):
+        return TrainingFailed(f"the training stopped: {_one_line(error)}.{kept}")
+    return None
 
 
-class LastCheckpoint(Checkpoint):
-    """Saves the whole state of the run after each epoch and every few minutes.
-
-    Args:
-        path: The file, replaced each time.
-        minutes: Time between two saves within an epoch [min].
-    """
-
-    def __init__(self, path: Path, *, minutes: float) -> None:
-        self.path = path
-        self.seconds = 60 * minutes
-        self._saved = time.monotonic()
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
-        self._saved = time.monotonic()
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Save if it is time; the last batch of an epoch leaves it to the epoch's end."""
-        due = time.monotonic() - self._saved >= self.seconds
-        due = bool(trainer.strategy.broadcast(due)) if trainer.world_size > 1 else due
-        if due and not trainer.is_last_batch and not trainer.should_stop:
-            self._save(trainer)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after the validation of the epoch."""
-        self._save(trainer)
-
-    def _save(self, trainer: Trainer) -> None:
-        trainer.save_checkpoint(self.path)
-        self._saved = time.monotonic()
+def _check_fits(task: LightningModule, checkpoint: Path) -> None:
+    """Load the weights of a checkpoint, to see that they are this network's."""
+    try:
+        task.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise BadModel(f"cannot resume from {checkpoint}: {_one_line(error)}") from error
 
 
 class ValidationLines(Callback):
@@ -198,12 +230,15 @@ class ValidationLines(Callback):
 
 
 def _callbacks(
-    folder: Path, config: RunConfig, report: Callable[[str], None] | None
+    folder: Path,
+    config: RunConfig,
+    report: Callable[[str], None] | None,
+    stop: StopSignals | None,
 ) -> list[Callback]:
     callbacks: list[Callback] = [
-        LastCheckpoint(_last(folder), minutes=config.checkpoint_minutes),
+        LastCheckpoint(last_checkpoint(folder), minutes=config.checkpoint_minutes, stop=stop),
         ModelCheckpoint(
-            folder / _CHECKPOINTS,
+            folder / CHECKPOINTS,
             filename="best",
             monitor=config.monitor,
             mode=config.mode,
@@ -224,13 +259,5 @@ def _callbacks(
     return callbacks if report is None else [ValidationLines(report), *callbacks]
 
 
-def _last(folder: Path) -> Path:
-    return folder / _CHECKPOINTS / "last.ckpt"
-
-
-def _keep_older_metrics(folder: Path) -> None:
-    """Number the table of the part of the run before a stop; the logger would delete it."""
-    current = folder / "metrics.csv"
-    if is_first_process() and current.is_file():
-        parts = len(list(folder.glob("metrics.*.csv")))
-        current.rename(folder / f"metrics.{parts + 1}.csv")
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__

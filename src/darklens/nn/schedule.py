@@ -28,7 +28,7 @@ class Budget:
 
     def __post_init__(self) -> None:
         """Refuse limits that end a run before it begins."""
-        if any(limit is not None and limit <= 0 for limit in self.limits):
+        if any(limit is not None and not 0 < limit < math.inf for limit in self.limits):
             raise BadConfig("budget.images, .epochs and .minutes must be positive")
 
     @property

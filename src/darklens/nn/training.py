@@ -4,17 +4,19 @@ The task keeps count of images and time itself, because its learning rate and it
 by them, and because they belong to a checkpoint.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from darklens.errors import BadConfig
+from darklens.errors import BadConfig, TrainingFailed
 from darklens.nn.averaging import MovingAverage
+from darklens.nn.freezing import keep_frozen
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 
 __all__ = ["Batch", "BudgetedTask", "OptimiserConfig"]
@@ -52,11 +54,11 @@ class OptimiserConfig:
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work."""
-        if not 0 <= self.final_learning_rate <= self.learning_rate:
+        if not 0 <= self.final_learning_rate <= self.learning_rate < math.inf:
             raise BadConfig("final_learning_rate must lie between 0 and learning_rate")
         if not (0 <= self.warmup < 1 and 0 <= self.average_decay < 1):
             raise BadConfig("warmup and average_decay must be at least 0 and below 1")
-        if self.restart_epochs < 1 or self.weight_decay < 0:
+        if self.restart_epochs < 1 or not 0 <= self.weight_decay < math.inf:
             raise BadConfig("restart_epochs must be at least 1 and weight_decay at least 0")
 
     def rate(self, *, progress: float, epoch: int) -> float:
@@ -83,13 +85,17 @@ class BudgetedTask(LightningModule):
         budget: When the training ends.
         seed: Seed of the randomness.
         seconds: Time that preparing the network took, which counts as training [s].
+        frozen: Parts of the network that stay as they are, from `freeze_up_to`.
 
     Attributes:
+        METRICS: Names of what a validation measures.
         images_seen: Training images so far, over all devices.
 
     Raises:
         BadConfig: If the budget has no end.
     """
+
+    METRICS: ClassVar[tuple[str, ...]] = ("val_loss",)
 
     def __init__(
         self,
@@ -99,6 +105,7 @@ class BudgetedTask(LightningModule):
         budget: Budget,
         seed: int = 0,
         seconds: float = 0.0,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         super().__init__()
         budget.check_ends()
@@ -109,6 +116,7 @@ class BudgetedTask(LightningModule):
         self.budget = budget
         self.seed = seed
         self.images_seen = 0
+        self._frozen = tuple(frozen)
         self._seconds_before = seconds
         self._started: float | None = None
         if config.compile:
@@ -159,6 +167,7 @@ class BudgetedTask(LightningModule):
         rate = self.optimiser_config.rate(progress=progress, epoch=self.current_epoch)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
+        keep_frozen(self._frozen)
         step = self.global_step * self.trainer.world_size + self.global_rank
         torch.manual_seed(self.seed * 1_000_003 + step)
 
@@ -169,14 +178,28 @@ class BudgetedTask(LightningModule):
             self.average.update(self.network)
 
     def count_images(self, count: int, loss: Tensor) -> None:
-        """Add the images of one training step, log its loss, end the run where it is due."""
+        """Add the images of one training step, log its loss, end the run where it is due.
+
+        Raises:
+            TrainingFailed: If the loss is not a finite number.
+        """
+        if loss.device.type == "cpu":  # elsewhere the weights are looked at before they are saved
+            self._check_finite(float(loss.detach()), "loss")
         self.images_seen += count * self.trainer.world_size
         self.log("train_loss", loss, prog_bar=True)
         self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
         self._stop_when_done()
 
     def log_validation(self, metrics: dict[str, float]) -> None:
-        """Log the metrics of a validation, with the counts that belong to them."""
+        """Log the metrics of a validation, with the counts that belong to them.
+
+        Those that are not defined are left out.
+
+        Raises:
+            TrainingFailed: If the loss is not a finite number.
+        """
+        self._check_finite(metrics["val_loss"], "validation loss")
+        metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
         self.log_dict(metrics, prog_bar=True)
         self.log_dict({"images": float(self.images_seen), "seconds": self.seconds})
 
@@ -196,6 +219,15 @@ class BudgetedTask(LightningModule):
         parts: list[Tensor] = [values] * self.trainer.world_size
         torch.distributed.all_gather_object(parts, values.cpu())  # parts may differ in length
         return torch.cat(parts)
+
+    def _check_finite(self, value: float, name: str) -> None:
+        """Stop before a number that is not finite reaches the weights or a checkpoint."""
+        if not math.isfinite(value):
+            raise TrainingFailed(
+                f"the training diverged: the {name} is {value} after {self.images_seen} images; "
+                "the checkpoints are from before. Lower --training.learning_rate, or limit the "
+                "gradients with --trainer.gradient_clip_val 1"
+            )
 
     def _stop_when_done(self) -> None:
         """End the training if its images or its time are used up."""

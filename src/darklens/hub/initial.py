@@ -1,0 +1,125 @@
+"""A trained model as the beginning of another training."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darklens.errors import BadModel
+from darklens.hub.card import ModelCard, load_card
+from darklens.hub.folders import find_model
+from darklens.hub.weights import load_classifier, load_generator
+
+if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
+    from torch import Tensor, nn
+
+__all__ = ["InitialModel", "initial_model"]
+
+
+@dataclass(frozen=True)
+class InitialModel:
+    """A model whose weights another training begins with.
+
+    Attributes:
+        name: Name or folder, as it was given.
+        card: Its card.
+        weights: State of its network.
+    """
+
+    name: str
+    card: ModelCard
+    weights: "Mapping[str, Tensor]"
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """Description of its network."""
+        return {key: value for key, value in self.card.network.items() if key != "in_channels"}
+
+    def load_into(self, network: "nn.Module", classes: Sequence[str]) -> str | None:
+        """Give a network these weights.
+
+        A classifier of other classes keeps its own last layer, which belongs to its classes.
+
+        Args:
+            network: The network, changed in place.
+            classes: The classes of the data.
+
+        Returns:
+            A sentence about what begins afresh, or None.
+
+        Raises:
+            BadModel: If the network is another one.
+        """
+        weights, said = dict(self.weights), None
+        if tuple(classes) != self.card.classes and self.card.kind == "classifier":
+            layer = _last_layer(network)
+            weights |= {
+                name: tensor
+                for name, tensor in network.state_dict().items()
+                if name.startswith(f"{layer}.")
+            }
+            said = (
+                f"the last layer begins afresh: '{self.card.name}' knows "
+                f"{', '.join(self.card.classes)}, the data have {', '.join(classes)}"
+            )
+        self._check_shapes(network.state_dict(), weights, classes)
+        network.load_state_dict(weights)
+        return said
+
+    def _check_shapes(
+        self,
+        wanted: "Mapping[str, Tensor]",
+        weights: "Mapping[str, Tensor]",
+        classes: Sequence[str],
+    ) -> None:
+        """Say the first thing in which the network is another one."""
+        start = f"--init {self.name}: its weights do not fit"
+        if tuple(classes) != self.card.classes and self.card.kind == "generator":
+            raise BadModel(
+                f"{start} these data: it knows the classes {', '.join(self.card.classes)}, the "
+                f"data have {', '.join(classes)}"
+            )
+        advice = "leave --network and --preprocessing out to take those of the model"
+        for name, tensor in wanted.items():
+            if name not in weights:
+                raise BadModel(f"{start} the network: it has no '{name}'; {advice}")
+            shapes = [_size(item) for item in (weights[name], tensor)]
+            if shapes[0] != shapes[1]:
+                raise BadModel(
+                    f"{start} the network: '{name}' is {shapes[0]} there and {shapes[1]} here; "
+                    f"{advice}"
+                )
+        for name in weights:
+            if name not in wanted:
+                raise BadModel(f"{start} the network, which has no '{name}'; {advice}")
+
+
+def initial_model(model: str, kind: str) -> InitialModel:
+    """Read the model that a training begins with.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
+        kind: `classifier` or `generator`.
+
+    Raises:
+        BadModel: If the model is missing, damaged or of another kind.
+    """
+    source = Path(model) if Path(model).is_dir() else model
+    loaded = load_classifier(source) if kind == "classifier" else load_generator(source)
+    return InitialModel(model, load_card(find_model(source)), loaded.network.state_dict())
+
+
+def _last_layer(network: "nn.Module") -> str:
+    """Name of the linear layer that gives the logits."""
+    from torch import nn
+
+    layers: list[str] = [
+        name for name, part in network.named_modules() if isinstance(part, nn.Linear)
+    ]
+    if not layers:
+        raise BadModel("the network has no linear layer that could be replaced")
+    return layers[-1]
+
+
+def _size(tensor: "Tensor") -> str:
+    return " x ".join(map(str, tensor.shape)) or "one number"

@@ -1,0 +1,102 @@
+"""`metrics.csv` of a run: one table of everything that was logged, however often it was resumed.
+
+Rows are written just before a checkpoint is, so that the table never knows of steps that a resumed
+run does again. Where it does, after a kill in that moment or where the last checkpoint is damaged,
+the new rows take the place of the old ones.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from darklens.atomic import atomic_file
+from darklens.errors import DarklensError
+
+__all__ = ["MetricsTable"]
+
+Row = dict[str, Any]
+
+
+class MetricsTable(Logger):
+    """A logger that adds to a CSV file.
+
+    Args:
+        path: The file; rows that are there already stay.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+        self._rows: list[Row] = []
+        self._columns: list[str] = []
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *arguments: Any, **keywords: Any) -> None:
+        """Leave the settings to the configuration of the run."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Keep a row for the next `write`."""
+        self._rows.append({**metrics, "step": step})
+
+    @rank_zero_only
+    def write(self) -> None:
+        """Add the rows since the last time to the file."""
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        begun = bool(self._columns)
+        if begun and set().union(*rows) <= set(self._columns):
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                csv.DictWriter(file, self._columns).writerows(rows)
+            return
+        older = _read(self.path)
+        if not begun:
+            older = [row for row in older if _step(row) < int(rows[0]["step"] or 0)]
+        self._columns = sorted(set(self._columns).union(*older, *rows))
+        with atomic_file(self.path) as temporary:
+            _write(temporary, self._columns, [*older, *rows])
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left; after a failure that matters more, nothing is said if it fails."""
+        try:
+            self.write()
+        except (OSError, DarklensError):
+            if status == "success":
+                raise
+
+
+def _read(path: Path) -> list[Row]:
+    """Rows of a table, without those that a kill has cut off."""
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    whole = text[: text.rfind("\n") + 1].splitlines()
+    rows = [{key: value for key, value in row.items() if key} for row in csv.DictReader(whole)]
+    return [row for row in rows if _step(row) >= 0]
+
+
+def _step(row: Mapping[str, str]) -> int:
+    """Step of a row that was read; -1 where it cannot be told."""
+    text = row.get("step") or ""
+    return int(text) if text.isascii() and text.isdigit() else -1
+
+
+def _write(path: Path, columns: list[str], rows: Iterable[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
