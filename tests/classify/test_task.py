@@ -232,26 +232,25 @@ class Signal(Callback):
         self.number, self.step = number, step
         setattr(self, hook, self.send)
 
-    def send(self, trainer: Any, *rest: Any) -> None:
+    def send(self, trainer: Any, *rest: Any, **keywords: Any) -> None:
         if trainer.global_step >= self.step:
             os.kill(os.getpid(), self.number)
 
 
 @pytest.mark.parametrize(
-    ("hook", "step", "kept"),
+    ("hook", "step", "kept", "number", "code"),
     [
-        ("setup", 0, None),
-        ("on_train_start", 0, None),
-        ("on_train_batch_start", 3, 4),  # the step is finished and saved
-        ("on_before_optimizer_step", 3, 4),
-        ("on_train_batch_end", 3, 3),
-        ("on_validation_start", 6, None),
-        ("on_validation_batch_end", 12, 6),
-        ("on_train_epoch_end", 12, 12),
-        ("on_train_end", 18, 18),
+        ("setup", 0, None, signal.SIGTERM, 143),
+        ("on_train_start", 0, None, signal.SIGINT, 130),
+        ("on_train_batch_start", 3, 4, signal.SIGTERM, 143),  # the step is finished and saved
+        ("on_before_optimizer_step", 3, 4, signal.SIGINT, 130),
+        ("on_train_batch_end", 3, 3, signal.SIGTERM, 143),
+        ("on_validation_start", 6, None, signal.SIGTERM, 143),
+        ("on_validation_batch_end", 12, 6, signal.SIGINT, 130),
+        ("on_train_epoch_end", 12, 12, signal.SIGTERM, 143),
+        ("on_train_end", 18, 18, signal.SIGINT, 130),
     ],
 )
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_run_wherever_it_comes_and_the_run_resumes_exactly(
     tmp_path: Path,
     dataset: ImageDataset,

@@ -128,6 +128,10 @@ class LastCheckpoint(Checkpoint):
         self.stop.patient = False
         self.stop.check()
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A signal waits again, for the checkpoint that comes next."""
+        self.stop.patient = trainer.state.fn == "fit"
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after the validation of the epoch."""
         self._save(trainer, pl_module)
