@@ -250,7 +250,9 @@ def _write(
         if not untouched:
             card = replace(card, temperature=fitted_temperature(classifier, parts.val, say))
             write_card(folder, card)
-        if parts.test is not None:
+        if parts.test is None:
+            say("no test scores: the data have no test part", quiet=opened.quiet)
+        else:
             scores = measured_scores(
                 classifier, parts.test, command=card.training.command, report=say
             )

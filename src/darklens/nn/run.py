@@ -44,6 +44,7 @@ _IGNORED_WARNINGS = (
     ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.14
     ".*recommended to use `self.log.*sync_dist=True.*",  # all devices log the same value
     ".*GPU available but not used.*",
+    ".*in eval mode at the start of training.*",  # what is frozen
 )
 
 
