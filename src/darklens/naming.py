@@ -6,8 +6,9 @@ that turn the direction of writing as `\u202e`. All other text stays as it is.
 """
 
 import unicodedata
+from collections.abc import Sequence
 
-__all__ = ["in_figure", "in_spreadsheet", "visible"]
+__all__ = ["in_figure", "in_spreadsheet", "sides", "visible"]
 
 _JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others, and do nothing else
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -41,6 +42,15 @@ def in_figure(name: object) -> str:
     \$x^2_\$.npy
     """
     return visible(name).replace("$", r"\$")
+
+
+def sides(shape: Sequence[int]) -> str:
+    """The shape of an image as people write it.
+
+    >>> sides((1, 150, 150))
+    '1 x 150 x 150'
+    """
+    return " x ".join(map(str, shape))
 
 
 def _visible(letter: str) -> str:

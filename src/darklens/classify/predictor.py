@@ -48,6 +48,14 @@ class Classifier:
         self.temperature = temperature
         self.device = device
 
+    def __repr__(self) -> str:
+        network = getattr(self.network, "backbone", self.network)
+        steps = ", ".join(name for step in self.preprocessing.spec for name in step) or "none"
+        return (
+            f"Classifier({type(network).__name__}; classes {', '.join(self.classes)}; "
+            f"preprocessing {steps}; temperature {self.temperature:.3f}; on {self.device})"
+        )
+
     def logits(self, images: Shaped[np.ndarray, "n *c h w"]) -> Float[np.ndarray, "n k"]:
         """Outputs of the network before temperature and softmax.
 

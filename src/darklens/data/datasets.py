@@ -128,6 +128,11 @@ class ImageDataset:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        each = ", ".join(f"{n} {name}" for n, name in zip(counts, self.classes, strict=True))
+        return f"ImageDataset({len(self)} images: {each or 'no classes'})"
+
     def __getitem__(self, index: int) -> tuple[Shaped[np.ndarray, "c h w"], int]:
         position = range(len(self))[index]
         return self.images([position])[0], int(self.labels[position])

@@ -40,6 +40,14 @@ class Preprocessing:
         )
         self._steps = tuple(steps)
 
+    def __repr__(self) -> str:
+        steps = [
+            f"{name}({', '.join(f'{key}={value!r}' for key, value in given.items())})"
+            for step in self._spec
+            for name, given in step.items()
+        ]
+        return f"Preprocessing({', '.join(steps)})"
+
     @property
     def spec(self) -> list[dict[str, dict[str, Any]]]:
         """The declaration as plain lists and dicts; building it again gives the same."""

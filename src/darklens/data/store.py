@@ -24,6 +24,7 @@ from darklens.data.completeness import DAMAGES, check_labels, check_layout, chec
 from darklens.data.description import read_description
 from darklens.data.writer import PARAMETERS, ImageWriter
 from darklens.errors import BadData
+from darklens.naming import sides
 
 __all__ = ["Store", "StoreWriter", "is_store", "open_store"]
 
@@ -48,6 +49,12 @@ class Store:
     labels: Int64[np.ndarray, " n"]
     classes: tuple[str, ...]
     attributes: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(self.classes))
+        each = ", ".join(f"{n} {name}" for n, name in zip(counts, self.classes, strict=False))
+        shape, dtype = self.images.shape[1:], self.images.dtype
+        return f"Store({str(self.path)!r}: {sides(shape)} pixels, {dtype}; {each})"
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -13,6 +13,7 @@ from darklens.classes import canonical_class
 from darklens.diffusion.base import NO_CLASS, GeneratorNetwork
 from darklens.diffusion.noise import SeededNoise
 from darklens.errors import BadInput, BadModel
+from darklens.naming import sides
 from darklens.nn import filled_up
 
 __all__ = ["GeneratedImages", "Generator", "Observe", "Restore"]
@@ -40,6 +41,15 @@ class GeneratedImages:
     images: Shaped[np.ndarray, "n c h w"]
     labels: Int64[np.ndarray, " n"]
     start: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return (
+            f"GeneratedImages({len(self)} images of {sides(self.images.shape[1:])} pixels, "
+            f"{self.images.dtype}, from number {self.start} on)"
+        )
 
 
 class Generator:
@@ -76,6 +86,12 @@ class Generator:
         self._restore = restore
         self._observe = observe
         self._counts = counts
+
+    def __repr__(self) -> str:
+        return (
+            f"Generator({type(self.network).__name__}: {sides(self.shape)} pixels, "
+            f"{self.dtype()}; classes {', '.join(self.classes)}; on {self.device})"
+        )
 
     @property
     def conditional(self) -> bool:

@@ -63,6 +63,9 @@ class FileFit:
     noise: str = ""
     error: str = ""
 
+    def __repr__(self) -> str:
+        return f"FileFit({visible(self.path)!r}: {visible(self.error) or self.fit!r})"
+
 
 class FileFitter:
     """Fits the smooth lenses of one preset to files.

@@ -42,6 +42,13 @@ class FilePrediction:
     error: str = ""
     said: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        if self.probabilities is None:
+            answer = visible(self.error) or "not classified"
+        else:
+            answer = f"probabilities {', '.join(f'{p:.3f}' for p in self.probabilities)}"
+        return f"FilePrediction({visible(self.path)!r}: {answer})"
+
 
 def predict_files(
     classifier: Classifier,

@@ -232,6 +232,15 @@ class ModelCard:
             if not holds:
                 raise BadModel(f"model card: {rule}")
 
+    def __repr__(self) -> str:
+        size = self.input
+        scale = f" of {size.pixel_scale:g} arcsec" if size.pixel_scale else ""
+        scores = "".join(f"; {item.name} {item.value:.4g}" for item in self.metrics[:1])
+        return (
+            f"ModelCard({self.name!r}: {self.kind} of {', '.join(self.classes)}; "
+            f"{size.channels} x {size.height} x {size.width} pixels{scale}, {size.values}{scores})"
+        )
+
     @property
     def channels(self) -> int:
         """Channels of the preprocessed images, which the network takes."""

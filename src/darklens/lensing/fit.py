@@ -20,6 +20,7 @@ from darklens.lensing.grid import border_pixels
 from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.presets import Preset
 from darklens.lensing.smooth import PARAMETERS, SmoothModel, smooth_model
+from darklens.naming import sides
 
 __all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
 
@@ -66,6 +67,15 @@ class SmoothFit:
     tangents: Float[np.ndarray, "k h w"]
     converged: bool
     steps: int
+
+    def __repr__(self) -> str:
+        radius = self.numbers[PARAMETERS.index("einstein_radius")]
+        end = "converged" if self.converged else "not converged"
+        return (
+            f"SmoothFit({sides(self.model.shape)} pixels: Einstein radius {radius:.4f} arcsec, "
+            f"reduced chi-square {self.chi_square:.3f}, {len(self.names)} free parameters, "
+            f"{end} in {self.steps} steps)"
+        )
 
     @property
     def values(self) -> dict[str, float]:

@@ -29,6 +29,7 @@ from darklens.lensing.noise import (
     PhotonNoise,
 )
 from darklens.lensing.psf_files import read_psf
+from darklens.naming import sides
 from darklens.plain_yaml import parse_yaml, read_text
 
 __all__ = [
@@ -192,6 +193,12 @@ class Preset:
                 f"grid: {rays} rays for one image, more than {_MOST_RAYS}: give fewer pixels or a "
                 "smaller instrument: supersampling"
             )
+
+    def __repr__(self) -> str:
+        return (
+            f"Preset({self.name!r}: {sides(self.grid.shape)} pixels of "
+            f"{self.grid.pixel_scale:g} arcsec, {self.dtype}; classes {', '.join(self.classes)})"
+        )
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

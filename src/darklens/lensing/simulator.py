@@ -21,6 +21,7 @@ from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.population import Record, draw_scene
 from darklens.lensing.presets import Preset, load_preset
 from darklens.lensing.render import Scene, render
+from darklens.naming import sides
 
 __all__ = ["Lens", "Lenses", "Simulator"]
 
@@ -41,6 +42,13 @@ class Lens:
     parameters: Record
     scene: Scene
 
+    def __repr__(self) -> str:
+        radius = self.parameters.get("einstein_radius", float("nan"))
+        return (
+            f"Lens({sides(self.image.shape)} pixels, {self.image.dtype}; label {self.label}; "
+            f"Einstein radius {radius:.3f} arcsec; {len(self.parameters)} parameters)"
+        )
+
 
 @dataclass(frozen=True)
 class Lenses:
@@ -57,6 +65,16 @@ class Lenses:
     labels: Int[np.ndarray, " n"]
     parameters: pd.DataFrame
     classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return (
+            f"Lenses({len(self)} images of {sides(self.images.shape[1:])} pixels, "
+            f"{self.images.dtype}; classes {', '.join(self.classes)}; "
+            f"{self.parameters.shape[1]} parameters)"
+        )
 
 
 class Simulator:
@@ -89,6 +107,13 @@ class Simulator:
                 raise BadInput(
                     f"preset {self.preset.name} has no class '{name}': choose of {', '.join(known)}"
                 )
+
+    def __repr__(self) -> str:
+        scale = self.preset.grid.pixel_scale
+        return (
+            f"Simulator({self.preset.name!r}: {sides(self.shape)} pixels of {scale:g} arcsec, "
+            f"{self.dtype}; classes {', '.join(self.classes)})"
+        )
 
     @property
     def shape(self) -> tuple[int, int, int]:
