@@ -42,16 +42,16 @@ def test_models(tiny_model: Path, tiny_generator: Path) -> None:
 
 
 def test_data() -> None:
-    dataset = ImageDataset.from_arrays(IMAGE[None], [0], classes=("no", "sphere"))
+    dataset = ImageDataset.from_arrays(IMAGE[None], np.array([0]), classes=("no", "sphere"))
     assert one_line(dataset) == "ImageDataset(1 images: 1 no, 0 sphere)"
     assert one_line(Plane(IMAGE[0], 0.05)) == "Plane(150 x 150 pixels of 0.05 arcsec, uint16)"
 
 
 @pytest.mark.parametrize("error", ["", "the file is empty"])
 def test_what_came_of_a_file(error: str) -> None:
-    image = np.zeros((9, 9))
+    image, two = np.zeros((9, 9)), np.zeros((2, 9, 9))
     fit = SmoothFit(
-        np.zeros(40), ("x",), np.eye(1), 1.02, image, image, image, image[None], image[None],
+        np.zeros(40), ("x",), np.eye(1), 1.02, image, image, image, two, image[None],
         converged=True, steps=9,
     )  # fmt: skip
     assert "reduced chi-square 1.020" in one_line(fit)

@@ -6,9 +6,12 @@ an axion vortex.
 
 from collections.abc import Iterable
 
-__all__ = ["CLASSES", "canonical_class", "order_classes"]
+__all__ = ["CLASSES", "UNLABELLED", "canonical_class", "order_classes"]
 
 CLASSES = ("no", "sphere", "vort")
+
+UNLABELLED = "lens"
+"""The one class of images whose classes are not known."""
 
 _SYNONYMS = {
     "no": "no",

@@ -111,6 +111,21 @@ def test_generated_images_without_classes(tmp_path: Path) -> None:
     assert set(metrics["not_computed"]) == {"inception", "memorisation", "transfer"}
 
 
+def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> None:
+    counts = small_counts(45, seed=1)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for k, image in enumerate(counts[:25]):
+        np.save(flat / f"{k}.npy", image)
+    np.savez(tmp_path / "samples.npz", counts[25:, 0, :, :, None])
+    words = ["--generated", tmp_path / "samples.npz", "--data", flat, "--classifier=none"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 0
+    metrics = metrics_of(tmp_path / "out")
+    assert (metrics["genuine"], metrics["generated"]) == (20, 20)
+    assert (metrics["genuine_images"], metrics["generated_images"]) == ("flat", "samples.npz")
+    assert metrics["not_computed"]["transfer"].endswith("the classes of the images are not known")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

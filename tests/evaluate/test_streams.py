@@ -69,6 +69,15 @@ def test_a_generator_makes_the_classes_that_are_wanted(tiny_generator: Path) -> 
     assert everything(mean, 5)[0].dtype == np.float32
 
 
+def test_a_generator_makes_all_classes_beside_images_without(tiny_generator: Path) -> None:
+    generator = load_generator(tiny_generator)
+    stream = stream_generator(generator, "words", np.zeros(4, np.int64), ("lens",), steps=2, seed=4)
+    images, found = everything(stream, 4)
+    assert found.tolist() == [-1] * 4
+    expected = generator.generate(4, labels=[0, 1, 2, 0], steps=2, seed=4, batch=4)
+    np.testing.assert_array_equal(images, expected.images)
+
+
 def test_what_a_generator_cannot_make_is_refused(tiny_generator: Path) -> None:
     generator = load_generator(tiny_generator)
     with pytest.raises(BadData, match="'sub', but the model makes only no, sphere, vort"):

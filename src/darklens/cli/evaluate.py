@@ -32,6 +32,7 @@ from darklens.evaluate import (
 )
 from darklens.hub import Metric, ModelCard, find_model, load_card, load_classifier, record_metrics
 from darklens.lensing import Simulator
+from darklens.naming import visible
 from darklens.places import check_folder
 
 __all__ = ["EVALUATION", "classifier"]
@@ -184,4 +185,4 @@ def _card_metrics(scores: ClassifierScores, *, data: str, command: str) -> list[
 
 def _print_scores(scores: ClassifierScores) -> None:
     for name, item in scores.scalars.items():
-        print(f"{name:<28}{item.value:7.4f}   95 % {item.low:.4f} to {item.high:.4f}")
+        print(f"{visible(name):<28}{item.value:7.4f}   95 % {item.low:.4f} to {item.high:.4f}")

@@ -84,8 +84,10 @@ def generator(
 
     Args:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        generated: Folder or store of generated images, instead of a model.
-        data: Folder in the DeepLense layout, or a store, of genuine images.
+        generated: Folder, store or stack of generated images, instead of a model. A folder without
+            class folders is one set whose classes are not known.
+        data: Folder in the DeepLense layout or without class folders, store or stack of genuine
+            images.
         split: Part of the data, such as test; all of it by default.
         folds: Take as genuine the part of the data that a training with so many folds keeps out,
             and the rest as its training images.
@@ -95,7 +97,7 @@ def generator(
         seed: Seed of simulations, generated images, order and halvings.
         expected: Compare expected counts, without the photon noise; classifiers see it all the
             same.
-        training: Folder or store of the training images, to find repeated ones.
+        training: Folder, store or stack of the training images, to find repeated ones.
         steps: Steps of the sampler; the model's own number if not given.
         guidance: Strength of the class condition.
         classifier: Names of classifiers whose features and verdicts are compared, with commas

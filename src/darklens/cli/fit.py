@@ -7,7 +7,7 @@ from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import progress, say
 from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
-from darklens.data import find_images, read_plane
+from darklens.data import expand_stacks, find_images, read_plane
 from darklens.errors import BadInput, BadPreset, UnreadableImage
 from darklens.evaluate import (
     FileFit,
@@ -71,8 +71,9 @@ def fit(
     check_outputs(output, figures)
     if workers < 1:
         raise BadInput("--workers must be at least 1")
-    paths = find_images(inputs)
-    place = check_outputs(output, figures, paths)
+    files = find_images(inputs)
+    place = check_outputs(output, figures, files)
+    paths = expand_stacks(files, channels=1)
     fitter = FileFitter(
         load_preset(preset),
         noise_map=None if noise_map is None else _plane("noise-map", noise_map),

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from darklens import __version__
 from darklens.atomic import atomic_file, writing
-from darklens.classes import canonical_class
+from darklens.classes import UNLABELLED, canonical_class
 from darklens.cli.configuration import write_configuration
 from darklens.cli.image_output import configuration_place, kind_of_output
 from darklens.cli.progress import say
@@ -31,7 +31,6 @@ from darklens.places import check_added_folder
 __all__ = ["generate"]
 
 _SHARD = 64  # images between two marks from which a killed run continues
-_UNLABELLED = "lens"
 
 
 def generate(
@@ -104,7 +103,7 @@ class _Work:
         """Classes of the output."""
         if self.label is not None:
             return (canonical_class(self.label),)
-        return self.generator.classes if self.generator.conditional else (_UNLABELLED,)
+        return self.generator.classes if self.generator.conditional else (UNLABELLED,)
 
     def bar(self, count: int, *, quiet: bool) -> "tqdm[Any]":
         """Progress bar over the images; where there is no terminal, one line instead."""

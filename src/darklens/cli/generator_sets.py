@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from darklens.data import open_dataset, stratified_folds
+from darklens.data import open_images, stratified_folds
 from darklens.errors import BadInput
 from darklens.evaluate import (
     ImageStream,
@@ -71,13 +71,13 @@ class EvaluatedSets:
         Raises:
             DarklensError: If something is missing or does not fit.
         """
-        folder = open_dataset(options.generated) if options.generated is not None else None
+        folder = open_images(options.generated) if options.generated is not None else None
         count = options.count
         if folder is not None:
             count = min(count or len(folder), len(folder))
         genuine, training = _genuine(options, count)
         if options.training is not None:
-            dataset = open_dataset(options.training)
+            dataset = open_images(options.training)
             training = stream_dataset(dataset, options.training.name, seed=options.seed)
         if folder is None or options.generated is None:
             made, card = _from_model(str(options.model), options, genuine)
@@ -115,7 +115,7 @@ def _from_data(
     path: Path, options: SetOptions, count: int | None
 ) -> tuple[ImageStream, ImageStream | None]:
     """The images of a folder or store, or the fold that its training keeps out and the rest."""
-    dataset = open_dataset(path, options.split)
+    dataset = open_images(path, options.split)
     words = path.name + (f", {options.split}" if options.split else "")
     if options.folds is None:
         return stream_dataset(dataset, words, count=count, seed=options.seed), None

@@ -60,6 +60,7 @@ VERBS = {
     "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
     "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
     "generate": Verb("generate", "generate", "Write new lenses from a trained generator."),
+    "convert": Verb("convert", "convert", "Write images from any files as a store, with classes."),
     "models": Verb("models", "models", "List the models that are shipped or cached."),
     "export": Verb("export", "export", "Write a model folder for sharing or for the hub."),
     "demo": Verb("demo", "demo", "Simulate and classify a few lenses and write a report."),

@@ -5,6 +5,7 @@ from pathlib import Path
 from darklens.cli.progress import say
 from darklens.errors import BadModel
 from darklens.hub import ModelCard, cached_models, load_card, shipped_folders
+from darklens.naming import visible
 
 __all__ = ["models"]
 
@@ -33,7 +34,8 @@ def _row(name: str, where: str, card: ModelCard, folder: Path) -> tuple[str, ...
     weights = folder / card.weights.file if card.weights else folder
     size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "no weights"
     data = card.training.preset or card.training.data or "-"
-    return name, where, ",".join(card.classes), data, _first_metric(card), size
+    row = name, where, ",".join(card.classes), data, _first_metric(card), size
+    return tuple(map(visible, row))
 
 
 def _first_metric(card: ModelCard) -> str:

@@ -8,7 +8,7 @@ from darklens.atomic import atomic_file
 from darklens.cli.configuration import write_configuration
 from darklens.cli.progress import progress, say
 from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
-from darklens.data import find_images
+from darklens.data import expand_stacks, find_images
 from darklens.errors import BadInput
 from darklens.evaluate import (
     FilePrediction,
@@ -31,6 +31,8 @@ def predict(
     model: str = "default",
     output: Path | None = None,
     figures: Path | None = None,
+    extension: str | None = None,
+    stack: bool | None = None,
     batch: int = 64,
     workers: int = 1,
     device: str = "cpu",
@@ -42,12 +44,17 @@ def predict(
     exit code 1; when no file can be classified, it is 2. The table is written all the same.
 
     Args:
-        inputs: Image files, folders (searched recursively) and globs.
+        inputs: Image files, folders (searched recursively) and globs. Each image of a stack, an
+            array of images in one .npy or .npz file, has a row of its own, as lenses.npz[17]; such
+            a name can be given, too.
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         output: Table to write: .csv, .parquet or .json. Without it the table is printed.
         figures: Folder for a picture of each image with its probabilities; models that fit the
             smooth lens show it, too, and what it leaves.
-        batch: Images in memory at once.
+        extension: Name or number of the extension of FITS files that is read.
+        stack: Whether 2 to 16 planes in a .npy file are so many images (true), or the channels
+            of one (false). By default the number of channels that the model takes decides.
+        batch: Images in memory at once, at most.
         workers: Threads that read files.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
@@ -56,13 +63,16 @@ def predict(
     check_outputs(output, figures)
     if batch < 1 or workers < 1:
         raise BadInput("--batch and --workers must be at least 1")
-    paths = find_images(inputs)
-    place = check_outputs(output, figures, paths)
+    files = find_images(inputs)
+    place = check_outputs(output, figures, files)
     folder = find_model(model)
     card = load_card(folder)
     classifier = load_classifier(folder, device)
+    paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
     rows = []
-    found = predict_files(classifier, card, paths, batch=batch, workers=workers)
+    found = predict_files(
+        classifier, card, paths, extension=extension, batch=batch, workers=workers
+    )
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
         if figures is not None and row.probabilities is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.division import Division, divide
 from darklens.data.files import find_images
+from darklens.data.image_sets import open_images
 from darklens.data.inverse import undo_preprocessing
 from darklens.data.npy_tree import NpyTreeWriter
 from darklens.data.planes import Plane, read_plane
@@ -21,6 +22,7 @@ from darklens.data.splits import (
     split_from_lists,
     stratified_folds,
 )
+from darklens.data.stacks import expand_stacks
 from darklens.data.steps import Panel
 from darklens.data.store import Store, StoreWriter, open_store
 from darklens.data.writer import ImageWriter
@@ -45,8 +47,10 @@ __all__ = [
     "build_preprocessing",
     "check_disjoint",
     "divide",
+    "expand_stacks",
     "find_images",
     "open_dataset",
+    "open_images",
     "open_store",
     "pixel_problem",
     "read_image",

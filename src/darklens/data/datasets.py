@@ -13,10 +13,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
 
-from darklens.classes import order_classes
-from darklens.data.files import list_images
+from darklens.classes import UNLABELLED, order_classes
+from darklens.data.files import list_images, split_member
 from darklens.data.layout import Layout, Part, class_names, find_layout, part_name
+from darklens.data.npz_files import read_labels
 from darklens.data.readers import pixel_problem, read_image
+from darklens.data.stacks import expand_stacks
 from darklens.data.store import Store, open_store
 from darklens.errors import BadData, UnreadableImage
 
@@ -180,10 +182,10 @@ class ImageDataset:
 
 
 def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
-    """Open a DeepLense tree or a store.
+    """Open a DeepLense tree, a store, or a stack with labels.
 
     Args:
-        path: A folder.
+        path: A folder, or an `.npz` file.
         split: The part to take, such as `train`, or another folder below `path`; needed when
             there are several parts.
 
@@ -191,7 +193,7 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
         BadData: If there is no such data set, or it is laid out in another way.
     """
     root = Path(path)
-    if not root.is_dir():
+    if not root.is_dir() and (split is not None or not root.is_file()):
         raise BadData(f"{root} is not a folder")
     layout = find_layout(root)
     parts = ", ".join(layout.parts)
@@ -224,6 +226,8 @@ def open_part(layout: Layout, name: str) -> ImageDataset:
     if part.store is not None:
         dataset = ImageDataset.from_store(open_store(part.store))
         return dataset if part.store == layout.root else _below(dataset, part.store, layout.root)
+    if not part.classes and part.folders[0].is_file():
+        return open_stack_file(part.folders[0], root=layout.root)
     files = _class_files(part)
     names = class_names(spelt for other in layout.parts.values() for spelt, _ in other.classes)
     classes = order_classes(names[spelt] for spelt, _ in part.classes)
@@ -232,11 +236,54 @@ def open_part(layout: Layout, name: str) -> ImageDataset:
         for spelt, folder in part.classes
         for path in files[folder]
     ]
-    chosen.sort()
-    paths = [path for _, path in chosen]
+    images = [
+        (label, image)
+        for label, path in sorted(chosen)
+        for image in expand_stacks([path], stacked=path in files)
+    ]
+    paths = [path for _, path in images]
     return ImageDataset.from_files(
-        layout.root, paths, [label for label, _ in chosen], classes=classes
+        layout.root, paths, [label for label, _ in images], classes=classes
     )
+
+
+def open_stack_file(path: Path, *, root: Path, labelled: bool = True) -> ImageDataset:
+    """Open a stack with the classes that the labels in it say, its images named below the root.
+
+    Args:
+        path: A `.npy` or `.npz` file.
+        root: A folder above it.
+        labelled: Whether it must say the classes; else all images are of the one class
+            `UNLABELLED` where it does not.
+
+    Raises:
+        BadData: If it is no stack, or does not say the classes, or they do not fit.
+    """
+    names = expand_stacks([path], stacked=True)
+    if split_member(names[0]) is None:
+        raise BadData(f"{path}: {_no_stack(path)}")
+    try:
+        labels = read_labels(path, len(names)) if path.suffix.lower() == ".npz" else None
+    except UnreadableImage as error:
+        raise BadData(f"{path}: {error}") from None
+    if labels is None and labelled:
+        raise BadData(
+            f"{path} does not say the classes of its images: add the arrays 'labels' and"
+            " 'classes', or put one stack for each class into a folder, as no.npz and vort.npz"
+        )
+    labels = labels or [UNLABELLED] * len(names)
+    classes = order_classes(labels)
+    numbers = [classes.index(label) for label in labels]
+    return ImageDataset.from_files(root, names, numbers, classes=classes)
+
+
+def _no_stack(path: Path) -> str:
+    """Why a file is no stack."""
+    try:
+        read_image(path)
+    except UnreadableImage as error:
+        return str(error)
+    return "one image, not a stack of images; give a folder"
 
 
 def _class_files(part: Part) -> dict[Path, list[Path]]:
@@ -246,7 +293,10 @@ def _class_files(part: Part) -> dict[Path, list[Path]]:
         where = part.folders[0]
         loose = " but images of its own" if list_images(where, recursive=False) else ""
         raise BadData(f"{where} has no class folders{loose}; {expected}")
-    files = {folder: list_images(folder, recursive=False) for _, folder in part.classes}
+    files = {
+        folder: [folder] if folder.is_file() else list_images(folder, recursive=False)
+        for _, folder in part.classes
+    }
     for folder, found in files.items():
         if found:
             continue

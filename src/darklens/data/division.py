@@ -71,7 +71,7 @@ def divide(root: Path, *, folds: int = 10, fold: int | None = None, seed: int = 
         BadData: If there is nothing to train on, a class has too few images, or a part has a class
             that the training images lack.
     """
-    if not root.is_dir():
+    if not root.is_dir() and not root.is_file():
         raise BadData(f"{root} is not a folder")
     layout = find_layout(root)
     if layout.divided and "train" not in layout.parts:

@@ -15,10 +15,11 @@ __all__ = [
     "is_image_name",
     "list_images",
     "split_extension",
+    "split_member",
 ]
 
 FITS_ENDINGS = (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz")
-IMAGE_ENDINGS = (".npy", *FITS_ENDINGS, ".jpg", ".jpeg", ".png")
+IMAGE_ENDINGS = (".npy", ".npz", *FITS_ENDINGS, ".jpg", ".jpeg", ".png")
 
 
 def split_extension(name: str | Path) -> tuple[Path, str | None]:
@@ -30,6 +31,17 @@ def split_extension(name: str | Path) -> tuple[Path, str | None]:
     if named is None or not named[1].lower().endswith(FITS_ENDINGS) or os.path.lexists(name):
         return Path(name), None
     return Path(named[1]), named[2]
+
+
+def split_member(name: str | Path) -> tuple[Path, int] | None:
+    """The stack and the number of the image that `stack.npz[17]` names, or None.
+
+    A file of that very name comes first.
+    """
+    named = re.fullmatch(r"(.+\.np[yz])\[(\d{1,18})\]", str(name), re.DOTALL | re.IGNORECASE)
+    if named is None or os.path.lexists(name):
+        return None
+    return Path(named[1]), int(named[2])
 
 
 def is_image_name(path: Path) -> bool:
@@ -47,8 +59,9 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
     """The image files that files, folders and globs name.
 
     Folders are searched recursively for the endings in `IMAGE_ENDINGS`. A file that is named
-    itself is kept whatever its ending; so is a name that matches nothing beside others that do,
-    and `read_image` then says what is wrong with it. `FILE[EXTENSION]` is kept as it is.
+    itself is kept whatever its ending, as are one image of a stack (`stack.npz[17]`) and one
+    extension of a FITS file (`lens.fits[SCI]`); so is a name that matches nothing beside others
+    that do, and `read_image` then says what is wrong with it.
 
     Args:
         inputs: Files, folders and globs (`**` goes through folders); a single one may stand alone.
@@ -61,7 +74,7 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
     """
     names = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     found = {path: None for name in names for path in _expand(Path(name))}
-    if not any(split_extension(path)[0].is_file() for path in found):
+    if not any(_file_in(path).is_file() for path in found):
         shown = ", ".join(str(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         store = any((Path(name) / "zarr.json").is_file() for name in names)
         hint = "; a store is for train and evaluate, predict reads files" if store else ""
@@ -72,7 +85,7 @@ def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
 def _expand(path: Path) -> list[Path]:
     if path.is_dir():
         return list_images(path) or [path]
-    if path.exists() or not glob.has_magic(str(path)):
+    if path.exists() or not glob.has_magic(str(path)) or _file_in(path).is_file():
         return [path]
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
     files = [match for match in matches if match.is_file()]
@@ -80,6 +93,12 @@ def _expand(path: Path) -> list[Path]:
     if "**" in path.parts:  # such a glob names the folders and the files in them
         inside = []
     return sorted({*files, *inside}) or [path]
+
+
+def _file_in(path: Path) -> Path:
+    """The file that a name is, or that it names an image or an extension of."""
+    member = split_member(path)
+    return member[0] if member is not None else split_extension(path)[0]
 
 
 def _visible(path: Path, folder: Path) -> bool:

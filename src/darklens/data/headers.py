@@ -4,10 +4,14 @@ A compressed file of a few kilobytes can hold an image of gigabytes. What a file
 whether it suits a model, and how many are read together.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from darklens.data.files import split_member
+from darklens.data.npy_files import read_npy_header
 from darklens.data.pictures import picture_size
+from darklens.data.stacks import open_stack
 
 __all__ = ["Declared", "declared"]
 
@@ -38,7 +42,22 @@ def declared(path: Path) -> Declared:
         if name.endswith(_PICTURES):
             height, width = picture_size(path)
             return Declared((height, width), _BYTES * _CHANNELS * height * width)
+        if (member := split_member(path)) is not None:
+            stack = open_stack(member[0])
+            return Declared(None, _BYTES * math.prod(stack.shape[1:]))
+        if name.endswith(".npy"):
+            return _array(path)
         on_disk = path.stat().st_size
     except Exception:  # noqa: BLE001  whatever is wrong with the file, its reader will say it
         return Declared(None, 0)
     return Declared(None, on_disk * (_RATIO if name.endswith(_COMPRESSED) else 2))
+
+
+def _array(path: Path) -> Declared:
+    """Rows and columns of a plain array, where its shape says which they are."""
+    with path.open("rb") as file:
+        header = read_npy_header(file)
+    shape = tuple(side for side in header.shape if side != 1)
+    known = len(shape) == 2 and not header.dtype.hasobject
+    size = (shape[0], shape[1]) if known else None
+    return Declared(size, max(_BYTES * math.prod(header.shape), path.stat().st_size))

@@ -5,6 +5,8 @@
     ROOT/{class}/{train,val,test}/*    the same, by class first
     ROOT/{train,test}_{class}/*        as DeepLense's lens-finding images are published
     ROOT/zarr.json, ROOT/train/zarr.json   stores
+    ROOT/{class}.npz, ROOT/{part}/{class}.npz   stacks, also .npy; also in place of a class's images
+    ROOT/{train,val,test}.npz, FILE.npz    stacks with labels
 
 The parts go by several names (`valid`, `validation`, `Training`, `test_set`). Hidden folders,
 `__MACOSX`, and a folder that only wraps another (`dataset/dataset`) are passed over.
@@ -18,6 +20,7 @@ from pathlib import Path
 
 from darklens.classes import canonical_class
 from darklens.data.files import list_images
+from darklens.data.stacks import class_stacks
 from darklens.data.store import is_store
 from darklens.errors import BadData
 
@@ -46,8 +49,8 @@ class Part:
     """The folders of one part.
 
     Attributes:
-        folders: What a person calls it: one folder, or those of the classes.
-        classes: Name of a class and its folder; a class may have several.
+        folders: What a person calls it: one folder, or those of the classes; or a stack.
+        classes: Name of a class and its folder or stack; a class may have several.
         store: Folder of the store that holds the part instead.
     """
 
@@ -93,11 +96,13 @@ def find_layout(root: Path) -> Layout:
     Raises:
         BadData: If two folders stand for one part, or a class has a name that cannot be used.
     """
+    if root.is_file():
+        return Layout(root.parent, {"": Part((root,))})
     inner = _unwrapped(root)
     if is_store(inner):
         return Layout(root, {"": Part((inner,), store=inner)})
-    folders = _folders(inner)
-    named = {folder: part_name(folder.name) for folder in folders}
+    folders = _folders(inner) or class_stacks(inner)
+    named = {folder: part_name(_name(folder)) for folder in folders}
     whole = [folder for folder in folders if named[folder]]
     joined = _joined_names(folders, within=bool(whole))
     if whole:
@@ -120,11 +125,15 @@ def _by_part(
         if part in parts:
             first = parts[part].folders[0]
             raise BadData(f"{first} and {folder} both mean the part {part}; keep one of them")
+        if folder.is_file():
+            parts[part] = Part((folder,))
+            continue
         inside = _unwrapped(folder)
         if is_store(inside):
             parts[part] = Part((folder,), store=inside)
             continue
-        classes = tuple((_class(item), _images_folder(item)) for item in _folders(inside))
+        places = _folders(inside) or class_stacks(inside)
+        classes = tuple((_class(item), _images_folder(item)) for item in places)
         if part == "test" and not classes:  # as competitions publish it; it has no labels
             rest.append(folder)
             continue
@@ -180,9 +189,9 @@ def _joined_names(folders: Sequence[Path], *, within: bool) -> dict[Path, tuple[
     """
     found: dict[Path, tuple[str, str]] = {}
     for folder in folders:
-        first = _PART_FIRST.fullmatch(folder.name.lower())
-        last = _PART_LAST.fullmatch(folder.name.lower())
-        if part_name(folder.name) is None and (first or last):
+        first = _PART_FIRST.fullmatch(_name(folder).lower())
+        last = _PART_LAST.fullmatch(_name(folder).lower())
+        if part_name(_name(folder)) is None and (first or last):
             part, name = first.groups() if first else last.groups()[::-1]  # type: ignore[union-attr]
             found[folder] = (_SPELLINGS[part], _class(folder, name))
     classes = {name for _, name in found.values()}
@@ -194,10 +203,15 @@ def _joined_names(folders: Sequence[Path], *, within: bool) -> dict[Path, tuple[
 
 def _class(folder: Path, name: str | None = None) -> str:
     """A folder's name as the name of a class, still in its own spelling."""
-    text = unicodedata.normalize("NFC", folder.name if name is None else name).strip().lower()
+    text = unicodedata.normalize("NFC", _name(folder) if name is None else name).strip().lower()
     if not text.isprintable():
         raise BadData(f"{str(folder)!r}: the name of a class must be plain text; rename the folder")
     return text
+
+
+def _name(place: Path) -> str:
+    """The name of a folder, or of a stack without its ending."""
+    return place.stem if place.is_file() else place.name
 
 
 def class_names(found: Iterable[str]) -> dict[str, str]:
@@ -231,7 +245,9 @@ def _images_folder(folder: Path) -> Path:
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders below that may hold images."""
+    """The folders below that may hold images; none below a stack."""
+    if folder.is_file():
+        return []
     return sorted(
         item
         for item in folder.iterdir()
@@ -240,7 +256,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _has_files(folder: Path) -> bool:
-    return bool(list_images(folder, recursive=False))
+    return folder.is_file() or bool(list_images(folder, recursive=False))
 
 
 def _has_images(folder: Path) -> bool:

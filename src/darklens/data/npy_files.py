@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from io import BufferedIOBase
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     return image.reshape(header.shape, order="F" if header.fortran else "C")
 
 
-def read_npy_header(file: BufferedIOBase) -> NpyHeader:
+def read_npy_header(file: IO[bytes] | BufferedIOBase) -> NpyHeader:
     """Read and check the header of a `.npy` file, and leave the file behind it.
 
     Args:

@@ -14,6 +14,7 @@ from jaxtyping import Num
 from darklens.data.decoding import recorded_warnings
 from darklens.data.readers import read_pixels
 from darklens.errors import UnreadableImage
+from darklens.naming import sides
 
 __all__ = ["Plane", "read_plane"]
 
@@ -45,6 +46,10 @@ class Plane:
 
     image: Num[np.ndarray, "h w"]
     pixel_scale: float | None = None
+
+    def __repr__(self) -> str:
+        scale = "unknown scale" if self.pixel_scale is None else f"{self.pixel_scale:g} arcsec"
+        return f"Plane({sides(self.image.shape)} pixels of {scale}, {self.image.dtype})"
 
 
 def read_plane(name: str | Path, extension: str | None = None) -> Plane:

@@ -5,6 +5,7 @@ a NaN in it, is an `UnreadableImage` whose message is the reason in one line, wi
 
 - `.npy`: (H, W), (C, H, W) or (H, W, C) with at most 16 channels, a flat square image, with any
   axes of length 1; also as a pickle (see `pickled_images`: nothing in the file is executed).
+- `.npz`, and one image of a stack by its name, as `lenses.npz[17]`: see `stacks`.
 - FITS: the first extension with one plane, else the first with at most 16 bands, which are the
   channels; `FILE[EXTENSION]` names another (see `fits_files`).
 - JPEG, PNG: one channel when grey, three when in colour (see `pictures`).
@@ -20,10 +21,11 @@ import numpy as np
 from jaxtyping import Shaped
 
 from darklens.data.decoding import file_size, shown
-from darklens.data.files import FITS_ENDINGS, IMAGE_ENDINGS, split_extension
+from darklens.data.files import FITS_ENDINGS, IMAGE_ENDINGS, split_extension, split_member
 from darklens.data.fits_files import read_fits
 from darklens.data.npy_files import read_npy
 from darklens.data.pictures import read_picture
+from darklens.data.stacks import read_stacked
 from darklens.errors import UnreadableImage
 
 __all__ = ["pixel_problem", "read_image", "read_pixels"]
@@ -95,12 +97,14 @@ def _read(path: Path, extension: str | None) -> tuple[np.ndarray[Any, np.dtype[A
         return found.pixels, found.header
     if extension is not None and name.endswith(IMAGE_ENDINGS):
         raise UnreadableImage(f"not a FITS file: it has no extension {shown(extension)}")
+    if name.endswith(".npz") or split_member(path) is not None:
+        return read_stacked(path), None
     if name.endswith(".npy"):
         return read_npy(path), None
     if name.endswith(IMAGE_ENDINGS):
         return read_picture(path), None
     file_size(path)
-    raise UnreadableImage("unknown ending; images end in .npy, .fits, .jpg or .png")
+    raise UnreadableImage("unknown ending; images end in .npy, .npz, .fits, .jpg or .png")
 
 
 def pixel_problem(image: Shaped[np.ndarray, "c h w"], *, allow_nan: bool = False) -> str | None:
@@ -183,7 +187,7 @@ def _alike(one: Shaped[np.ndarray, "h w"], other: Shaped[np.ndarray, "h w"]) -> 
 
 def _wrong_shape(shape: tuple[int, ...]) -> UnreadableImage:
     many = len(shape) > 2 and shape[0] > _MOST_CHANNELS
-    hint = "; a stack of images is no image" if many else ""
+    hint = "; it is a stack, of which FILE[0] is the first image" if many else ""
     return UnreadableImage(
         f"wrong shape {shape}: expected (H, W), (channels, H, W) or (H, W, channels){hint}"
     )

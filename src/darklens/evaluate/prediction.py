@@ -55,6 +55,7 @@ def predict_files(
     card: ModelCard,
     paths: Sequence[Path],
     *,
+    extension: str | None = None,
     batch: int = 64,
     workers: int = 1,
 ) -> Iterator[FilePrediction]:
@@ -66,13 +67,15 @@ def predict_files(
     Args:
         classifier: The model.
         card: Its card.
-        paths: Image files.
+        paths: Image files, and images of stacks by their names.
+        extension: Name or number of the extension of FITS files; the first image if None.
         batch: Images read and classified together, at most; large ones are fewer.
         workers: Threads that read.
     """
+    read_one = partial(_read, card=card, extension=extension)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for chunk in _chunks(paths, batch):
-            read = pool.map(partial(_read, card=card), *zip(*chunk, strict=True))
+            read = pool.map(read_one, *zip(*chunk, strict=True))
             for group in same_shape_batches(read, _kind, batch):
                 yield from _classify(classifier, group)
 
@@ -113,12 +116,14 @@ def _chunks(paths: Sequence[Path], batch: int) -> Iterator[list[tuple[Path, Decl
         yield chunk
 
 
-def _read(path: Path, header: Declared, *, card: ModelCard) -> FilePrediction:
+def _read(
+    path: Path, header: Declared, *, card: ModelCard, extension: str | None
+) -> FilePrediction:
     try:
         channels = card.input.channels
         reason = card.unsuitable((channels, *header.size)) if header.size else None
         if reason is None:
-            image = read_image(path, allow_nan=True)
+            image = read_image(path, extension=extension, allow_nan=True)
             reason = card.unsuitable(image.shape)
     except Exception as error:  # noqa: BLE001  one file, whatever it does, stops no other
         reason = reason_of(error)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int
 
+from darklens.classes import UNLABELLED
 from darklens.data import ImageDataset
 from darklens.diffusion import Generator
 from darklens.errors import BadData
@@ -33,6 +34,9 @@ class ImageStream:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"ImageStream({self.words!r}: {len(self)} images)"
 
 
 def stream_dataset(
@@ -99,6 +103,8 @@ def stream_generator(
 ) -> ImageStream:
     """New images of the wanted classes; of no class where the model cannot be told one.
 
+    Where the wanted classes are not known, the model makes all of its own in turn.
+
     Args:
         generator: The generator.
         words: What it is, in words.
@@ -114,7 +120,10 @@ def stream_generator(
         BadInput: If another argument is out of range.
     """
     wanted: list[int] | None = None
-    if generator.conditional:
+    unknown_classes = tuple(classes) == (UNLABELLED,)
+    if generator.conditional and unknown_classes:  # all of the model's in turn
+        wanted = (np.arange(len(labels)) % len(generator.classes)).tolist()
+    elif generator.conditional:
         unknown = [name for name in classes if name not in generator.classes]
         if unknown:
             raise BadData(
@@ -123,7 +132,7 @@ def stream_generator(
             )
         index = np.array([generator.classes.index(name) for name in classes])
         wanted = index[labels].tolist()
-    known = labels if generator.conditional else np.full(len(labels), -1)
+    known = labels if generator.conditional and not unknown_classes else np.full(len(labels), -1)
     generator.batches(len(labels), labels=wanted, steps=steps, guidance=guidance, seed=seed)
 
     def batches(size: int) -> Iterator[Batch]:

@@ -1,0 +1,144 @@
+"""`darklens convert`: images from files, stacks, folders and stores as one store or one tree."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from darklens import __version__
+from darklens.atomic import writing
+from darklens.classes import UNLABELLED, order_classes
+from darklens.cli.configuration import check_configuration, write_configuration
+from darklens.cli.image_output import configuration_place
+from darklens.cli.progress import progress, say
+from darklens.data import NpyTreeWriter, StoreWriter
+from darklens.data.collection import Found, check_found, collect_images
+from darklens.errors import BadInput, reason_of
+from darklens.locks import only_writer
+from darklens.naming import visible
+from darklens.places import check_folder_name
+
+__all__ = ["convert"]
+
+_SHARD = 512
+_SHOWN = 20  # images of which a reason is printed
+
+
+def convert(
+    inputs: list[str],
+    *,
+    output: Path = Path("converted.zarr"),
+    split: str | None = None,
+    stack: bool | None = None,
+    extension: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Write images from any containers as one store or tree, with their classes.
+
+    The class of an image is that of its class folder, of the labels in its .npz, or the name of
+    its stack, as no.npz; images of which nothing says it become the one class 'lens'. All images
+    are read and checked before anything is written.
+
+    Args:
+        inputs: Image files, stacks (.npy or .npz), folders, globs and stores.
+        output: Where to write: a name that ends in .zarr is a store, any other a folder of .npy
+            files by class.
+        split: Part of a divided folder, such as train.
+        stack: Whether 2 to 16 planes in a .npy file are so many images (true), or the channels
+            of one (false).
+        extension: Name or number of the extension of FITS files that is read.
+        quiet: Show no progress.
+    """
+    settings = dict(locals())
+    check_folder_name(output, "write a store (.zarr) or a folder of .npy files (no ending)")
+    check_configuration(configuration_place(output))
+    found = collect_images(inputs, split=split, stacked=stack, extension=extension)
+    check_found(found)
+    bar = partial(progress, total=len(found), quiet=quiet)
+    checked = _check(found, lambda items: bar(items, f"reading {len(found)} images"))
+    say(f"writing {output}", quiet=quiet)
+    with only_writer(output), writing(output):
+        _write(output, found, checked)
+        write_configuration(configuration_place(output), "convert", settings)
+    counts = Counter(item.label or UNLABELLED for item in found)
+    each = ", ".join(f"{counts[name]} {visible(name)}" for name in order_classes(counts))
+    say(f"wrote {len(found)} images to {output}: {each}", quiet=quiet)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """What all images have in common."""
+
+    shape: tuple[int, int, int]
+    dtype: np.dtype[Any]
+    digest: str
+
+
+def _write(output: Path, found: Sequence[Found], checked: _Checked) -> None:
+    """Write the shards that are not there yet."""
+    labels = [item.label or UNLABELLED for item in found]
+    classes = order_classes(labels)
+    kind = StoreWriter if output.suffix == ".zarr" else NpyTreeWriter
+    writer = kind(
+        output,
+        shape=checked.shape,
+        dtype=checked.dtype,
+        count=len(found),
+        classes=classes,
+        attributes={
+            "made_by": "darklens convert",
+            "sha256": checked.digest,
+            "version": __version__,
+        },
+        shard=_SHARD,
+    )
+    for start, stop in writer.pending():
+        chosen = found[start:stop]
+        images = np.stack([item.read() for item in chosen]).astype(checked.dtype, copy=False)
+        numbers = np.array([classes.index(label) for label in labels[start:stop]])
+        writer.write(start, images, numbers, _table(chosen, start))
+    writer.finish()
+
+
+def _check(found: Sequence[Found], bar: Callable[[Iterable[Found]], Iterable[Found]]) -> _Checked:
+    """Read all images once; every one that cannot be used is told."""
+    problems = list[str]()
+    shapes: dict[tuple[int, ...], str] = {}
+    types = set[np.dtype[Any]]()
+    digest = hashlib.sha256()
+    for item in bar(found):
+        try:
+            image = item.read()
+        except Exception as error:  # noqa: BLE001  one file, whatever it does, hides no other
+            problems.append(f"{item.name}: {reason_of(error)}")
+            continue
+        shapes.setdefault(image.shape, item.name)
+        types.add(image.dtype)
+        digest.update(repr((image.shape, image.dtype.str, item.label)).encode())
+        digest.update(np.ascontiguousarray(image).tobytes())
+    if problems:
+        more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+        raise BadInput(
+            f"{len(problems)} of {len(found)} images cannot be used: "
+            + "; ".join(problems[:_SHOWN])
+            + more
+        )
+    if len(shapes) > 1:
+        (one, first), (other, second) = list(shapes.items())[:2]
+        raise BadInput(f"all images must be alike: {first} is {one}, {second} {other}")
+    channels, height, width = next(iter(shapes))
+    return _Checked((channels, height, width), np.result_type(*types), digest.hexdigest())
+
+
+def _table(found: Sequence[Found], start: int) -> pd.DataFrame:
+    """What is known of each image: where it comes from, and the columns of its stack."""
+    rows = [{"path": visible(item.name), **item.columns} for item in found]
+    table = pd.DataFrame(rows)
+    table.insert(0, "index", np.arange(start, start + len(found)))
+    return table
