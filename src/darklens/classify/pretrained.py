@@ -4,7 +4,8 @@ The first convolution is adapted to the number of channels the way timm does it:
 the three colours are summed.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -18,7 +19,7 @@ from huggingface_hub import (
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from timm.models import adapt_input_conv
-from torch import Tensor
+from torch import Tensor, nn
 
 from darklens.classify.base import ClassifierNetwork
 from darklens.errors import BadConfig, BadModel
@@ -41,20 +42,43 @@ def load_imagenet(network: ClassifierNetwork, file: Path | None = None) -> None:
     """
     source = network.backbone.pretrained_cfg
     state = _from_hub(source) if file is None else _from_file(file)
-    first = f"{source['first_conv']}.weight"
-    if first not in state:
-        raise BadModel(f"the ImageNet weights have no '{first}': another architecture's?")
-    channels = network.backbone.state_dict()[first].shape[1]
+    firsts = [f"{name}.weight" for name in _names(source["first_conv"])]
+    missing = next((name for name in firsts if name not in state), None)
+    if missing is not None:
+        raise BadModel(f"the ImageNet weights have no '{missing}': another architecture's?")
+    heads = tuple(f"{name}." for name in _names(source["classifier"]))
+    ours = network.backbone.state_dict()
     adapted = {
-        name: adapt_input_conv(channels, tensor) if name == first else tensor
+        name: adapt_input_conv(ours[name].shape[1], tensor)
+        if name in firsts and name in ours
+        else tensor
         for name, tensor in state.items()
-        if not name.startswith(f"{source['classifier']}.")
+        if not name.startswith(heads)
     }
     try:
-        network.backbone.load_state_dict(adapted, strict=True)
-    except RuntimeError as error:
+        fitting = _fitting(network.backbone, adapted)
+        network.backbone.load_state_dict(fitting, strict=True)
+    except (RuntimeError, KeyError, ValueError, IndexError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BadModel(f"the ImageNet weights do not fit the backbone: {reason}") from error
+
+
+def _names(given: str | Sequence[str]) -> tuple[str, ...]:
+    """One name, or several where there are several such layers."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _fitting(backbone: nn.Module, state: dict[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights as timm would load them: positions resampled where the image size is another."""
+    module = sys.modules[type(backbone).__module__]
+    convert = getattr(module, "checkpoint_filter_fn", None)
+    if convert is None or all(
+        name in state and state[name].shape == tensor.shape
+        for name, tensor in backbone.state_dict().items()
+    ):
+        return state
+    converted: Mapping[str, Tensor] = convert(state, backbone)
+    return converted
 
 
 def _from_file(file: Path) -> Mapping[str, Tensor]:

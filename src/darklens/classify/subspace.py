@@ -43,6 +43,7 @@ class SubspaceNetwork(BackboneNetwork):
 
     def __init__(self, config: SubspaceConfig, *, in_channels: int, classes: int) -> None:
         super().__init__(config, in_channels=2 * in_channels, classes=classes)
+        self.config = config  # its space belongs to one size
         self.smooth_images = config.smooth_images
         pixels = in_channels * config.size**2
         self.subspace = SmoothSubspace(pixels, config.components, config.gain)

@@ -36,7 +36,7 @@ from darklens.cli.training_run import (
 )
 from darklens.cli.training_scores import absent_classes, fitted_temperature, measured_scores
 from darklens.data import Augmentation, ImageDataset, LensDataModule, Preprocessing
-from darklens.errors import BadConfig, BadModel, DarklensError
+from darklens.errors import BadConfig, DarklensError
 from darklens.hub import (
     InitialModel,
     ModelCard,
@@ -190,21 +190,14 @@ def _network(
 ) -> ClassifierNetwork:
     """The network for the data, tried on one image so that what does not fit shows at once."""
     image = torch.from_numpy(parts.preprocessing.batch(parts.val.images([0])))
-    net = build_network(spec, in_channels=image.shape[1], classes=len(parts.val.classes))
+    size = (int(image.shape[2]), int(image.shape[3]))
+    net = build_network(spec, in_channels=image.shape[1], classes=len(parts.val.classes), size=size)
     if pretrained:
         load_imagenet(net, None if pretrained is True else pretrained)
     if begin is not None:
         afresh = begin.load_into(net, parts.val.classes)
         if afresh is not None:
             say(afresh, quiet=opened.quiet)
-    try:
-        with torch.inference_mode():
-            net.eval().logits(image)
-    except RuntimeError as error:
-        size = " x ".join(map(str, image.shape[1:]))
-        reason = " ".join(str(error).split())[:200]
-        raise BadModel(f"images of {size} do not suit the network: {reason}") from error
-    net.train()
     return net
 
 
