@@ -1,5 +1,8 @@
 """The linear space of smooth images and the residual against it."""
 
+from typing import Any
+
+import pytest
 import torch
 
 from darklens.nn import SmoothSubspace
@@ -30,6 +33,20 @@ def test_the_residual_of_noise_is_of_order_one_and_shows_a_bump() -> None:
     assert 0.6 < spread < 1.1
     noisy[:, 0, 5, 5] += 100
     assert subspace(noisy)[:, 0, 5, 5].mean() > 4
+
+
+def test_the_faintest_pixels_are_those_of_kthvalue(monkeypatch: pytest.MonkeyPatch) -> None:
+    subspace = SmoothSubspace(144, 3, gain=1.0)
+    subspace.fit(smooth(60, seed=1))
+    images = torch.poisson(smooth(20, seed=3), generator=torch.Generator().manual_seed(4))
+    made = subspace(images)
+
+    def topk(values: torch.Tensor, count: int, **_: object) -> Any:
+        kth = values.kthvalue(count, dim=1, keepdim=True).values
+        return torch.return_types.topk((kth, kth.long()))
+
+    monkeypatch.setattr(torch.Tensor, "topk", topk)
+    assert torch.equal(subspace(images), made)
 
 
 def test_it_is_found_the_same_each_time_and_leaves_the_random_state_alone() -> None:

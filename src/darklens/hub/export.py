@@ -1,16 +1,20 @@
 """A model folder for other people: card, weights and the README that the hub shows."""
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from darklens.atomic import atomic_folder
 from darklens.errors import BadModel
 from darklens.hub.card import CARD_FILE, ModelCard, load_card
 from darklens.hub.folders import find_model
-from darklens.hub.weights import verified_weights
+from darklens.hub.weights import load_classifier, verified_weights
 from darklens.plain_yaml import dump_yaml
 
 __all__ = ["export_model", "readme"]
+
+_ONNX_FILE = "model.onnx"
 
 _CLASSIFY = (
     "from darklens.hub import load_classifier",
@@ -26,29 +30,39 @@ _GENERATE = (
 )
 
 
-def export_model(model: str | Path, output: str | Path) -> ModelCard:
+def export_model(model: str | Path, output: str | Path, *, onnx: bool = False) -> ModelCard:
     """Copy a model, checked, into a new folder with a README for the Hugging Face hub.
 
     Args:
         model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
         output: Folder to write.
+        onnx: Write a classifier also as an ONNX graph, `model.onnx`, compared with the network.
 
     Returns:
         The model's card.
 
     Raises:
-        BadModel: If the model is missing or damaged.
+        BadModel: If the model is missing or damaged, or cannot be exported to ONNX.
+        BadConfig: If the packages that ONNX needs are missing.
         BadInput: If `output` exists.
     """
     folder = find_model(model)
     card = load_card(folder)
     if card.weights is None:
         raise BadModel(f"{folder}: the card names no weights")
+    if onnx and card.kind != "classifier":
+        raise BadModel(
+            f"the model '{card.name}' is a {card.kind}: only classifiers are exported to ONNX; "
+            "leave --onnx out"
+        )
     data = verified_weights(folder, card)
     with atomic_folder(Path(output)) as temporary:
         shutil.copyfile(folder / CARD_FILE, temporary / CARD_FILE)
         (temporary / card.weights.file).write_bytes(data)
-        (temporary / "README.md").write_text(readme(card), encoding="utf-8")
+        text = readme(card)
+        if onnx:
+            text += _write_onnx(folder, card, temporary / _ONNX_FILE)
+        (temporary / "README.md").write_text(text, encoding="utf-8")
     return card
 
 
@@ -92,6 +106,51 @@ def readme(card: ModelCard) -> str:
             "",
         ]
     )
+
+
+def _write_onnx(folder: Path, card: ModelCard, path: Path) -> str:
+    """Write the graph; returns the README's section on it."""
+    from darklens.hub.onnx import AGREEMENT, write_onnx  # torch, which a plain export does without
+
+    graph = write_onnx(load_classifier(folder), card, path)
+    inside = [*(next(iter(step)) for step in graph.inside), "network", "temperature", "softmax"]
+    shape = ", ".join(map(str, ("n", *graph.shape)))
+    lines = [
+        "",
+        "## ONNX",
+        "",
+        f"`{path.name}` takes `images`, float32 ({shape}) with any n, and gives `probabilities` "
+        f"(n, {len(card.classes)}) and `logits`. In the graph: {', '.join(inside)}. On random "
+        f"images and batches its probabilities are those of the network to {AGREEMENT:g}; the "
+        f"largest difference was {graph.difference:.1g}.",
+        "",
+    ]
+    if graph.outside:
+        names = ", ".join(f"`{next(iter(step))}`" for step in graph.outside)
+        lines += [
+            f"Not in the graph: {names}, the fit of a smooth lens, which no graph can hold. The "
+            "graph takes the maps that it makes; darklens makes them:",
+            "",
+        ]
+    else:
+        lines += ["The graph takes raw images:", ""]
+    return "\n".join([*lines, "```python", *_onnx_example(path.name, graph.outside), "```", ""])
+
+
+def _onnx_example(file: str, outside: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the graph is run, with what comes before it."""
+    lines = ["import onnxruntime", ""]
+    source = "images.astype('float32')"
+    if outside:
+        lines = ["import onnxruntime", "from darklens.hub import model_preprocessing", ""]
+        lines += [f"steps = model_preprocessing({[dict(step) for step in outside]!r})"]
+        source = "steps.batch(images)  # (N, C, H, W) to maps"
+    return [
+        *lines,
+        f"inputs = {source}",
+        f'session = onnxruntime.InferenceSession("{file}")',
+        'probabilities, logits = session.run(None, {"images": inputs})',
+    ]
 
 
 def _metric_table(card: ModelCard) -> list[str]:

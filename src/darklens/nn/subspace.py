@@ -57,7 +57,8 @@ class SmoothSubspace(nn.Module):
         residual = flat - smooth
         signal = smooth.clamp(min=0.0)
         count = max(1, int(_FAINT * flat.shape[1]))
-        faintest = signal.kthvalue(count, dim=1, keepdim=True).values
+        faint_values = signal.topk(count, dim=1, largest=False, sorted=False).values
+        faintest = faint_values.amax(dim=1, keepdim=True)  # kthvalue, which ONNX does not have
         faint = (signal <= faintest).to(flat.dtype)
         background = (residual.square() * faint).sum(1, keepdim=True) / faint.sum(1, keepdim=True)
         noise = torch.sqrt(self.gain * signal + background + 1e-12)
