@@ -13,10 +13,12 @@ from jaxtyping import Float, Num
 from scipy.ndimage import uniform_filter
 
 from darklens.lensing.counts import Counts, recover_counts
+from darklens.lensing.distributions import Constant
 from darklens.lensing.fit import SmoothFit, SmoothFitter
-from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
+from darklens.lensing.likelihood import GaussianLikelihood
+from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
 from darklens.lensing.presets import Preset
-from darklens.lensing.smooth import SmoothModel
+from darklens.lensing.smooth import SmoothModel, smooth_model
 
 __all__ = ["ImageFit", "ImageFitter"]
 
@@ -27,6 +29,7 @@ _SURE = 5.0  # standard errors
 _LEAST = 0.1  # by which chi-square may fall below 1
 _NOISELESS = 0.5  # of the preset's noise
 _BOX, _FAINT = 3, 0.25  # what is smooth, and the part of the image without arcs
+_NOMINAL, _PEAKS = 1e-3, 50  # noise where there is none, and the lenses that say of what
 _MEDIAN = 0.6745  # of the absolute value of a normal number
 
 COUNTS, SKY, NOISE = "counts not recovered", "sky differs", "noise differs"
@@ -38,7 +41,8 @@ _ESTIMATED = (
 )
 _NOISE_FREE = (
     "the image has {:.2g} times the noise of the preset: it is noise-free or smoothed, so that "
-    "chi-square and residuals mean nothing; take a preset or a noise map that fits"
+    "chi-square and residuals mean nothing; take a preset without noise (model-2-legacy for the "
+    "published Model II of DeepLenseSim), or a general preset with a noise map"
 )
 _QUIET = (
     "chi-square {:.2f} lies far below 1: the image has less noise than the preset says "
@@ -89,16 +93,18 @@ class ImageFit:
 class ImageFitter:
     """Fits the smooth lenses of a preset to images, whatever their scale.
 
-    Args:
-        preset: The family, which has noise.
+    Where the preset draws the sky of each image, the sky is fitted. Of a PSF whose width is drawn
+    the fit takes the central value. Where the preset has no noise, a thousandth of the brightness
+    of its lenses stands for it, so that chi-square is no more than a measure of likeness.
 
-    Raises:
-        BadPreset: If it has none.
+    Args:
+        preset: The family.
     """
 
     def __init__(self, preset: Preset) -> None:
         self._preset = preset
-        self._fitter = SmoothFitter(preset)
+        noiseless = isinstance(preset.noise, NoNoise)
+        self._fitter = SmoothFitter(_with_nominal_noise(preset) if noiseless else preset)
 
     def fit(self, image: Num[np.ndarray, "h w"]) -> ImageFit:
         """Fit one image.
@@ -106,14 +112,19 @@ class ImageFitter:
         Raises:
             BadInput: If the image is not one that the preset could have made.
         """
-        if not isinstance(self._preset.noise, PhotonNoise | DeepLenseSimNoise):
+        noise = self._preset.noise
+        if not isinstance(noise, PhotonNoise | DeepLenseSimNoise):
             values = image.astype(np.float64)
-            return _with_noise_checked(ImageFit(values, self._fitter.fit(values), self.model))
+            fit = ImageFit(values, self._fitter.fit(values), self.model)
+            return fit if isinstance(noise, NoNoise) else _with_noise_checked(fit)
         counts = recover_counts(image, self.sky)
         values = counts.image
         if counts.source == "estimated":
             fit = ImageFit(values, self._fitter.fit(values), self.model, counts)
             return replace(fit, matter=COUNTS, note=_ESTIMATED)
+        if self._preset.conditions.free_sky:
+            fitter = self._fitter_of_sky
+            return _with_noise_checked(ImageFit(values, fitter.fit(values), fitter.model, counts))
         if counts.sky is None:
             fit = ImageFit(values, self._fitter.fit(values), self.model, counts)
             if not self.sky or not _sky_is_off(fit):
@@ -132,8 +143,13 @@ class ImageFitter:
         noise = self._preset.noise
         if not isinstance(noise, PhotonNoise):
             return 0.0
+        exposure = self._preset.exposure
         rate = self._preset.instrument.sky_rate(self._preset.grid.pixel_area)
-        return noise.background if not (rate or noise.background_rms) else None
+        if noise.background_rms or self._preset.conditions.free_sky:
+            return None
+        if isinstance(exposure, Constant):
+            return noise.background + exposure.value * rate
+        return None if rate else noise.background
 
     @cached_property
     def _fitter_of_sky(self) -> SmoothFitter:
@@ -147,6 +163,14 @@ class ImageFitter:
             f"{self._preset.name}: it was fitted"
         )
         return replace(_with_noise_checked(fit), matter=SKY, note=note)
+
+
+def _with_nominal_noise(preset: Preset) -> SmoothModel:
+    """The family of a preset without noise, with noise that is small beside its lenses."""
+    model = smooth_model(preset, GaussianLikelihood(np.ones(preset.grid.shape)))
+    peaks = [float(model.image(numbers).max()) for numbers in model.draws[:_PEAKS]]
+    noise = np.full(preset.grid.shape, _NOMINAL * float(np.median(peaks)))
+    return replace(model, likelihood=GaussianLikelihood(noise))
 
 
 def _sky_is_off(fit: ImageFit) -> bool:
