@@ -13,19 +13,21 @@ from darklens.lensing import Simulator
 
 @pytest.fixture(scope="module")
 def lenses(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lens as counts, the same one scaled, a smooth ramp, and an image with negative values."""
+    """A lens as counts, scaled, less its sky and in 8 bits, a smooth ramp, and no counts."""
     folder = tmp_path_factory.mktemp("lenses")
     counts = Simulator("common-test-1").lens(0, seed=1).image
     np.save(folder / "counts.npy", counts)
     values = counts.astype(np.float64)
     np.save(folder / "scaled.npy", (values - values.min()) / np.ptp(values))
-    np.save(folder / "negative.npy", values - 20.0)
+    np.save(folder / "shifted.npy", values - 10.0)
+    np.save(folder / "grey.npy", np.rint(255 * values / values.max()))
+    np.save(folder / "negative.npy", np.random.default_rng(0).normal(size=values.shape))
     np.save(folder / "ramp.npy", np.add.outer(np.arange(150), np.arange(150))[None])
     return folder
 
 
 def test_the_table_says_how_the_fit_went(
-    residual_model: Path, lenses: Path, tmp_path: Path
+    residual_model: Path, lenses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "table.csv"
     figures = tmp_path / "figures"
@@ -39,16 +41,21 @@ def test_the_table_says_how_the_fit_went(
         "p_vort",
         "fit",
         "chi_square",
+        "note",
         "error",
     ]
-    assert rows.fit["counts"] == rows.fit["scaled"] == "ok"
+    assert rows.fit["counts"] == rows.fit["scaled"] == rows.fit["shifted"] == "ok"
+    assert rows.fit["grey"] == "counts not recovered"
+    assert "8-bit" in rows.note["grey"]
+    assert pd.isna(rows.note["counts"])
+    assert "images do not match the model's preset; see the column note" in capsys.readouterr().err
     assert rows.chi_square["counts"] == pytest.approx(1.0, abs=0.05)
     assert rows.p_no["counts"] == pytest.approx(rows.p_no["scaled"], abs=1e-5)
     assert rows.fit["ramp"] in ("not converged", "unlike the family")
     assert "neither counts nor" in rows.error["negative"]
     assert pd.isna(rows.label["negative"])
     drawn = sorted(path.name for path in figures.glob("*.png"))
-    assert len(drawn) == 3, drawn
+    assert len(drawn) == 5, drawn
 
 
 def test_python_says_the_same(residual_model: Path, lenses: Path) -> None:
@@ -58,3 +65,13 @@ def test_python_says_the_same(residual_model: Path, lenses: Path) -> None:
     assert row.fit == "ok"
     titles = [panel.title.split(",")[0] for panel in model.preprocessing.panels(image)]
     assert titles == ["image", "smooth lens", "residual [noise]", "significance of a point mass"]
+
+
+def test_an_image_that_cannot_be_fitted_spoils_no_other(residual_model: Path, lenses: Path) -> None:
+    model = load_classifier(residual_model)
+    names = ("negative", "counts")
+    table = model.predict(np.stack([np.load(lenses / f"{name}.npy") for name in names]))
+    assert table.label.isna().tolist() == [True, False]
+    assert "neither counts nor" in table.error[0]
+    assert pd.isna(table.error[1])
+    assert table.fit.tolist() == [None, "ok"]

@@ -1,6 +1,7 @@
 """The step `smooth_residual`: its maps, what it says of them, and genuine images."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import yaml
 
 from darklens.errors import BadData, BadModel
 from darklens.hub.residual import SmoothResidual
-from darklens.lensing import Lenses, Simulator
+from darklens.lensing import Lenses, Simulator, load_preset
+from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.presets import preset_text
 
 # physics_common_test_1, the reduced chi-squares of the images of class no
@@ -116,16 +118,39 @@ def test_what_explain_tells(
 ) -> None:
     explained, columns = plain.explain(images)
     assert np.array_equal(explained, plain(images))
-    assert set(columns) == {"fit", "chi_square"}
+    assert set(columns) == {"fit", "chi_square", "note"}
     assert columns["fit"] == ["ok"] * 3
+    assert columns["note"] == [None] * 3
     excess = (np.array(columns["chi_square"]) - 1) * np.sqrt(22500 / 2)
     assert np.allclose(np.arcsinh(excess) / 3, maps["chi-square"][:, 0, 0], atol=1e-5)
 
 
+def test_the_maps_do_not_depend_on_the_container(plain: SmoothResidual, images: np.ndarray) -> None:
+    wanted = plain(images[:1])
+    for container in (
+        np.rint(65535 * scaled(images[:1])),
+        np.round(scaled(images[:1]), 4),
+        scaled(images[:1]).astype(np.float16),
+        images[:1] - images[:1].min(),
+    ):
+        assert np.array_equal(plain(container.astype(np.float32)), wanted)
+
+
 def test_estimated_counts_are_said_to_be(plain: SmoothResidual, images: np.ndarray) -> None:
-    jitter = 1e-4 * np.random.default_rng(0).random(images.shape)
-    _, columns = plain.explain((scaled(images)[:1] + jitter[:1]).astype(np.float32) / 1.001)
-    assert columns["fit"] == ["ok, counts estimated"]
+    grey = np.rint(255 * scaled(images[:1])).astype(np.float32)
+    _, columns = plain.explain(grey)
+    assert columns["fit"] == ["counts not recovered"]
+    assert "estimated" in columns["note"][0]
+
+
+def test_a_line_is_fitted_on_another_sky(step: SmoothResidual) -> None:
+    preset = load_preset("common-test-1")
+    other = Simulator(replace(preset, noise=PhotonNoise(background=12.0)))
+    images = other.simulate(3, seed=5).images[2:].astype(np.float32)
+    maps, columns = step.explain(images)
+    assert columns["fit"] == ["sky differs"]
+    names = dict(zip(step.channels, maps[0], strict=True))
+    assert names["chi-square with a line"][0, 0] < 0.7 < names["chi-square"][0, 0]
 
 
 def test_other_images_are_said_to_be_unlike(images: np.ndarray) -> None:

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 from astropy.io import fits
+from lenstronomy.SimulationAPI.sim_api import SimAPI
 
 from darklens.errors import BadPreset
 from darklens.lensing import (
     GaussianPSF,
+    ImageFitter,
     PixelPSF,
     Simulator,
     load_preset,
@@ -21,7 +23,15 @@ from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
 from darklens.lensing.population import draw_scene
 from darklens.lensing.presets import preset_text
 
-SHIPPED = ["common-test-1", "galaxy", "model-1", "model-1-legacy", "model-2", "model-3"]
+SHIPPED = [
+    "common-test-1",
+    "galaxy",
+    "model-1",
+    "model-1-legacy",
+    "model-2",
+    "model-2-legacy",
+    "model-3",
+]
 
 
 def test_shipped_presets() -> None:
@@ -291,3 +301,51 @@ def test_all_numbers_of_the_shipped_files_are_read_as_numbers() -> None:
         for word in words(yaml.safe_load(preset_text(name))):
             with pytest.raises(ValueError, match="could not convert"):
                 float(word)
+
+
+def test_model_2_legacy_is_twice_the_image_of_lenstronomy() -> None:
+    """The published code adds the model image once more where noise should be."""
+    preset = load_preset("model-2-legacy")
+    lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
+    theta = preset.cosmology.einstein_radius(1e12, 0.5, 1.0)
+    assert lens.parameters["einstein_radius"] == pytest.approx(theta)
+    assert theta == pytest.approx(1.28, abs=0.005)
+    band = {
+        "read_noise": 4.2,
+        "pixel_scale": 0.101,
+        "ccd_gain": 1.0,
+        "exposure_time": 565.0,
+        "sky_brightness": 22.35,
+        "magnitude_zero_point": 24.0,
+        "num_exposures": 4,
+        "seeing": 0.16,
+        "psf_type": "GAUSSIAN",
+    }
+    models = {
+        "lens_model_list": ["SIE", "SHEAR"],
+        "source_light_model_list": ["SERSIC_ELLIPSE"],
+    }
+    simulation = SimAPI(64, band, models)
+    source = {"R_sersic": 0.25, "n_sersic": 1, "e1": -0.1, "e2": 0.1}
+    centre = {
+        "center_x": lens.parameters["source_x"],
+        "center_y": lens.parameters["source_y"],
+    }
+    _, light, _ = simulation.magnitude2amplitude(
+        kwargs_source_mag=[{"magnitude": 20, **source, **centre}]
+    )
+    mass = {"theta_E": theta, "e1": 0.1, "e2": 0.0, "center_x": 0.0, "center_y": 0.0}
+    shear = {"gamma1": 0.05, "gamma2": 0.0, "ra_0": 0.0, "dec_0": 0.0}
+    image = simulation.image_model_class({}).image([mass, shear], kwargs_source=light)
+    assert np.abs(lens.image[0] - 2 * image).max() < 0.01 * image.max()
+    assert lens.image.sum() == pytest.approx(2 * image.sum(), rel=1e-3)
+
+
+def test_an_image_of_model_2_as_published_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklens.lensing.smooth._DRAWS", 300)
+    preset = load_preset("model-2-legacy")
+    lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
+    found = ImageFitter(preset).fit(lens.image[0])
+    assert found.verdict(5.0) == "ok"
+    assert found.fit.chi_square < 1e-3
+    assert found.fit.values["source_x"] == pytest.approx(lens.parameters["source_x"], abs=1e-3)

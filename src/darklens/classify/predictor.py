@@ -1,5 +1,6 @@
 """From raw images to class probabilities."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -123,25 +124,29 @@ class Classifier:
         """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
 
         The further columns are what the preprocessing says of the image, such as how a fit went.
-        Where pixels that the model uses are NaN, or pixels are infinite or all the same, or the
-        network gives no number, there is no label and no probability, and a column `error` says
-        why, as for files.
+        Where an image cannot be used, because pixels that the model uses are NaN, because pixels
+        are infinite or all the same, because the preprocessing refuses it, or because the network
+        gives no number, there is no label and no probability, and a column `error` says why, as
+        for files.
 
         Raises:
             BadInput: If not one of the images can be used.
         """
         images = _with_channels(images)
         problems = [self._problem(image) for image in images]
-        good = np.array([problem is None for problem in problems], dtype=bool)
-        if len(images) and not good.any():
-            raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
         probabilities = np.full((len(images), len(self.classes)), np.nan)
-        logits, said = self._run(images[good])
-        finite = np.isfinite(logits).all(axis=1)
-        places = np.flatnonzero(good)
-        probabilities[places[finite]] = self._softmax(logits[finite])
-        for place in places[~finite]:
-            problems[place] = _NOT_FINITE
+        said: dict[str, pd.Series] = {}
+        for indices, logits, columns in self._explained(images, problems):
+            finite = np.isfinite(logits).all(axis=1)
+            places = np.array(indices, dtype=int)
+            probabilities[places[finite]] = self._softmax(logits[finite])
+            for place in places[~finite]:
+                problems[place] = _NOT_FINITE
+            for name, column in columns.items():
+                values = said.setdefault(name, pd.Series([None] * len(images), dtype=object))
+                values.iloc[indices] = pd.Series(column, dtype=object)
+        if len(images) and None not in problems:
+            raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
         labels = [
             self.classes[row.argmax()] if problem is None else None
             for row, problem in zip(probabilities, problems, strict=True)
@@ -149,9 +154,7 @@ class Classifier:
         table = pd.DataFrame({"label": pd.Series(labels, dtype="string")})
         for i, name in enumerate(self.classes):
             table[f"p_{name}"] = probabilities[:, i]
-        for name, column in said.items():
-            values = np.full(len(images), None, dtype=object)
-            values[good] = column
+        for name, values in said.items():
             table[name] = pd.Series(list(values))
         if any(problems):
             table["error"] = pd.Series(problems, dtype="string")
@@ -167,6 +170,27 @@ class Classifier:
         except DarklensError as error:
             return str(error)
         return None if np.isfinite(prepared).all() else pixel_problem(image)
+
+    def _explained(
+        self, images: Shaped[np.ndarray, "n c h w"], problems: list[str | None]
+    ) -> Iterator[tuple[list[int], Float[np.ndarray, "m k"], dict[str, list[Any]]]]:
+        """Logits and columns of images without a problem; problems that show are added.
+
+        All images go together; only where that fails is each one tried by itself.
+        """
+        good = [i for i, problem in enumerate(problems) if problem is None]
+        try:
+            yield (good, *self._run(images[good]))
+            return
+        except DarklensError as error:
+            if len(good) == 1:
+                problems[good[0]] = str(error)
+                return
+        for i in good:
+            try:
+                yield ([i], *self._run(images[i : i + 1]))
+            except DarklensError as error:
+                problems[i] = str(error)
 
 
 def _with_channels(images: Shaped[np.ndarray, "n *c h w"]) -> Shaped[np.ndarray, "n c h w"]:

@@ -118,6 +118,9 @@ def _tell(rows: list[dict[str, object]], quiet: bool) -> None:
         guessed = sum(row[what] == "estimated" for row in rows)
         if guessed:
             say(f"{what} estimated from the sky: {guessed} of {len(rows)} images", quiet=quiet)
+    notes = sum(bool(row.get("note")) for row in rows)
+    if notes:
+        say(f"{notes} of {len(rows)} images do not match the preset; see the column note")
 
 
 def _plane(option: str, name: str) -> "Num[np.ndarray, 'h w']":

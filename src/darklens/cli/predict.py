@@ -92,6 +92,9 @@ def predict(
         raise BadInput(f"none of {len(rows)} images can be classified: {why}")
     if failed:
         say(f"{len(failed)} of {len(rows)} images could not be classified; see the column error")
+    notes = sum(bool(row.said.get("note")) for row in rows)
+    if notes:
+        say(f"{notes} of {len(rows)} images do not match the model's preset; see the column note")
     return 1 if failed else 0
 
 

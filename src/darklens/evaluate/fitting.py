@@ -16,6 +16,7 @@ from darklens.data import Plane, pixel_problem, read_plane
 from darklens.errors import BadInput, UnreadableImage, reason_of
 from darklens.lensing import (
     GaussianLikelihood,
+    ImageFitter,
     PixelGrid,
     Preset,
     SmoothFit,
@@ -23,13 +24,12 @@ from darklens.lensing import (
     SmoothModel,
     family_for,
     fit_estimates,
-    recover_counts,
     sky_noise,
     smooth_model,
 )
 from darklens.lensing.family import Mass
 from darklens.lensing.instrument import PSF
-from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
+from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
 from darklens.naming import visible
 
 __all__ = ["FileFit", "FileFitter", "fit_files", "fit_row", "fit_table"]
@@ -51,7 +51,9 @@ class FileFit:
         model: The family that was fitted.
         counts: Where counts come from: `stored`, `recovered`, `estimated`, or empty where the
             image does not hold counts.
-        noise: Where the noise comes from: `preset`, `map`, or `estimated` from the sky.
+        noise: Where the noise comes from: `preset`, `map`, `estimated` from the sky, or `nominal`
+            where the preset has none.
+        note: What does not match between image and preset, in words, or empty.
         error: The reason, or empty.
     """
 
@@ -61,6 +63,7 @@ class FileFit:
     model: SmoothModel | None = None
     counts: str = ""
     noise: str = ""
+    note: str = ""
     error: str = ""
 
     def __repr__(self) -> str:
@@ -104,19 +107,22 @@ class FileFitter:
                 f"the preset {preset.name} knows its noise; a noise map belongs to a general "
                 "preset, such as galaxy"
             )
-        for name, value in (("pixel scale", pixel_scale), ("size", size)):
+        for name, value in (("pixel-scale", pixel_scale), ("size", size)):
             if value is not None and not preset.general:
-                raise BadInput(f"the preset {preset.name} has its own {name}: leave it out")
+                raise BadInput(
+                    f"the preset {preset.name} has its own {name.replace('-', ' ')}: "
+                    f"leave --{name} out"
+                )
             if value is not None and not value > 0:
-                raise BadInput(f"the {name} must be positive, not {value:g}")
+                raise BadInput(f"--{name} must be positive, not {value:g}")
         if noise_map is not None:
             _check_noise(_central(noise_map, size))
         self._noise_map, self._pixel_scale = noise_map, pixel_scale
         self._extension, self._size = extension, size
         self._lock, self._models = Lock(), dict[PixelGrid, SmoothModel]()
-        self._fitter: SmoothFitter | None = None
+        self._fitter: ImageFitter | None = None
         if not preset.general and noise_map is None:
-            self._fitter = SmoothFitter(self._preset)
+            self._fitter = ImageFitter(self._preset)
 
     def fit(self, path: Path) -> FileFit:
         """Fit one file; what is wrong with it is told in the result."""
@@ -130,17 +136,19 @@ class FileFitter:
         grid = PixelGrid(plane.image.shape, self._scale(plane))
         family_for(self._preset, grid=grid)  # refuses a grid that the preset has not
         if self._fitter is not None:
-            values, counts = self._counts(plane.image)
-            return _result(path, values, self._fitter, counts, "preset")
-        image, noise, source = self._with_noise(plane.image)
+            found = self._fitter.fit(plane.image)
+            source = "" if found.counts is None else found.counts.source
+            noise = "nominal" if isinstance(self._preset.noise, NoNoise) else "preset"
+            return FileFit(path, found.image, found.fit, found.model, source, noise, found.note)
+        image, noise_map, source = self._with_noise(plane.image)
         grid = PixelGrid(image.shape, grid.pixel_scale)
-        model = replace(self._model(grid), likelihood=GaussianLikelihood(noise))
-        return _result(path, image, SmoothFitter(model), "", source)
+        model = replace(self._model(grid), likelihood=GaussianLikelihood(noise_map))
+        return FileFit(path, image, SmoothFitter(model).fit(image), model, "", source)
 
     def _scale(self, plane: Plane) -> float:
         scale = self._pixel_scale or plane.pixel_scale
         if scale is None and self._preset.general:
-            raise BadInput("the file does not say its pixel scale: give it, in arcsec")
+            raise BadInput("the file does not say its pixel scale: give --pixel-scale, in arcsec")
         return scale or self._preset.grid.pixel_scale
 
     def _with_noise(self, image: Num[np.ndarray, "h w"]) -> tuple[Centre, Centre, str]:
@@ -148,7 +156,7 @@ class FileFitter:
         values = image.astype(np.float64)
         if self._noise_map is not None and self._noise_map.shape != values.shape:
             raise BadInput(
-                f"the noise map has {self._noise_map.shape} pixels, the image {values.shape}"
+                f"--noise-map has {self._noise_map.shape} pixels, the image {values.shape}"
             )
         if min(values.shape) < _SMALLEST or (self._size or _SMALLEST) < _SMALLEST:
             raise BadInput(f"fewer than {_SMALLEST} pixels on a side: no lens can be fitted")
@@ -159,15 +167,6 @@ class FileFitter:
         noise = _central(self._noise_map.astype(np.float64), self._size)
         _check_known(centre, np.isfinite(noise))
         return centre, noise, "map"
-
-    def _counts(self, image: Num[np.ndarray, "h w"]) -> tuple[Image, str]:
-        """The pixels in the units of the preset, and where counts come from."""
-        noise = self._preset.noise
-        if not isinstance(noise, PhotonNoise | DeepLenseSimNoise):
-            return image.astype(np.float64), ""
-        sky = noise.background if isinstance(noise, PhotonNoise) else 0.0
-        counts = recover_counts(image, sky)
-        return counts.image, counts.source
 
     def _model(self, grid: PixelGrid) -> SmoothModel:
         """The family on this grid; its noise is filled in for each image."""
@@ -200,9 +199,10 @@ def fit_files(fitter: FileFitter, paths: Sequence[Path], *, workers: int = 1) ->
 def fit_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Table of the rows by `fit_row`: path, how it went, the numbers, and error."""
     names = dict.fromkeys(name for row in rows for name in row)
-    columns = [*(name for name in names if name != "error"), "error"]
+    last = ("note", "error")
+    columns = [*(name for name in names if name not in last), *last]
     table = pd.DataFrame(rows, columns=columns)
-    for name in ("path", "counts", "noise", "error"):
+    for name in ("path", "counts", "noise", "note", "error"):
         table[name] = table[name].astype("string")
     table["converged"] = table["converged"].astype("boolean")
     return table
@@ -217,7 +217,7 @@ def fit_row(row: FileFit) -> dict[str, Any]:
     head |= {"chi_square": row.fit.chi_square, "converged": row.fit.converged}
     for name, estimate in fit_estimates(row.fit).items():
         head |= {name: estimate.value, f"{name}_error": estimate.error}
-    return head | {"error": None}
+    return head | {"note": row.note or None, "error": None}
 
 
 def _read(path: Path, extension: str | None) -> Plane:
@@ -231,9 +231,9 @@ def _read(path: Path, extension: str | None) -> Plane:
 def _check_noise(noise: Num[np.ndarray, "i j"]) -> None:
     """Refuse a noise map that no pixel can be weighed with."""
     if not np.all(noise > 0):  # false for NaN, too
-        raise BadInput("the noise map has pixels that are NaN, zero or negative")
+        raise BadInput("--noise-map has pixels that are NaN, zero or negative")
     if not np.isfinite(noise).any():
-        raise BadInput("the noise map leaves no pixel to fit")
+        raise BadInput("--noise-map leaves no pixel to fit")
 
 
 def _check_known(image: Centre, used: Bool[np.ndarray, "i j"]) -> None:
@@ -251,7 +251,3 @@ def _central(image: Num[np.ndarray, "h w"], size: int | None) -> Num[np.ndarray,
     rows, columns = (min(size or side, side) for side in image.shape)
     top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
     return np.ascontiguousarray(image[top : top + rows, left : left + columns])
-
-
-def _result(path: Path, image: Image, fitter: SmoothFitter, counts: str, noise: str) -> FileFit:
-    return FileFit(path, image, fitter.fit(image), fitter.model, counts, noise)

@@ -19,16 +19,15 @@ from darklens.lensing import (
     PARAMETERS,
     Detection,
     DetectionMaps,
+    ImageFit,
+    ImageFitter,
     LineFitter,
     Preset,
     SmoothFit,
-    SmoothFitter,
     central,
     load_preset,
     parse_preset,
-    recover_counts,
 )
-from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
 
 __all__ = ["SmoothResidual"]
 
@@ -99,56 +98,54 @@ class SmoothResidual:
 
     def __call__(self, images: Images) -> Images:
         """The maps of each image, (n, channels, size / binning, size / binning)."""
-        return np.stack([self._maps(*self.fit(image)[:2]) for image in images])
+        return np.stack([self._maps(self.fit(image)) for image in images])
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
-        """The maps, and columns that say how the fits went: `fit` and `chi_square`."""
-        results = [self.fit(image) for image in images]
+        """The maps, and for each image how the fit went, its chi-square, and a note in words."""
+        fits = [self.fit(image) for image in images]
         columns: dict[str, list[Any]] = {
-            "fit": [self._verdict(fit, source) for _, fit, source in results],
-            "chi_square": [fit.chi_square for _, fit, _ in results],
+            "fit": [found.verdict(self._largest) for found in fits],
+            "chi_square": [found.fit.chi_square for found in fits],
+            "note": [found.note or None for found in fits],
         }
-        return np.stack([self._maps(values, fit) for values, fit, _ in results]), columns
+        return np.stack([self._maps(found) for found in fits]), columns
 
     def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
         """Data, smooth model, residual, and where a point mass would explain the residual."""
-        values, fit, _ = self.fit(image)
-        found = self._detect(fit, lines=False)
+        found = self.fit(image)
+        fit = found.fit
+        point = self._detect(fit, lines=False).point
         return [
-            Panel("image", values),
+            Panel("image", found.image),
             Panel(f"smooth lens, chi-square {fit.chi_square:.3f}", fit.model),
             Panel("residual [noise]", fit.residual, limit=5.0),
-            Panel("significance of a point mass", found.point.astype(np.float64), limit=20.0),
+            Panel("significance of a point mass", point.astype(np.float64), limit=20.0),
         ]
 
-    def fit(
-        self, image: Float32[np.ndarray, "c h w"]
-    ) -> tuple[Float[np.ndarray, "h w"], SmoothFit, str]:
-        """The pixels that were fitted, the fit, and where the counts come from.
+    def fit(self, image: Float32[np.ndarray, "c h w"]) -> ImageFit:
+        """The fit of one image, with the pixels that were fitted and a word on them.
 
         Raises:
             BadData: If the image is not one that the preset could have made.
         """
         if len(image) != 1:
             raise BadData(f"the fit of the smooth lens takes 1 channel, not {len(image)}")
-        values, source = image[0].astype(np.float64), "stored"
-        noise = self._preset.noise
         try:
-            if isinstance(noise, PhotonNoise | DeepLenseSimNoise):
-                sky = noise.background if isinstance(noise, PhotonNoise) else 0.0
-                counts = recover_counts(image[0], sky)
-                values, source = counts.image, counts.source
-            return values, self._fitter.fit(values), source
+            return self._fitter.fit(image[0])
         except BadInput as error:
             raise BadData(str(error)) from None
 
     @cached_property
-    def _fitter(self) -> SmoothFitter:
-        return SmoothFitter(self._preset)
+    def _fitter(self) -> ImageFitter:
+        return ImageFitter(self._preset)
 
     @cached_property
     def _line_fitter(self) -> LineFitter:
         return LineFitter(self._preset)
+
+    @cached_property
+    def _line_fitter_of_sky(self) -> LineFitter:
+        return self._line_fitter.with_free_sky()
 
     @cached_property
     def _filters(self) -> DetectionMaps:
@@ -166,10 +163,9 @@ class SmoothResidual:
             largest_radius=radius,
         )
 
-    def _maps(
-        self, values: Float[np.ndarray, "h w"], fit: SmoothFit
-    ) -> Float32[np.ndarray, "d i j"]:
+    def _maps(self, image_fit: ImageFit) -> Float32[np.ndarray, "d i j"]:
         """All channels of one image, each about one in size."""
+        fit = image_fit.fit
         found = self._detect(fit)
         smooth = np.sqrt(np.maximum(self._central(fit.model) / self._binning, 0))
         maps = [
@@ -183,7 +179,9 @@ class SmoothResidual:
         if self._half_lengths:
             again, left = fit, found
             if found.lines[0].height > _VISIBLE:
-                again = self._line_fitter.fit(values, fit, found.lines)
+                free = image_fit.free_sky
+                fitter = self._line_fitter_of_sky if free else self._line_fitter
+                again = fitter.fit(image_fit.image, fit, found.lines)
                 left = self._detect(again, lines=False)
             maps += [*_compressed(found.line), self._residual(again), _compressed(left.point)]
             maps.append(_excess(again, found.point))
@@ -199,14 +197,6 @@ class SmoothResidual:
     def _residual(self, fit: SmoothFit) -> Float32[np.ndarray, "i j"]:
         clipped: np.ndarray = np.clip(self._central(fit.residual), -_CLIP, _CLIP) / 2
         return clipped
-
-    def _verdict(self, fit: SmoothFit, source: str) -> str:
-        """How far the fit can be trusted, in words."""
-        if not fit.converged:
-            return "not converged"
-        if fit.chi_square > self._largest:
-            return "unlike the family"
-        return "ok" if source != "estimated" else "ok, counts estimated"
 
 
 def _compressed(significance: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Gravitational lensing: profiles, populations, telescopes, and simulated images of them.
 
-Import order inside: estimates -> fit -> first_guess -> smooth -> population -> presets -> render ->
-profiles, substructure, instrument, noise -> cosmology, grid, distributions, elementary; the
-simulator stands beside the fit. No torch.
+Import order inside: estimates, image_fit -> fit -> first_guess -> smooth -> population -> presets
+-> render -> profiles, substructure, instrument, noise -> cosmology, grid, distributions,
+elementary; counts and the simulator stand beside the fit. No torch.
 """
 
 from darklens.lensing.cosmology import Cosmology
@@ -12,6 +12,7 @@ from darklens.lensing.estimates import Estimate, fit_estimates, fitted_scene
 from darklens.lensing.family import family_for, sky_noise
 from darklens.lensing.fit import SmoothFit, SmoothFitter
 from darklens.lensing.grid import PixelGrid
+from darklens.lensing.image_fit import ImageFit, ImageFitter
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.likelihood import GaussianLikelihood
 from darklens.lensing.line_fit import LineFitter
@@ -34,6 +35,8 @@ __all__ = [
     "FoundLine",
     "GaussianLikelihood",
     "GaussianPSF",
+    "ImageFit",
+    "ImageFitter",
     "Instrument",
     "Lens",
     "Lenses",

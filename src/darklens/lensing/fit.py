@@ -6,6 +6,7 @@ noise of the model, weighted anew in each step. Families whose lens shines, or w
 free, start from `darklens.lensing.first_guess` instead.
 """
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -148,6 +149,13 @@ class SmoothFitter:
         width = max(1, data.shape[0] // _MARGIN)
         return np.where(known, data, np.median(data[border_pixels(known & used, width)]))
 
+    def with_free_sky(self) -> "SmoothFitter":
+        """A fitter that fits the level of the sky, too; what was prepared for fits is shared."""
+        _ = self._squares  # made once for both
+        other = copy(self)
+        other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
+        return other
+
     def start(self, data: Image) -> Numbers:
         """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
         return self._starts(data)[0]
@@ -164,7 +172,8 @@ class SmoothFitter:
         best, least = None, np.inf
         for numbers in self._nearest(blocks - background, variance):
             if free:
-                numbers[_BACKGROUND] = background / self._factor**2
+                scale = self.model.likelihood.scale(self.model.exposure(numbers))
+                numbers[_BACKGROUND] = background / (scale * self._factor**2)
             found = climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
             if found.chi_square < least:
                 best, least = found.numbers, found.chi_square

@@ -6,6 +6,7 @@ way, and the best is finished on all pixels. What the blocks get wrong is taken 
 where both are known.
 """
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +51,12 @@ class LineFitter:
         coarse = self.model.coarse(_FACTOR)
         rows, columns = (2 * int(_CENTRE * side / 2) for side in coarse.grid.shape)
         self._coarse = replace(coarse, grid=PixelGrid((rows, columns), coarse.grid.pixel_scale))
+
+    def with_free_sky(self) -> "LineFitter":
+        """A fitter that fits the level of the sky, too."""
+        other = copy(self)
+        other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
+        return other
 
     def fit(
         self, image: Num[np.ndarray, "h w"], smooth: SmoothFit, lines: tuple[FoundLine, ...]

@@ -17,6 +17,7 @@ import numpy as np
 
 from darklens.classes import canonical_class
 from darklens.errors import BadPreset
+from darklens.lensing.conditions import Conditions, take_distribution
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.distributions import Constant, Distribution, finite, parse_distribution
 from darklens.lensing.grid import PixelGrid
@@ -165,6 +166,7 @@ class Preset:
         exposure: Exposure time [s].
         noise: How the image is observed.
         scaled_files: Whether its `.npy` files are min-max scaled, as the benchmark's are.
+        conditions: What is drawn anew for each image of PSF and sky.
         general: Whether a fit takes grid and noise from the image, see `darklens.lensing.family`.
     """
 
@@ -180,6 +182,7 @@ class Preset:
     cosmology: Cosmology = field(default_factory=Cosmology)
     lens_light: LightPrior | None = None
     scaled_files: bool = False
+    conditions: Conditions = field(default_factory=Conditions)
     general: bool = False
 
     def __post_init__(self) -> None:
@@ -269,10 +272,14 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
         BadPreset: If it is wrong; the message names the place.
     """
     top = _mapping(content, "preset")
-    instrument = dict(_mapping(top.pop("instrument", {}), "instrument"))
+    instrument = _mapping(top.pop("instrument", {}), "instrument")
+    fwhm = None
     if "psf" in instrument:
-        instrument["psf"] = _parse_psf(instrument["psf"], folder)
+        instrument["psf"], fwhm = _parse_psf(instrument["psf"], folder)
     noise, settings = _single(top.pop("noise", None), "noise", _NOISE)
+    settings = _mapping(settings, f"noise: {noise}")
+    sky = take_distribution(instrument, "sky_magnitude", "instrument")
+    background = take_distribution(settings, "background", f"noise: {noise}")
     grid = _mapping(top.pop("grid", None), "grid")
     shape = grid.get("shape")
     if not isinstance(shape, list) or [type(side) for side in shape] != [int, int]:
@@ -286,6 +293,7 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
         "instrument": _build(Instrument, instrument, "instrument"),
         "noise": _build(_NOISE[noise], settings, f"noise: {noise}"),
         "cosmology": _build(Cosmology, top.pop("cosmology", {}), "cosmology"),
+        "conditions": Conditions(fwhm, sky, background),
     }
     for switch in ("scaled_files", "general"):
         parts[switch] = top.pop(switch, False) is True
@@ -318,16 +326,20 @@ def _parse_classes(value: object) -> dict[str, tuple[SubhaloPrior | LinePrior, .
     return classes
 
 
-def _parse_psf(value: object, folder: Path | None) -> GaussianPSF | PixelPSF:
+def _parse_psf(
+    value: object, folder: Path | None
+) -> tuple[GaussianPSF | PixelPSF, Distribution | None]:
+    """The PSF, and the distribution of its width where it has one."""
     kind, settings = _single(value, "psf", {"gaussian": None, "pixels": None})
     if kind == "gaussian":
-        psf: GaussianPSF = _build(GaussianPSF, settings, "psf: gaussian")
-        return psf
+        settings = _mapping(settings, "psf: gaussian")
+        fwhm = take_distribution(settings, "fwhm", "psf: gaussian")
+        return _build(GaussianPSF, settings, "psf: gaussian"), fwhm
     if folder is None:
         raise BadPreset("psf: a preset that is not in a file of its own cannot name files")
     if not isinstance(settings, str) or "\0" in settings:
         raise BadPreset("psf: pixels needs the name of a file")
-    return PixelPSF(read_psf(folder / settings))
+    return PixelPSF(read_psf(folder / settings)), None
 
 
 def _mapping(value: object, where: str) -> dict[str, Any]:

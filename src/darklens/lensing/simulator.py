@@ -17,6 +17,7 @@ from numpy.random import Generator, Philox
 
 from darklens.classes import canonical_class
 from darklens.errors import BadInput, BadPreset
+from darklens.lensing.instrument import Instrument
 from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.population import Record, draw_scene
 from darklens.lensing.presets import Preset, load_preset
@@ -137,8 +138,12 @@ class Simulator:
         label = index % len(self.classes)
         rng = Generator(Philox(key=np.array([seed, index], dtype=np.uint64)))
         scene, parameters = draw_scene(self.preset, self.classes[label], rng)
-        image = self._observe(scene, parameters["exposure"], rng)
-        return Lens(image, label, parameters, scene)
+        preset = self.preset
+        instrument, noise, drawn = preset.conditions.draw(preset.instrument, preset.noise, rng)
+        rate = self._rate(scene, instrument)
+        sky_rate = instrument.sky_rate(preset.grid.pixel_area)
+        image = noise.observe(rate, parameters["exposure"], sky_rate, rng)[np.newaxis]
+        return Lens(image, label, parameters | drawn, scene)
 
     def expectation(self) -> "Simulator":
         """Simulator of the same lenses without photon noise: of the expected counts.
@@ -154,10 +159,11 @@ class Simulator:
         return Simulator(noiseless, classes=self.classes)
 
     def expected_rate(self, scene: Scene) -> Num[np.ndarray, "h w"]:
-        """Noiseless image of a scene behind the PSF, without sky [counts/s]."""
-        preset = self.preset
-        flux = render(scene, preset.grid, preset.instrument.supersampling)
-        return preset.instrument.observe(flux, preset.grid.pixel_scale)
+        """Noiseless image of a scene behind the PSF, without sky [counts/s].
+
+        Where the preset draws the width of the PSF, it is the central one.
+        """
+        return self._rate(scene, self.preset.instrument)
 
     def simulate(self, count: int, *, seed: int = 0, start: int = 0) -> Lenses:
         """Lenses `start` to `start + count` of `seed`.
@@ -186,7 +192,7 @@ class Simulator:
             yield lens.image, lens.label
             index += stride
 
-    def _observe(self, scene: Scene, exposure: float, rng: Generator) -> Num[np.ndarray, "1 h w"]:
-        preset = self.preset
-        sky_rate = preset.instrument.sky_rate(preset.grid.pixel_area)
-        return preset.noise.observe(self.expected_rate(scene), exposure, sky_rate, rng)[np.newaxis]
+    def _rate(self, scene: Scene, instrument: Instrument) -> Num[np.ndarray, "h w"]:
+        grid = self.preset.grid
+        flux = render(scene, grid, instrument.supersampling)
+        return instrument.observe(flux, grid.pixel_scale)

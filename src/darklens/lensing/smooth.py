@@ -16,7 +16,8 @@ from darklens.errors import BadInput, BadPreset
 from darklens.lensing.distributions import Constant, Distribution
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import FWHM_PER_SIGMA, GaussianPSF, Instrument, PixelPSF
-from darklens.lensing.likelihood import Likelihood, likelihood_of
+from darklens.lensing.likelihood import Likelihood, PhotonLikelihood, likelihood_of
+from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.population import draw_scene
 from darklens.lensing.presets import LightPrior, LinePrior, Preset
 from darklens.lensing.profiles import Sersic, sersic_b
@@ -121,6 +122,17 @@ class SmoothModel:
         """
         _, jacobian = self._render(numbers, (_SOURCE, _SOURCE + 1))
         return np.stack([self._observe(row) for row in jacobian])
+
+    def with_free_sky(self) -> "SmoothModel":
+        """The same model with the sky as a number to fit, in place of the preset's level.
+
+        Raises:
+            BadInput: If the noise is not that of photons.
+        """
+        if not isinstance(self.likelihood, PhotonLikelihood):
+            raise BadInput("the sky can be fitted where the noise is that of photons")
+        likelihood = PhotonLikelihood(PhotonNoise())
+        return replace(self, free=tuple(sorted({*self.free, _BACKGROUND})), likelihood=likelihood)
 
     def exposure(self, numbers: Numbers) -> float:
         """Exposure time [s]."""
