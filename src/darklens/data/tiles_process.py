@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
+__all__ = ["main"]
+
 Reader = Callable[..., Any]
 
 _MEMORY = 4 * 2**30
