@@ -219,7 +219,7 @@ class Spoil(Callback):
 def test_a_run_that_diverges_keeps_its_last_good_checkpoint(
     tmp_path: Path, dataset: ImageDataset, what: str
 ) -> None:
-    with pytest.raises(TrainingFailed, match=r"diverged.*learning_rate"):
+    with pytest.raises(TrainingFailed, match=r"diverged.*learning-rate"):
         run(tmp_path, dataset, callback=Spoil(4, what))
     state = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert all(bool(value.isfinite().all()) for value in state.values())
@@ -295,7 +295,7 @@ class Raise(Callback):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "--data.batch_size"),
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "--data.batch-size"),
         (RuntimeError("DataLoader worker (pid 7) is\nkilled by signal: Killed."), "pid 7"),
         (OSError(28, "No space left on device"), "No space left"),
     ],

@@ -176,7 +176,7 @@ def _check_monitor(run: RunConfig, parts: TrainingData) -> None:
     absent = absent_classes(parts.val)
     if run.monitor == "val_auc" and absent:
         raise BadConfig(
-            "run.monitor: val_auc is not defined, for the validation images lack the class "
+            "--run.monitor: val_auc is not defined, for the validation images lack the class "
             f"{absent[0]}; take val_accuracy or val_loss"
         )
 

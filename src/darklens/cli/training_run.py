@@ -173,7 +173,9 @@ def _check_settings(budget: Budget, run: RunConfig, metrics: Sequence[str]) -> N
     """Refuse a run without end, and a metric that nobody measures."""
     budget.check_ends()
     if run.monitor not in metrics:
-        raise BadConfig(f"run.monitor: there is no '{run.monitor}'; known are {', '.join(metrics)}")
+        raise BadConfig(
+            f"--run.monitor: there is no '{run.monitor}'; known are {', '.join(metrics)}"
+        )
 
 
 def input_card(parts: TrainingData, words: CardOptions) -> InputCard:

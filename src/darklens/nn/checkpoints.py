@@ -151,8 +151,8 @@ class LastCheckpoint(Checkpoint):
         if not all(bool(weight.isfinite().all()) for weight in module.parameters()):
             raise TrainingFailed(
                 "the training diverged: a weight is not finite; the last checkpoint is from "
-                "before. Lower --training.learning_rate, or limit the gradients with "
-                "--trainer.gradient_clip_val 1"
+                "before. Lower --training.learning-rate, or limit the gradients with "
+                "--trainer.gradient-clip-val 1"
             )
         for logger in trainer.loggers:
             if isinstance(logger, MetricsTable):

@@ -67,7 +67,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work."""
         if not 0 <= self.checkpoint_minutes < math.inf or self.patience < 0:
-            raise BadConfig("run.checkpoint_minutes and run.patience must be at least 0")
+            raise BadConfig("--run.checkpoint-minutes and --run.patience must be at least 0")
 
 
 def build_trainer(
@@ -191,7 +191,7 @@ def _explanation(error: BaseException, folder: Path) -> Exception | None:
         return BadConfig(f"trainer: {_one_line(error)}")
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return TrainingFailed(
-            f"the memory is too small for a training step: lower --data.batch_size.{kept}"
+            f"the memory is too small for a training step: lower --data.batch-size.{kept}"
         )
     if isinstance(error, RuntimeError | OSError | ValueError):
         return TrainingFailed(f"the training stopped: {_one_line(error)}.{kept}")

@@ -225,8 +225,8 @@ class BudgetedTask(LightningModule):
         if not math.isfinite(value):
             raise TrainingFailed(
                 f"the training diverged: the {name} is {value} after {self.images_seen} images; "
-                "the checkpoints are from before. Lower --training.learning_rate, or limit the "
-                "gradients with --trainer.gradient_clip_val 1"
+                "the checkpoints are from before. Lower --training.learning-rate, or limit the "
+                "gradients with --trainer.gradient-clip-val 1"
             )
 
     def _stop_when_done(self) -> None:
