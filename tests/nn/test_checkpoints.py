@@ -71,6 +71,8 @@ def test_a_full_disk_keeps_what_is_there(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "\n" not in str(failed.value)
+    assert "inline_container" not in str(failed.value)
+    assert "--resume continues from them" in str(failed.value)
     assert (value(last), value(last.with_name("previous.ckpt"))) == (2.0, 1.0)
     assert names(last.parent) == ["last.ckpt", "previous.ckpt"]
 

@@ -93,11 +93,13 @@ class ClassifierTask(BudgetedTask):
         logits = self.gathered(torch.cat([item for item, _ in self._outputs]))
         labels = self.gathered(torch.cat([item for _, item in self._outputs]))
         self._outputs.clear()
+        loss = float(cross_entropy(logits.double(), labels))
+        self.check_finite(loss, "validation loss")
         probabilities = logits.double().softmax(dim=1).cpu().numpy()
         truth = labels.cpu().numpy().astype(np.int64)
         self.log_validation(
             {
-                "val_loss": float(cross_entropy(logits.double(), labels)),
+                "val_loss": loss,
                 "val_accuracy": float(accuracy(truth, probabilities)),
                 "val_auc": float(macro_auc(truth, probabilities)),
             }

@@ -74,10 +74,10 @@ class CheckpointFiles(TorchCheckpointIO):
             temporary.replace(path)
             _flush_names(path.parent)
         except (OSError, RuntimeError) as error:
-            reason = getattr(error, "strerror", None) or _one_line(error)
+            kept = "; those before it are kept, and --resume continues from them"
             raise TrainingFailed(
-                f"cannot write the checkpoint {path}: {reason}; those before it are kept, "
-                "and --resume continues from them"
+                f"cannot write the checkpoint {path}: {_why_not_written(error)}"
+                f"{kept if can_resume(path.parent.parent) else ''}"
             ) from error
         finally:
             with suppress(OSError):
@@ -150,8 +150,8 @@ class LastCheckpoint(Checkpoint):
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
         if not all(bool(weight.isfinite().all()) for weight in module.parameters()):
             raise TrainingFailed(
-                "the training diverged: a weight is not finite; the last checkpoint is from "
-                "before. Lower --training.learning-rate, or limit the gradients with "
+                "the training diverged: a weight is not finite; no checkpoint holds this "
+                "state. Lower --training.learning-rate, or limit the gradients with "
                 "--trainer.gradient-clip-val 1"
             )
         for logger in trainer.loggers:
@@ -262,6 +262,15 @@ def _flush_names(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _why_not_written(error: OSError | RuntimeError) -> str:
+    """Reason in words; torch hides that of the system behind the place in its own code."""
+    if isinstance(error, OSError):
+        return error.strerror or _one_line(error)
+    if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
+        return "the disk is full, or a file may not be so large"
+    return _one_line(error)
 
 
 def _one_line(error: BaseException) -> str:

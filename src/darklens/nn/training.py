@@ -184,7 +184,7 @@ class BudgetedTask(LightningModule):
             TrainingFailed: If the loss is not a finite number.
         """
         if loss.device.type == "cpu":  # elsewhere the weights are looked at before they are saved
-            self._check_finite(float(loss.detach()), "loss")
+            self.check_finite(float(loss.detach()), "loss")
         self.images_seen += count * self.trainer.world_size
         self.log("train_loss", loss, prog_bar=True)
         self.log("learning_rate", self.trainer.optimizers[0].param_groups[0]["lr"])
@@ -198,7 +198,7 @@ class BudgetedTask(LightningModule):
         Raises:
             TrainingFailed: If the loss is not a finite number.
         """
-        self._check_finite(metrics["val_loss"], "validation loss")
+        self.check_finite(metrics["val_loss"], "validation loss")
         metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
         self.log_dict(metrics, prog_bar=True)
         self.log_dict({"images": float(self.images_seen), "seconds": self.seconds})
@@ -220,12 +220,16 @@ class BudgetedTask(LightningModule):
         torch.distributed.all_gather_object(parts, values.cpu())  # parts may differ in length
         return torch.cat(parts)
 
-    def _check_finite(self, value: float, name: str) -> None:
-        """Stop before a number that is not finite reaches the weights or a checkpoint."""
+    def check_finite(self, value: float, name: str) -> None:
+        """Stop before a number that is not finite reaches the weights or a checkpoint.
+
+        Raises:
+            TrainingFailed: If it is not finite.
+        """
         if not math.isfinite(value):
             raise TrainingFailed(
                 f"the training diverged: the {name} is {value} after {self.images_seen} images; "
-                "the checkpoints are from before. Lower --training.learning-rate, or limit the "
+                "no checkpoint holds this state. Lower --training.learning-rate, or limit the "
                 "gradients with --trainer.gradient-clip-val 1"
             )
 
