@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from darklens.cli.main import main
 from darklens.lensing import GaussianPSF, PixelGrid, Simulator, family_for, load_preset
-from darklens.lensing.noise import NoNoise
+from darklens.lensing.noise import NoNoise, PhotonNoise
 
 CHI_SQUARES = {1: 1.0033, 2: 1.0104, 3: 0.9929, 4: 1.0146, 5: 0.9962}
 """Of the smooth model, in the physical specification of the benchmark."""
@@ -93,7 +93,6 @@ def test_bad_files_are_listed_and_stop_nothing(
     bad.mkdir()
     np.save(bad / "small.npy", np.random.default_rng(0).random((1, 64, 64)))
     np.save(bad / "negative.npy", np.random.default_rng(0).normal(size=(1, 150, 150)))
-    np.save(bad / "colour.npy", np.random.default_rng(0).random((3, 150, 150)))
     (bad / "text.npy").write_text("no image")
     output = tmp_path / "table.json"
     words = [str(lenses / "counts.npy"), str(bad), "/no/such.npy", "--output", str(output)]
@@ -103,7 +102,6 @@ def test_bad_files_are_listed_and_stop_nothing(
     reasons = {
         "small": "150 x 150 pixels",
         "negative": "neither counts nor values",
-        "colour": "wrong shape",
         "text": "not a .npy file",
         "such": "no such file",
     }
@@ -112,14 +110,15 @@ def test_bad_files_are_listed_and_stop_nothing(
         assert rows[name]["einstein_radius"] is None
     shown = capsys.readouterr().err.splitlines()
     assert shown == [
-        "fitting 6 images with the preset 'common-test-1'",
-        "5 of 6 images could not be fitted; see the column error",
+        "fitting 5 images with the preset 'common-test-1'",
+        "4 of 5 images could not be fitted; see the column error",
     ]
-    assert main(["fit", str(bad), "--output", str(tmp_path / "none.csv"), "--quiet"]) == 2
+    none = tmp_path / "none.csv"
+    assert main(["fit", str(bad), "--output", str(none), "--quiet"]) == 2
     shown = capsys.readouterr().err
-    assert shown.startswith("darklens: error: none of 4 images can be fitted; the first: ")
+    assert shown.startswith("darklens: error: none of 3 images can be fitted: ")
     assert shown.count("\n") == 1
-    assert not (tmp_path / "none.csv").exists()
+    assert len(pd.read_csv(none)) == 3
 
 
 def test_a_telescopes_image_with_its_noise_and_psf(
@@ -254,3 +253,31 @@ def test_genuine_galaxies(
     row = pd.read_csv(output).iloc[0]
     assert row["einstein_radius"] == pytest.approx(radius, abs=0.03)
     assert row["chi_square"] < chi_square
+
+
+def test_what_does_not_match_the_preset_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sky of 12 counts is fitted; 8 bits do not hold the counts; Model II has no noise."""
+    preset = load_preset("common-test-1")
+    brighter = replace(preset, noise=PhotonNoise(background=12.0))
+    counts = Simulator(brighter, classes=["no"]).lens(0, seed=7).image[0].astype(np.float64)
+    np.save(tmp_path / "sky.npy", np.round((counts - counts.min()) / np.ptp(counts), 4))
+    np.save(tmp_path / "grey.npy", np.rint(255 * (counts - counts.min()) / np.ptp(counts)))
+    output = tmp_path / "table.csv"
+    assert main(["fit", str(tmp_path), "--output", str(output)]) == 0
+    assert "2 of 2 images do not match the preset" in capsys.readouterr().err
+    rows = pd.read_csv(output).set_index(pd.read_csv(output).path.map(lambda p: Path(p).stem))
+    assert rows.counts.to_dict() == {"sky": "recovered", "grey": "estimated"}
+    assert "not 10 as in the preset" in rows.note["sky"]
+    assert rows.background["sky"] == pytest.approx(12.0, abs=0.15)
+    assert rows.chi_square["sky"] == pytest.approx(1.0, abs=0.04)
+    np.save(tmp_path / "sky.npy", Simulator("model-2-legacy", classes=["no"]).lens(0).image[0])
+    assert main(["fit", str(tmp_path / "sky.npy"), "--preset", "model-2"]) == 0
+    assert "noise-free" in capsys.readouterr().out
+    words = [str(tmp_path / "sky.npy"), "--preset", "model-2-legacy", "--output", str(output)]
+    assert main(["fit", *words, "--quiet"]) == 0
+    row = pd.read_csv(output).iloc[0]
+    assert (row.noise, row.converged) == ("nominal", True)
+    assert row.chi_square < 1e-3
+    assert pd.isna(row.note)
