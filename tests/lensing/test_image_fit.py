@@ -37,6 +37,19 @@ def test_an_image_of_the_preset_is_ok(fitter: ImageFitter) -> None:
         assert (found.verdict(LARGEST), found.note, found.free_sky) == ("ok", "", False)
 
 
+@pytest.mark.parametrize("name", ["model-1", "model-1-legacy", "model-2", "model-3"])
+def test_images_of_other_presets_are_ok(name: str) -> None:
+    preset = load_preset(name)
+    fitter = ImageFitter(preset)
+    for index in range(3):
+        image = Simulator(preset, classes=["no"]).lens(index, seed=2).image[0]
+        found = fitter.fit(image)
+        assert (found.verdict(LARGEST), found.note) == ("ok", "")
+    if found.counts is not None:
+        scaled = (image - float(image.min())) / float(np.ptp(image))
+        assert fitter.fit(np.round(scaled, 5)).verdict(LARGEST) == "ok"
+
+
 @pytest.mark.parametrize("sky", [9.0, 10.4, 12.0, 14.0])
 def test_another_sky_is_fitted_and_said(fitter: ImageFitter, sky: float) -> None:
     found = fitter.fit(lens(sky))

@@ -182,12 +182,16 @@ def _sky_is_off(fit: ImageFit) -> bool:
 
 def _with_noise_checked(fit: ImageFit) -> ImageFit:
     """A fit with a word on noise that is less than the preset's."""
-    smooth = uniform_filter(fit.image, _BOX, mode="reflect")
-    dark = smooth <= np.quantile(smooth, _FAINT)
-    spread = float(np.median(np.abs(fit.image - smooth)[dark] / fit.fit.noise[dark])) / _MEDIAN
-    if spread < _NOISELESS:
+    if fit.counts is None and (spread := _noise_in_the_dark(fit)) < _NOISELESS:
         return replace(fit, matter=NOISE, note=_NOISE_FREE.format(spread))
     least = 1 - max(_LEAST, _SURE * np.sqrt(2 / fit.image.size))
     if fit.fit.chi_square < least:
         return replace(fit, matter=NOISE, note=_QUIET.format(fit.fit.chi_square))
     return fit
+
+
+def _noise_in_the_dark(fit: ImageFit) -> float:
+    """Noise of the faintest pixels, about their neighbours, over the model's, which is normal."""
+    smooth = uniform_filter(fit.image, _BOX, mode="reflect")
+    dark = smooth <= np.quantile(smooth, _FAINT)
+    return float(np.median(np.abs(fit.image - smooth)[dark] / fit.fit.noise[dark])) / _MEDIAN
