@@ -20,6 +20,7 @@ PACKAGES = [".".join(names[:-1]) for names in PARTS if names[-1] == "__init__"]
 MODULES = [".".join(names) for names in PARTS if not names[-1].startswith("__")]
 # Imported by another package's wish and not by an import statement of ours.
 USED_WITHOUT_IMPORT = {"pyarrow", "tensorboard"}
+USED_EXTRAS = ("features", "onnx")
 HEAVY = {"astropy", "lightning", "matplotlib", "numba", "numpy", "pandas", "scipy", "timm", "torch"}
 
 
@@ -95,7 +96,8 @@ def test_files_stay_short_enough_to_read(path: Path) -> None:
 
 def test_dependencies_are_those_that_are_imported() -> None:
     declared = {_distribution_name(item) for item in PROJECT["dependencies"]}
-    optional = {_distribution_name(x) for x in PROJECT["optional-dependencies"]["features"]}
+    extras = PROJECT["optional-dependencies"]
+    optional = {_distribution_name(item) for name in USED_EXTRAS for item in extras[name]}
     imported = set.union(*map(_imported_names, FILES)) - sys.stdlib_module_names - {"darklens"}
     owners = packages_distributions()
     used = {owners[name][0].lower().replace("_", "-") for name in imported}

@@ -79,7 +79,7 @@ def test_counts_are_the_same_whatever_the_container(name: str) -> None:
         assert found.sky is None
 
 
-@pytest.mark.parametrize("name", set(CONTAINERS) - {"less their minimum"})
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name != "less their minimum"])
 def test_counts_of_another_noise_are_the_same(name: str) -> None:
     counts = Simulator("model-1-legacy").lens(0).image[0].astype(np.int64)
     found = recover_counts(CONTAINERS[name](counts).astype(np.float32), 0.0)
