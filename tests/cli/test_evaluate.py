@@ -101,7 +101,7 @@ def test_an_earlier_evaluation_is_replaced(tiny_model: Path, tmp_path: Path) -> 
 def test_a_folder_with_other_files_is_refused_before_the_work(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--model", tiny_model, "--preset", "model-1-legacy", "--count", 10**9]
+    words = ["--model", tiny_model, "--preset", "model-1-legacy", "--count", 10**8]
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "metrics.json").write_text("{}")

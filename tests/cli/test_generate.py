@@ -76,11 +76,11 @@ def test_it_says_what_it_does(tiny_generator: Path, tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["--model=nothing"], "there is no model 'nothing'"),
-        (["--count=0"], "1 to 400 images"),
+        (["--count=0"], "--count must be from 1"),
         (["--count=0", "--output=x.zarr"], "count"),
         (["--count=401"], "1 to 400 images"),
         (["--label=ring"], "no class 'ring'"),
-        (["--steps=0"], "steps, not 0"),
+        (["--steps=0"], "--steps must be from 1"),
         (["--seed=-1"], "seed"),
         (["--batch=0"], "batch"),
         (["--guidance=nan"], "guidance"),

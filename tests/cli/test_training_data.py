@@ -147,7 +147,7 @@ def test_simulations_have_a_range_too(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="made for 0 to 1"):
         training_data(DataOptions(**options, value_range=(0, 1)), NOTHING, tmp_path)
     training_data(DataOptions(**options, value_range=(0, 2500)), NOTHING, tmp_path)
-    with pytest.raises(BadConfig, match=r"data\.value_range: 5 must be below 1"):
+    with pytest.raises(BadConfig, match=r"data\.value-range: 5 must be below 1"):
         training_data(DataOptions(**options, value_range=(5, 1)), NOTHING, tmp_path)
     with pytest.raises(BadConfig, match="need no folds"):
         training_data(DataOptions(**options, fold=1), NOTHING, tmp_path)

@@ -136,7 +136,9 @@ class Classifier:
         problems = [self._problem(image) for image in images]
         probabilities = np.full((len(images), len(self.classes)), np.nan)
         said: dict[str, pd.Series] = {}
+        answered = False
         for indices, logits, columns in self._explained(images, problems):
+            answered = True
             finite = np.isfinite(logits).all(axis=1)
             places = np.array(indices, dtype=int)
             probabilities[places[finite]] = self._softmax(logits[finite])
@@ -145,7 +147,7 @@ class Classifier:
             for name, column in columns.items():
                 values = said.setdefault(name, pd.Series([None] * len(images), dtype=object))
                 values.iloc[indices] = pd.Series(column, dtype=object)
-        if len(images) and None not in problems:
+        if len(images) and not answered:
             raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
         labels = [
             self.classes[row.argmax()] if problem is None else None
@@ -179,6 +181,8 @@ class Classifier:
         All images go together; only where that fails is each one tried by itself.
         """
         good = [i for i, problem in enumerate(problems) if problem is None]
+        if not good:
+            return
         try:
             yield (good, *self._run(images[good]))
             return
