@@ -73,6 +73,17 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert stopped_while(work) == 130
 
 
+def test_nothing_reminds_of_a_signal_after_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(stop: StopSignals) -> None:
+        stop.patient = True
+        send(signal.SIGTERM)
+        stop.check()
+
+    monkeypatch.setattr(stopping, "_LONGEST_STEP", 0.05)
+    assert stopped_while(work) == 143
+    time.sleep(0.2)  # a signal now would fail the test
+
+
 def test_a_lost_exception_is_raised_at_the_end() -> None:
     def work(stop: StopSignals) -> None:
         with suppress(Stopped):  # as in a finaliser

@@ -60,6 +60,7 @@ class StopSignals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.patient = False  # from here on nothing reminds of the signal
         for number, before in self._before.items():
             signal.signal(number, before)
         if error is None:
