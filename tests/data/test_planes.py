@@ -100,3 +100,13 @@ def test_genuine_images_of_telescopes(shared_data: Path) -> None:
     assert plane.pixel_scale == pytest.approx(0.1)
     assert read_plane(f"{euclid}[VIS_PSF]").image.shape == (21, 21)
     assert read_plane(shared_data / "telescope" / "slacs0946" / "data.fits").pixel_scale is None
+
+
+def test_a_scale_that_is_infinite_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    header = fits.Header({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CDELT1": -1e-5})
+    fits.PrimaryHDU(np.arange(400.0).reshape(20, 20), header).writeto(path)
+    content = path.read_bytes()
+    at = content.index(b"CDELT1")
+    path.write_bytes(content[: at + 10] + b"1E400".rjust(20) + content[at + 30 :])
+    assert read_plane(path).pixel_scale is None

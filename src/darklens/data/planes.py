@@ -84,10 +84,10 @@ def _pixel_scale(header: Any) -> float | None:
     from astropy.wcs.utils import proj_plane_pixel_scales
 
     given = {key: _value(header, key) for key in (*_LINEAR, "CTYPE1", "CTYPE2")}
-    linear = Header({key: value for key, value in given.items() if value is not None})
-    for axis in (1, 2):
-        linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
     try:
+        linear = Header({key: value for key, value in given.items() if value is not None})
+        for axis in (1, 2):
+            linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
         wcs = WCS(linear, naxis=2).celestial
         scales = 3600 * np.array(proj_plane_pixel_scales(wcs) if wcs.has_celestial else [])
     except Exception:  # noqa: BLE001  coordinates that the library cannot understand

@@ -24,7 +24,7 @@ from darklens.data.completeness import DAMAGES, check_labels, check_layout, chec
 from darklens.data.description import read_description
 from darklens.data.writer import PARAMETERS, ImageWriter
 from darklens.errors import BadData
-from darklens.naming import sides
+from darklens.naming import sides, visible
 
 __all__ = ["Store", "StoreWriter", "is_store", "open_store"]
 
@@ -136,7 +136,8 @@ def _names(classes: object) -> tuple[str, ...]:
 
 
 def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:160] or type(error).__name__
+    """What a library says of a damaged file, which may quote the damaged bytes."""
+    return visible(" ".join(str(error).split())[:160]) or type(error).__name__
 
 
 class StoreWriter(ImageWriter):
