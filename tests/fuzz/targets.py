@@ -138,6 +138,28 @@ def _pickles(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.npy"))
 
 
+def _stacks(folder: Path) -> list[Path]:
+    images = np.repeat(_IMAGE[None, None].astype(np.float32), 5, axis=0)
+    labels, names = np.array([0, 1, 1, 0, 1]), np.array(["no", "sphere"])
+    np.savez(folder / "plain.npz", images=images)
+    np.savez(folder / "labelled.npz", images=images, labels=labels, classes=names)
+    np.savez_compressed(folder / "packed.npz", images=images, axion_mass=np.ones(5))
+    np.savez(folder / "evil.npz", images=_objects(_IMAGE, _Evil()))
+    return sorted(folder.glob("*.npz"))
+
+
+def _members(path: Path) -> None:
+    """Read two images of a stack, its labels and its columns, as `predict` and `convert` do."""
+    from darklens.data.npz_files import read_columns, read_labels
+    from darklens.data.stacks import open_stack, read_stacked
+
+    open_stack(path)
+    for index in (0, 4):
+        read_stacked(f"{path}[{index}]")
+    read_labels(path, 5)
+    read_columns(path, 5)
+
+
 def _fits(folder: Path) -> list[Path]:
     from astropy.io import fits
 
@@ -335,6 +357,7 @@ def _damage_compressed(data: bytes, random: Random) -> bytes:
 TARGETS = {
     "npy": Target(_npy, mutations.damage_npy, _plane, share=8),
     "pickle": Target(_pickles, _damage_pickle, _plane, share=8),
+    "stack": Target(_stacks, mutations.damage_bytes, _members, share=3),
     "fits": Target(_fits, mutations.damage_fits, _plane, share=4),
     "compressed-fits": Target(_compressed_fits, _damage_compressed, _plane, share=4),
     "jpeg": Target(_jpeg, mutations.damage_bytes, _plane, share=3),
