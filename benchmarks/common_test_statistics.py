@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 from scipy import fft
 
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 SIDE = 150
 PROFILE_BINS = 37

@@ -28,10 +28,10 @@ from queue import Queue
 
 import numpy as np
 
-from darklens.cli.training_run import machine_name
 from darklens.hub import ModelCard, load_card, load_classifier
-from darklens.lensing import Simulator
 from darklens.metrics import Interval, accuracy, bootstrap_interval, macro_auc, paired_difference
+from darklens.simulation import Simulator
+from darklens.train.run import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

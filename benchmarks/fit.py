@@ -32,20 +32,13 @@ import numpy as np
 from lenstronomy.Workflow.fitting_sequence import FittingSequence
 from scipy.optimize import least_squares
 
-from darklens.lensing import (
-    PARAMETERS,
-    GaussianPSF,
-    Lens,
-    Simulator,
-    SmoothFitter,
-    SmoothModel,
-    load_preset,
-    scene_numbers,
-)
-from darklens.lensing.climb import climb
-from darklens.lensing.likelihood import GaussianLikelihood
+from darklens.lensing import GaussianPSF
 from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.profiles import sersic_b
+from darklens.modelling import PARAMETERS, SmoothFitter, SmoothModel, scene_numbers
+from darklens.modelling.levenberg_marquardt import climb
+from darklens.modelling.likelihood import GaussianLikelihood
+from darklens.simulation import Lens, Simulator, load_preset
 
 RESULT = Path(__file__).resolve().parent / "results" / "fit.md"
 TIMED = ("common-test-1", "model-1-legacy")
@@ -358,7 +351,7 @@ def main() -> None:
     pulls = pull_table(arguments.smooth)
     search = search_table(arguments.searched)
     beside = lenstronomy_table(arguments.lenstronomy)
-    from darklens.cli.training_run import machine_name
+    from darklens.train.run import machine_name
 
     versions = ", ".join(f"{n} {version(n)}" for n in ("lenstronomy", "scipy", "numpy", "numba"))
     lines = [

@@ -29,15 +29,15 @@ import numpy as np
 import torch
 import yaml
 
-from darklens.cli.generator_sets import EvaluatedSets, SetOptions
-from darklens.cli.training_run import machine_name
 from darklens.data import ImageDataset, build_preprocessing, open_dataset, stratified_folds
 from darklens.diffusion import Generator, build_generator
 from darklens.diffusion.noise import SeededNoise
 from darklens.evaluate import common_pixels, neutral_features
-from darklens.evaluate.generation import FrechetScores, score_frechet
+from darklens.evaluate.generator.comparison import FrechetScores, score_frechet
+from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
 from darklens.hub import find_model, load_card, load_generator
 from darklens.metrics import Interval, frechet_distance, kernel_distance_interval
+from darklens.train.run import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

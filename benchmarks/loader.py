@@ -19,7 +19,6 @@ import torch
 import yaml
 
 from darklens.classify import build_network
-from darklens.cli.training_run import machine_name
 from darklens.data import (
     Augmentation,
     ImageDataset,
@@ -31,7 +30,8 @@ from darklens.data import (
 )
 from darklens.data.batches import PreparedImages, ShuffledBatches
 from darklens.hub import find_model, load_card
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
+from darklens.train.run import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "loader.md"

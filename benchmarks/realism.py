@@ -17,7 +17,7 @@ import common_test_statistics as common_test
 import numpy as np
 import two_sample
 
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "realism.md"

@@ -36,9 +36,10 @@ from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.LightModel.light_model import LightModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 
-from darklens.lensing import GaussianPSF, PointMass, Scene, Simulator
+from darklens.lensing import GaussianPSF, PointMass, Scene
 from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
 from darklens.lensing.profiles import sersic_b
+from darklens.simulation import Simulator
 
 RESULT = Path(__file__).resolve().parent / "results" / "renderer.md"
 CLASSES = ("no", "sphere", "vort")
@@ -232,7 +233,7 @@ def main() -> None:
     speed = speed_table(arguments.count)
     memory = memory_table(arguments.total)
     store = store_table(arguments.total)
-    from darklens.cli.training_run import machine_name  # torch, which would count as memory above
+    from darklens.train.run import machine_name  # torch, which would count as memory above
 
     versions = ", ".join(f"{name} {version(name)}" for name in ("lenstronomy", "numpy", "numba"))
     lines = [

@@ -30,20 +30,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from darklens.hub.residual import SmoothResidual
-from darklens.lensing import (
-    Lens,
-    LineFitter,
-    Preset,
-    Simulator,
-    SmoothFit,
-    parse_preset,
-    scene_numbers,
-)
-from darklens.lensing.climb import climb
-from darklens.lensing.fit import fit_result
-from darklens.lensing.presets import preset_text
 from darklens.metrics import accuracy, bootstrap_interval, macro_auc
+from darklens.modelling import LineFitter, SmoothFit, scene_numbers
+from darklens.modelling.fit import fit_result
+from darklens.modelling.levenberg_marquardt import climb
+from darklens.residual.smooth_residual import SmoothResidual
+from darklens.simulation import Lens, Preset, Simulator, parse_preset
+from darklens.simulation.presets import preset_text
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -302,7 +295,7 @@ def batches(maps: np.ndarray) -> Iterator[np.ndarray]:
 
 def main() -> None:
     """Measure what is asked for and write the tables."""
-    from darklens.cli.training_run import machine_name
+    from darklens.train.run import machine_name
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=["strength", "families", "bound"])

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft, ndimage
 
-from darklens.lensing import Simulator, load_preset
 from darklens.lensing.noise import NoiseLaw
 from darklens.lensing.poisson import poisson
 from darklens.metrics import classifier_two_sample, holm_correction, kolmogorov_smirnov
+from darklens.simulation import Simulator, load_preset
 
 SIDE = 150
 STATISTICS = (

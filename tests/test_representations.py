@@ -8,7 +8,8 @@ import pytest
 from darklens.data import ImageDataset, Plane
 from darklens.evaluate import FileFit, FilePrediction
 from darklens.hub import load_card, load_classifier, load_generator
-from darklens.lensing import Simulator, SmoothFit
+from darklens.modelling import SmoothFit
+from darklens.simulation import Simulator
 
 IMAGE = np.arange(150 * 150, dtype=np.uint16).reshape(1, 150, 150)
 

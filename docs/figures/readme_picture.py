@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 
 from darklens.diffusion import Generator
 from darklens.hub import load_generator
-from darklens.lensing import Perturbers, Simulator
+from darklens.lensing import Perturbers
+from darklens.simulation import Simulator
 
 NAME = "common-test-1"
 TITLES = {"no": "no substructure", "sphere": "subhalos", "vort": "vortex (line mass)"}

@@ -12,7 +12,7 @@ import yaml
 from darklens.cli.main import main
 from darklens.data import StoreWriter
 from darklens.hub import load_card
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 FILES = {
     "metrics.json",

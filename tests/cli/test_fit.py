@@ -13,8 +13,10 @@ import yaml
 from astropy.io import fits
 
 from darklens.cli.main import main
-from darklens.lensing import GaussianPSF, PixelGrid, Simulator, family_for, load_preset
+from darklens.lensing import GaussianPSF, PixelGrid
 from darklens.lensing.noise import NoNoise, PhotonNoise
+from darklens.modelling import family_for
+from darklens.simulation import Simulator, load_preset
 
 CHI_SQUARES = {1: 1.0033, 2: 1.0104, 3: 0.9929, 4: 1.0146, 5: 0.9962}
 """Of the smooth model, in the physical specification of the benchmark."""

@@ -8,7 +8,7 @@ import pytest
 
 from darklens.cli.main import main
 from darklens.hub import load_classifier
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 
 @pytest.fixture(scope="module")

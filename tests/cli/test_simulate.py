@@ -15,7 +15,7 @@ import yaml
 
 from darklens.cli.main import main
 from darklens.data import open_dataset
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 COUNT, SEED = 2600, 3
 SHARDS = 6  # of 512 images, so that two workers have not made all when they are killed twice

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from darklens.cli.main import main
-from darklens.lensing import load_preset
-from darklens.lensing.digest import preset_digest
+from darklens.simulation import load_preset
+from darklens.simulation.digest import preset_digest
 
 SMALL = """
 name: small

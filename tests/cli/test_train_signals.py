@@ -15,8 +15,8 @@ import pytest
 from darklens.classify import ClassifierTask
 from darklens.cli import train
 from darklens.cli.main import main
-from darklens.cli.training_run import open_run
 from darklens.nn import Budget, Stopped
+from darklens.train.run import open_run
 
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
 TINY = ['--network={"name": "backbone", "backbone": "test_resnet"}', "--data.batch_size=4"]

@@ -15,15 +15,15 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from darklens.cli.training_data import SimulatedStream
 from darklens.data import Augmentation, ImageDataset, LensDataModule, build_preprocessing
 from darklens.data.batches import FixedBatches, FreshBatches, PreparedImages, ShuffledBatches
-from darklens.data.inverse import undo_preprocessing
+from darklens.data.inverse_preprocessing import undo_preprocessing
 from darklens.data.steps import STEPS
 from darklens.hub import load_card
 from darklens.hub.output import build_noise, build_restore
 from darklens.hub.preprocessing import model_preprocessing
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
+from darklens.train.data import SimulatedStream
 
 IMAGES = np.random.default_rng(0).random((6, 1, 12, 12)).astype(np.float32)
 STEP_SPECS: dict[str, dict[str, Any]] = {

@@ -75,7 +75,7 @@ class Target:
 def _plane(path: Path) -> None:
     """Read as an image and as one plane of a fit; the second also when the first is refused."""
     from darklens.data import read_image
-    from darklens.data.planes import read_plane
+    from darklens.data.fit_inputs import read_plane
     from darklens.errors import DarklensError
 
     refused = None
@@ -307,7 +307,7 @@ def _presets(folder: Path) -> list[Path]:
 
 
 def _simulator(path: Path) -> None:
-    from darklens.lensing import Simulator
+    from darklens.simulation import Simulator
 
     Simulator(str(path))
 

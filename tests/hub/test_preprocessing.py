@@ -7,13 +7,13 @@ import pytest
 
 from darklens.errors import BadModel
 from darklens.hub.preprocessing import model_preprocessing
-from darklens.lensing import Simulator
+from darklens.simulation import Simulator
 
 STEP = {"preset": "model-2", "size": 32, "binning": 2}
 
 
 def test_the_fit_is_a_step_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darklens.lensing.smooth._DRAWS", 200)
+    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 200)
     spec = [{"smooth_residual": STEP}, {"center_crop": {"size": 10}}]
     preprocessing = model_preprocessing(spec)
     assert preprocessing.spec == spec

@@ -18,10 +18,10 @@ from darklens.lensing import (
     Scene,
     Sersic,
     Shear,
-    Simulator,
     render,
     source_plane,
 )
+from darklens.simulation import Simulator
 
 GRID = PixelGrid((40, 52), 0.1)
 PERTURBERS = Perturbers(

@@ -19,7 +19,7 @@ from typing import Any, get_type_hints
 
 from darklens.cli.kinds import accepts_text, is_free, is_group, is_switch, problem, settings_of
 from darklens.errors import BadConfig, BadInput
-from darklens.plain_yaml import parse_yaml, read_yaml
+from darklens.files.plain_yaml import parse_yaml, read_yaml
 
 __all__ = ["read_arguments"]
 

@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 
 from darklens import __version__
-from darklens.atomic import writing
 from darklens.classes import UNLABELLED, order_classes
-from darklens.cli.configuration import check_configuration, write_configuration
 from darklens.cli.image_output import configuration_place
-from darklens.cli.progress import progress, say
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.data.collection import Found, check_found, collect_images
 from darklens.errors import BadInput, reason_of
-from darklens.locks import only_writer
+from darklens.files.atomic import writing
+from darklens.files.configuration import check_configuration, write_configuration
+from darklens.files.locks import only_writer
+from darklens.files.places import check_folder_name
 from darklens.naming import visible
-from darklens.places import check_folder_name
+from darklens.progress import progress, say
 
 __all__ = ["convert"]
 

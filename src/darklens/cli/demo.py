@@ -6,10 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darklens.atomic import atomic_folder
 from darklens.classify import Classifier
-from darklens.cli.configuration import own_folder, write_configuration
-from darklens.cli.progress import say
 from darklens.data import ImageDataset, open_dataset
 from darklens.errors import BadInput, BadModel
 from darklens.evaluate import (
@@ -21,9 +18,12 @@ from darklens.evaluate import (
     demo_report,
     lens_card,
 )
+from darklens.files.atomic import atomic_folder
+from darklens.files.configuration import own_folder, write_configuration
+from darklens.files.places import check_folder
 from darklens.hub import ModelCard, find_model, load_card, load_classifier, load_generator
-from darklens.lensing import Simulator
-from darklens.places import check_folder
+from darklens.progress import say
+from darklens.simulation import Simulator
 
 __all__ = ["demo"]
 

@@ -12,12 +12,9 @@ import numpy as np
 from jaxtyping import Num
 
 from darklens import __version__
-from darklens.atomic import atomic_folder
 from darklens.classify import Classifier
-from darklens.cli.configuration import write_configuration
-from darklens.cli.evaluate import EVALUATION
-from darklens.cli.generator_sets import EvaluatedSets, SetOptions
-from darklens.cli.progress import progress, say
+from darklens.cli.evaluate_classifier import EVALUATION
+from darklens.display import write_picture
 from darklens.errors import BadData, BadInput, NotComputed
 from darklens.evaluate import (
     GeneratorScores,
@@ -25,7 +22,7 @@ from darklens.evaluate import (
     Measured,
     Measurer,
     Pixels,
-    Ruler,
+    SummaryStatistics,
     closest_picture,
     common_pixels,
     frechet_figure,
@@ -36,10 +33,13 @@ from darklens.evaluate import (
     physics_figure,
     score_generator,
     write_figure,
-    write_picture,
 )
-from darklens.evaluate.features import Features
-from darklens.evaluate.physics import FAMILIES
+from darklens.evaluate.generator.features import Features
+from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
+from darklens.evaluate.generator.summary_statistics import FAMILIES
+from darklens.files.atomic import atomic_folder
+from darklens.files.configuration import write_configuration
+from darklens.files.places import check_folder
 from darklens.hub import (
     Metric,
     find_model,
@@ -48,7 +48,7 @@ from darklens.hub import (
     record_metrics,
 )
 from darklens.hub.output import photon_noise
-from darklens.places import check_folder
+from darklens.progress import progress, say
 
 __all__ = ["generator"]
 
@@ -212,14 +212,14 @@ def _measure(
     *,
     seed: int,
     expected: bool,
-) -> tuple[dict[str, Measured], Ruler]:
+) -> tuple[dict[str, Measured], SummaryStatistics]:
     """Measure all sets in the same way."""
     pixels: dict[str, Pixels] = {}
     pixels["genuine"], pixels["generated"] = common_pixels(peeks["genuine"], peeks["generated"])
     if "training" in peeks:
         pixels["training"] = common_pixels(peeks["training"], peeks["genuine"])[0]
     values = pixels["genuine"].values(peeks["genuine"])
-    measurer = Measurer(Ruler.for_images(values), tools.features, tools.classifiers)
+    measurer = Measurer(SummaryStatistics.for_images(values), tools.features, tools.classifiers)
     reference = replace(
         measurer,
         classifiers={},
@@ -248,7 +248,10 @@ def _counted(stream: ImageStream, size: int, stage: str, *, quiet: bool) -> Iter
 
 
 def _write_figures(
-    folder: Path, scores: GeneratorScores, measured: Mapping[str, Measured], ruler: Ruler
+    folder: Path,
+    scores: GeneratorScores,
+    measured: Mapping[str, Measured],
+    ruler: SummaryStatistics,
 ) -> None:
     genuine, generated = measured["genuine"], measured["generated"]
     write_picture(folder / "images.png", images_picture(genuine, generated))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from darklens.cli.configuration import check_configuration, write_configuration
+from darklens.files.configuration import check_configuration, write_configuration
+from darklens.files.places import check_folder
 from darklens.hub import export_model
-from darklens.places import check_folder
 
 __all__ = ["export"]
 

@@ -3,10 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from darklens.atomic import atomic_file
-from darklens.cli.configuration import write_configuration
-from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
 from darklens.data import expand_stacks, find_images, read_plane
 from darklens.errors import BadInput, BadPreset, UnreadableImage
 from darklens.evaluate import (
@@ -18,7 +14,12 @@ from darklens.evaluate import (
     fit_table,
     save_figure,
 )
-from darklens.lensing import GaussianPSF, PixelPSF, load_preset
+from darklens.files.atomic import atomic_file
+from darklens.files.configuration import write_configuration
+from darklens.files.tables import check_outputs, picture_name, printable, reasons, write_table
+from darklens.lensing import GaussianPSF, PixelPSF
+from darklens.progress import progress, say
+from darklens.simulation import load_preset
 
 if TYPE_CHECKING:
     import numpy as np

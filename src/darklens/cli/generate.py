@@ -16,17 +16,17 @@ import pandas as pd
 from tqdm import tqdm
 
 from darklens import __version__
-from darklens.atomic import atomic_file, writing
 from darklens.classes import UNLABELLED, canonical_class
-from darklens.cli.configuration import write_configuration
 from darklens.cli.image_output import configuration_place, kind_of_output
-from darklens.cli.progress import say
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.diffusion import GeneratedImages, Generator
-from darklens.evaluate import grid_picture, write_picture
+from darklens.display import grid_picture, write_picture
+from darklens.files.atomic import atomic_file, writing
+from darklens.files.configuration import write_configuration
+from darklens.files.locks import only_writer
+from darklens.files.places import check_added_folder
 from darklens.hub import ModelCard, find_model, load_card, load_generator
-from darklens.locks import only_writer
-from darklens.places import check_added_folder
+from darklens.progress import say
 
 __all__ = ["generate"]
 

@@ -7,9 +7,9 @@ the work.
 from pathlib import Path
 from typing import Literal
 
-from darklens.cli.configuration import check_configuration
 from darklens.errors import BadInput
-from darklens.places import check_file, check_folder_name
+from darklens.files.configuration import check_configuration
+from darklens.files.places import check_file, check_folder_name
 
 __all__ = ["Kind", "configuration_place", "kind_of_output"]
 

@@ -44,13 +44,15 @@ VERBS = {
         "simulate", "simulate", "Write labelled simulated lenses with their true parameters."
     ),
     "train classifier": Verb(
-        "train", "classifier", "Train a classifier on files or on fresh simulations."
+        "train_classifier", "classifier", "Train a classifier on files or on fresh simulations."
     ),
     "train generator": Verb(
         "train_generator", "generator", "Train a generator of lenses on files or simulations."
     ),
     "evaluate classifier": Verb(
-        "evaluate", "classifier", "Measure a classifier: metrics, figures and an HTML report."
+        "evaluate_classifier",
+        "classifier",
+        "Measure a classifier: metrics, figures and an HTML report.",
     ),
     "evaluate generator": Verb(
         "evaluate_generator",

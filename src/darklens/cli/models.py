@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from darklens.cli.progress import say
 from darklens.errors import BadModel
 from darklens.hub import ModelCard, cached_models, load_card, shipped_folders
 from darklens.naming import visible
+from darklens.progress import say
 
 __all__ = ["models"]
 

@@ -4,10 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from darklens.atomic import atomic_file
-from darklens.cli.configuration import write_configuration
-from darklens.cli.progress import progress, say
-from darklens.cli.tables import check_outputs, picture_name, printable, reasons, write_table
 from darklens.data import expand_stacks, find_images
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -17,7 +13,11 @@ from darklens.evaluate import (
     prediction_table,
     save_figure,
 )
+from darklens.files.atomic import atomic_file
+from darklens.files.configuration import write_configuration
+from darklens.files.tables import check_outputs, picture_name, printable, reasons, write_table
 from darklens.hub import find_model, load_card, load_classifier
+from darklens.progress import progress, say
 
 if TYPE_CHECKING:
     from darklens.classify import Classifier

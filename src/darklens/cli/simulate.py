@@ -17,17 +17,17 @@ from typing import Literal
 from tqdm import tqdm
 
 from darklens import __version__
-from darklens.atomic import atomic_file, writing
-from darklens.cli.configuration import write_configuration
 from darklens.cli.image_output import configuration_place, kind_of_output
-from darklens.cli.progress import say
-from darklens.cli.workers import in_processes, processors
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
-from darklens.lensing import Simulator
-from darklens.lensing.digest import preset_digest
-from darklens.lensing.presets import preset_text
-from darklens.locks import only_writer
+from darklens.files.atomic import atomic_file, writing
+from darklens.files.configuration import write_configuration
+from darklens.files.locks import only_writer
+from darklens.progress import say
+from darklens.simulation import Simulator
+from darklens.simulation.digest import preset_digest
+from darklens.simulation.presets import preset_text
+from darklens.workers import in_processes, processors
 
 __all__ = ["simulate"]
 
@@ -110,7 +110,7 @@ def simulate(
 
 def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> None:
     """A picture of all images, each class in columns of its own."""
-    from darklens.evaluate import grid_picture, write_picture  # torch, which workers do without
+    from darklens.display import grid_picture, write_picture
 
     images = simulator.simulate(count, seed=seed).images
     classes = len(simulator.classes)

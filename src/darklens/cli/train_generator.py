@@ -13,19 +13,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float32
 
-from darklens.atomic import atomic_file
-from darklens.cli.coded import CodedImages, encoded
-from darklens.cli.data_check import DataNeeds
-from darklens.cli.progress import say
-from darklens.cli.training_data import DataOptions, TrainingData, training_data
-from darklens.cli.training_run import (
-    CardOptions,
-    Run,
-    command_line,
-    input_card,
-    open_run,
-    training_card,
-)
 from darklens.data import Augmentation, LensDataModule, Preprocessing, undo_preprocessing
 from darklens.diffusion import (
     ComponentSpace,
@@ -38,8 +25,9 @@ from darklens.diffusion import (
     build_generator,
     generator_spec,
 )
+from darklens.display import grid_picture, write_picture
 from darklens.errors import BadConfig, BadModel
-from darklens.evaluate import grid_picture, write_picture
+from darklens.files.atomic import atomic_file
 from darklens.hub import (
     InitialModel,
     ModelCard,
@@ -51,6 +39,18 @@ from darklens.hub import (
 )
 from darklens.hub.output import build_restore
 from darklens.nn import Budget, OptimiserConfig, RunConfig
+from darklens.progress import say
+from darklens.train.data import DataOptions, TrainingData, training_data
+from darklens.train.data_check import DataNeeds
+from darklens.train.latents import CodedImages, encoded
+from darklens.train.run import (
+    CardOptions,
+    Run,
+    command_line,
+    input_card,
+    open_run,
+    training_card,
+)
 
 __all__ = ["generator"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.division import Division, divide
 from darklens.data.files import find_images
+from darklens.data.fit_inputs import Plane, read_plane
 from darklens.data.image_sets import open_images
-from darklens.data.inverse import undo_preprocessing
+from darklens.data.inverse_preprocessing import undo_preprocessing
 from darklens.data.npy_tree import NpyTreeWriter
-from darklens.data.planes import Plane, read_plane
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
 from darklens.data.readers import pixel_problem, read_image
 from darklens.data.splits import (

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from darklens.errors import BadInput
-from darklens.plain_yaml import read_yaml
+from darklens.files.plain_yaml import read_yaml
 
 __all__ = ["DESCRIPTION", "differences", "read_description"]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from darklens.atomic import atomic_file
 from darklens.data.datasets import ImageDataset, open_part
 from darklens.data.layout import find_layout
 from darklens.data.splits import image_digest
 from darklens.errors import BadData
+from darklens.files.atomic import atomic_file
 
 __all__ = ["PARTS_FILE", "ListedImage", "open_listed", "parts_rows", "read_parts", "write_parts"]
 

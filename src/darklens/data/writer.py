@@ -4,7 +4,7 @@ A writer fills `PATH.partial` and renames it to `PATH` when all is there. Images
 shards of consecutive images; a shard counts as written when its part of the parameter table
 exists, which is written last. So a run may be killed anywhere, several processes may write
 different shards at once, and the bytes at the end are the same. Programs that would write the same
-output twice at once keep each other out with `darklens.locks.only_writer`.
+output twice at once keep each other out with `darklens.files.locks.only_writer`.
 """
 
 import json
@@ -21,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Int64, Shaped
 
-from darklens.atomic import temporary_folder
 from darklens.data.description import DESCRIPTION, differences, read_description
 from darklens.errors import BadInput
-from darklens.places import check_folder
-from darklens.plain_yaml import dump_yaml
+from darklens.files.atomic import temporary_folder
+from darklens.files.places import check_folder
+from darklens.files.plain_yaml import dump_yaml
 
 __all__ = ["DESCRIPTION", "PARAMETERS", "ImageWriter"]
 

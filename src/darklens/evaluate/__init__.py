@@ -1,61 +1,58 @@
 """Run models over data: scores with intervals, predictions and fits for files, figures, reports.
 
-Names that need the physics, or a generator's networks, are loaded when they are first asked for.
+Names are loaded from the rooms `classifier`, `generator` and `fit` when they are first asked for:
+predicting needs no simulator, and fitting no network.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from darklens.evaluate.classifier import (
-    ClassifierScores,
-    classify_images,
-    confident_mistakes,
-    score_classifier,
-)
-from darklens.evaluate.figures import (
-    confusion_figure,
-    prediction_figure,
-    reliability_figure,
-    roc_figure,
-    save_figure,
-    write_figure,
-)
-from darklens.evaluate.pictures import (
-    grid_picture,
-    lens_picture,
-    picture_uri,
-    write_picture,
-)
-from darklens.evaluate.prediction import FilePrediction, predict_files, prediction_table
-from darklens.evaluate.report import (
-    LensCard,
-    LensSection,
-    classifier_report,
-    demo_report,
-    lens_card,
-)
-from darklens.evaluate.source import LabelledImages, SimulatedImages, labels_for
-
 if TYPE_CHECKING:
-    from darklens.evaluate.features import load_neutral, neutral_features
-    from darklens.evaluate.fit_figures import fit_figure
-    from darklens.evaluate.fitting import FileFit, FileFitter, fit_files, fit_row, fit_table
-    from darklens.evaluate.generation_figures import (
-        closest_picture,
-        frechet_figure,
-        images_picture,
-        physics_figure,
+    from darklens.evaluate.classifier import (
+        ClassifierScores,
+        FilePrediction,
+        LabelledImages,
+        SimulatedImages,
+        classifier_report,
+        classify_images,
+        confident_mistakes,
+        confusion_figure,
+        labels_for,
+        predict_files,
+        prediction_figure,
+        prediction_table,
+        reliability_figure,
+        roc_figure,
+        score_classifier,
     )
-    from darklens.evaluate.generation_report import generator_report
-    from darklens.evaluate.generator import GeneratorScores, score_generator
-    from darklens.evaluate.inception import load_inception
-    from darklens.evaluate.measurement import Measured, Measurer, Pixels, common_pixels
-    from darklens.evaluate.physics import Ruler
-    from darklens.evaluate.streams import (
+    from darklens.evaluate.figures import save_figure, write_figure
+    from darklens.evaluate.fit import FileFit, FileFitter, fit_figure, fit_files, fit_row, fit_table
+    from darklens.evaluate.generator import (
+        GeneratorScores,
         ImageStream,
+        Measured,
+        Measurer,
+        Pixels,
+        SummaryStatistics,
+        closest_picture,
+        common_pixels,
+        frechet_figure,
+        generator_report,
+        images_picture,
+        load_inception,
+        load_neutral,
+        neutral_features,
+        physics_figure,
+        score_generator,
         stream_dataset,
         stream_generator,
         stream_simulations,
+    )
+    from darklens.evaluate.report import (
+        LensCard,
+        LensSection,
+        demo_report,
+        lens_card,
     )
 
 __all__ = [
@@ -71,8 +68,8 @@ __all__ = [
     "Measured",
     "Measurer",
     "Pixels",
-    "Ruler",
     "SimulatedImages",
+    "SummaryStatistics",
     "classifier_report",
     "classify_images",
     "closest_picture",
@@ -86,16 +83,13 @@ __all__ = [
     "fit_table",
     "frechet_figure",
     "generator_report",
-    "grid_picture",
     "images_picture",
     "labels_for",
     "lens_card",
-    "lens_picture",
     "load_inception",
     "load_neutral",
     "neutral_features",
     "physics_figure",
-    "picture_uri",
     "predict_files",
     "prediction_figure",
     "prediction_table",
@@ -108,39 +102,59 @@ __all__ = [
     "stream_generator",
     "stream_simulations",
     "write_figure",
-    "write_picture",
 ]
 
-_HEAVY = {
-    "FileFit": "darklens.evaluate.fitting",
-    "FileFitter": "darklens.evaluate.fitting",
-    "GeneratorScores": "darklens.evaluate.generator",
-    "ImageStream": "darklens.evaluate.streams",
-    "Measured": "darklens.evaluate.measurement",
-    "Measurer": "darklens.evaluate.measurement",
-    "Pixels": "darklens.evaluate.measurement",
-    "Ruler": "darklens.evaluate.physics",
-    "closest_picture": "darklens.evaluate.generation_figures",
-    "common_pixels": "darklens.evaluate.measurement",
-    "fit_figure": "darklens.evaluate.fit_figures",
-    "fit_files": "darklens.evaluate.fitting",
-    "fit_row": "darklens.evaluate.fitting",
-    "fit_table": "darklens.evaluate.fitting",
-    "frechet_figure": "darklens.evaluate.generation_figures",
-    "generator_report": "darklens.evaluate.generation_report",
-    "images_picture": "darklens.evaluate.generation_figures",
-    "load_inception": "darklens.evaluate.inception",
-    "load_neutral": "darklens.evaluate.features",
-    "neutral_features": "darklens.evaluate.features",
-    "physics_figure": "darklens.evaluate.generation_figures",
-    "score_generator": "darklens.evaluate.generator",
-    "stream_dataset": "darklens.evaluate.streams",
-    "stream_generator": "darklens.evaluate.streams",
-    "stream_simulations": "darklens.evaluate.streams",
+_HOMES = {
+    "ClassifierScores": "darklens.evaluate.classifier.scores",
+    "FileFit": "darklens.evaluate.fit.files",
+    "FileFitter": "darklens.evaluate.fit.files",
+    "FilePrediction": "darklens.evaluate.classifier.prediction",
+    "GeneratorScores": "darklens.evaluate.generator.scores",
+    "ImageStream": "darklens.evaluate.generator.image_sets",
+    "LabelledImages": "darklens.evaluate.classifier.labelled_images",
+    "LensCard": "darklens.evaluate.report",
+    "LensSection": "darklens.evaluate.report",
+    "Measured": "darklens.evaluate.generator.measurement",
+    "Measurer": "darklens.evaluate.generator.measurement",
+    "Pixels": "darklens.evaluate.generator.measurement",
+    "SimulatedImages": "darklens.evaluate.classifier.labelled_images",
+    "SummaryStatistics": "darklens.evaluate.generator.summary_statistics",
+    "classifier_report": "darklens.evaluate.classifier.report",
+    "classify_images": "darklens.evaluate.classifier.scores",
+    "closest_picture": "darklens.evaluate.generator.figures",
+    "common_pixels": "darklens.evaluate.generator.measurement",
+    "confident_mistakes": "darklens.evaluate.classifier.scores",
+    "confusion_figure": "darklens.evaluate.classifier.figures",
+    "demo_report": "darklens.evaluate.report",
+    "fit_figure": "darklens.evaluate.fit.figures",
+    "fit_files": "darklens.evaluate.fit.files",
+    "fit_row": "darklens.evaluate.fit.files",
+    "fit_table": "darklens.evaluate.fit.files",
+    "frechet_figure": "darklens.evaluate.generator.figures",
+    "generator_report": "darklens.evaluate.generator.report",
+    "images_picture": "darklens.evaluate.generator.figures",
+    "labels_for": "darklens.evaluate.classifier.labelled_images",
+    "lens_card": "darklens.evaluate.report",
+    "load_inception": "darklens.evaluate.generator.inception",
+    "load_neutral": "darklens.evaluate.generator.features",
+    "neutral_features": "darklens.evaluate.generator.features",
+    "physics_figure": "darklens.evaluate.generator.figures",
+    "predict_files": "darklens.evaluate.classifier.prediction",
+    "prediction_figure": "darklens.evaluate.classifier.figures",
+    "prediction_table": "darklens.evaluate.classifier.prediction",
+    "reliability_figure": "darklens.evaluate.classifier.figures",
+    "roc_figure": "darklens.evaluate.classifier.figures",
+    "save_figure": "darklens.evaluate.figures",
+    "score_classifier": "darklens.evaluate.classifier.scores",
+    "score_generator": "darklens.evaluate.generator.scores",
+    "stream_dataset": "darklens.evaluate.generator.image_sets",
+    "stream_generator": "darklens.evaluate.generator.image_sets",
+    "stream_simulations": "darklens.evaluate.generator.image_sets",
+    "write_figure": "darklens.evaluate.figures",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HEAVY:
-        return getattr(import_module(_HEAVY[name]), name)
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

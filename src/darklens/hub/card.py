@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from darklens.atomic import atomic_file
 from darklens.errors import BadModel
+from darklens.files.atomic import atomic_file
+from darklens.files.plain_yaml import dump_yaml, read_yaml
 from darklens.hub.schema import from_plain, to_plain
-from darklens.plain_yaml import dump_yaml, read_yaml
 
 __all__ = [
     "CARD_FILE",

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from darklens.atomic import atomic_folder
 from darklens.errors import BadModel
+from darklens.files.atomic import atomic_folder
+from darklens.files.plain_yaml import dump_yaml
 from darklens.hub.card import CARD_FILE, ModelCard, load_card
 from darklens.hub.folders import find_model
 from darklens.hub.weights import load_classifier, verified_weights
-from darklens.plain_yaml import dump_yaml
 
 __all__ = ["export_model", "readme"]
 

@@ -24,7 +24,7 @@ def _smooth_residual(
     orientations: int = 12,
     largest_chi_square: float = 5.0,
 ) -> Any:
-    """See `darklens.hub.residual.SmoothResidual`; the physics is loaded when it is asked for."""
-    from darklens.hub.residual import SmoothResidual
+    """See `darklens.residual.SmoothResidual`; the physics is loaded when it is asked for."""
+    from darklens.residual.smooth_residual import SmoothResidual
 
     return SmoothResidual(preset, size, binning, half_lengths, orientations, largest_chi_square)

@@ -14,7 +14,7 @@ __all__ = ["from_plain", "to_plain"]
 
 
 def from_plain(kind: Any, value: Any, where: str) -> Any:
-    """Build a value of an annotated type out of what `darklens.plain_yaml` reads.
+    """Build a value of an annotated type out of what `darklens.files.plain_yaml` reads.
 
     Args:
         kind: A dataclass, `tuple[T, ...]`, `dict[str, T]`, `T | None`, `Any`, str, bool, int or

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from darklens.atomic import atomic_folder
 from darklens.errors import BadInput, BadModel
+from darklens.files.atomic import atomic_folder
+from darklens.files.places import OwnFolder
 from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, own_file, write_card
 from darklens.hub.folders import find_model
 from darklens.hub.preprocessing import model_preprocessing
 from darklens.hub.tensors import checked_tensors, largest_file
-from darklens.places import OwnFolder
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
     from torch import Tensor, nn

@@ -13,7 +13,7 @@ from numba import njit
 from scipy import fft, ndimage
 
 from darklens.errors import BadPreset
-from darklens.lensing.elementary import FASTMATH
+from darklens.lensing.special_functions import FASTMATH
 
 __all__ = ["PSF", "GaussianPSF", "Instrument", "PixelPSF"]
 

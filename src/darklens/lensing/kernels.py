@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from darklens.lensing import elementary
-from darklens.lensing.elementary import FASTMATH
+from darklens.lensing import special_functions as elementary
+from darklens.lensing.special_functions import FASTMATH
 
 __all__ = [
     "add_line_mass",

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Float
 from numba import njit
 
-from darklens.lensing.elementary import FASTMATH
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.kernels import (
     add_line_mass,
@@ -23,6 +22,7 @@ from darklens.lensing.kernels import (
     add_tnfw,
 )
 from darklens.lensing.profiles import SIE, Sersic, Shear
+from darklens.lensing.special_functions import FASTMATH
 from darklens.lensing.substructure import Perturbers
 
 __all__ = ["Scene", "render", "source_plane"]

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from numba import njit
 from numpy.random import Generator
 
-from darklens.lensing import elementary
-from darklens.lensing.elementary import FASTMATH
+from darklens.lensing import special_functions as elementary
+from darklens.lensing.special_functions import FASTMATH
 
 __all__ = ["draw_key", "normals", "threefry", "uniform_pair", "uniform_pairs"]
 

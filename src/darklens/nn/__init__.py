@@ -5,7 +5,7 @@ from darklens.nn.averaging import MovingAverage
 from darklens.nn.checkpoints import best_weights, can_resume, recover
 from darklens.nn.chunks import filled_up, in_chunks
 from darklens.nn.freezing import freeze_up_to
-from darklens.nn.plain import PlainBackbone
+from darklens.nn.plain_cnn import PlainBackbone
 from darklens.nn.run import RunConfig, build_trainer, fit, is_first_process
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 from darklens.nn.specs import parse_spec, write_spec

@@ -13,8 +13,8 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from darklens.atomic import atomic_file
 from darklens.errors import DarklensError
+from darklens.files.atomic import atomic_file
 
 __all__ = ["MetricsTable"]
 

@@ -1,0 +1,35 @@
+"""A classifier run over data: scores with intervals, predictions of files, figures, reports."""
+
+from darklens.evaluate.classifier.figures import (
+    confusion_figure,
+    prediction_figure,
+    reliability_figure,
+    roc_figure,
+)
+from darklens.evaluate.classifier.labelled_images import LabelledImages, SimulatedImages, labels_for
+from darklens.evaluate.classifier.prediction import FilePrediction, predict_files, prediction_table
+from darklens.evaluate.classifier.report import classifier_report
+from darklens.evaluate.classifier.scores import (
+    ClassifierScores,
+    classify_images,
+    confident_mistakes,
+    score_classifier,
+)
+
+__all__ = [
+    "ClassifierScores",
+    "FilePrediction",
+    "LabelledImages",
+    "SimulatedImages",
+    "classifier_report",
+    "classify_images",
+    "confident_mistakes",
+    "confusion_figure",
+    "labels_for",
+    "predict_files",
+    "prediction_figure",
+    "prediction_table",
+    "reliability_figure",
+    "roc_figure",
+    "score_classifier",
+]

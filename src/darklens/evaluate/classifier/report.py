@@ -1,0 +1,104 @@
+"""The HTML report of a classifier's evaluation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from darklens.display import data_uri
+from darklens.evaluate.classifier.scores import ClassifierScores
+from darklens.evaluate.report import LensCard, render_page
+from darklens.hub import ModelCard
+from darklens.metrics import Interval
+
+__all__ = ["classifier_report"]
+
+_CAPTIONS = {
+    "roc": "ROC curve of each class against the rest, with the area under it.",
+    "confusion": (
+        "True class (rows) and predicted class (columns): share of the row, its interval, and "
+        "the number of images."
+    ),
+    "reliability": (
+        "Accuracy against confidence. On the dashed line, the probabilities can be taken at "
+        "their word. The pale bars show where the images are."
+    ),
+}
+_NAMES = {
+    "accuracy": "Accuracy",
+    "macro_auc": "Mean AUC of the classes",
+    "expected_calibration_error": "Expected calibration error",
+}
+
+
+def classifier_report(
+    card: ModelCard,
+    scores: ClassifierScores,
+    *,
+    data: str,
+    figures: Path,
+    mistakes: Sequence[LensCard],
+) -> str:
+    """The report of an evaluation as HTML.
+
+    Args:
+        card: The model's card.
+        scores: What it scores.
+        data: What it was evaluated on, in words.
+        figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`.
+        mistakes: The most confident mistakes.
+    """
+    rows = [_row(name, interval) for name, interval in scores.scalars.items()]
+    counts = scores.confusion.value
+    return render_page(
+        "classifier.html",
+        title=f"The classifier “{card.name}”",
+        data=data,
+        count=sum(scores.counts),
+        class_counts=", ".join(
+            f"{count} {name}" for name, count in zip(scores.classes, scores.counts, strict=True)
+        ),
+        resamples=scores.resamples,
+        tiles=[row for row in rows if row["key"] in _NAMES],
+        figures=[
+            {"name": name, "caption": caption, "source": _embedded(figures / f"{name}.svg")}
+            for name, caption in _CAPTIONS.items()
+        ],
+        rows=rows,
+        mistakes=mistakes,
+        mistake_count=int(counts.sum() - np.trace(counts)),
+        model=_facts(card),
+    )
+
+
+def _embedded(path: Path) -> str:
+    return data_uri(path.read_bytes(), "image/svg+xml")
+
+
+def _row(key: str, interval: Interval) -> dict[str, str]:
+    defined = not np.isnan(interval.value)
+    return {
+        "key": key,
+        "name": _NAMES.get(key, f"AUC of {key.removeprefix('auc_')} against the rest"),
+        "value": f"{interval.value:.3f}" if defined else "-",
+        "interval": f"{interval.low:.3f} to {interval.high:.3f}" if defined else "not defined",
+    }
+
+
+def _facts(card: ModelCard) -> dict[str, str]:
+    """What the report says of a model, in the order of the rows."""
+    size, training = card.input, card.training
+    scale = f", {size.pixel_scale} arcsec a pixel" if size.pixel_scale else ""
+    steps = (name for step in card.preprocessing for name in step)
+    return {
+        "Description": card.description,
+        "Input": f"{size.channels} x {size.height} x {size.width}{scale}; {size.values}",
+        "Preprocessing": ", ".join(steps) or "none",
+        "Network": str(card.network["name"]),
+        "Temperature": f"{card.temperature:.3f}",
+        "Trained on": training.preset or training.data or "not said",
+        "Training": f"{training.images} images in {training.seconds:.0f} s on {training.machine}",
+        "Command": training.command,
+        "Licence": card.licence,
+        "SHA-256 of the weights": card.weights.sha256 if card.weights else "",
+    }

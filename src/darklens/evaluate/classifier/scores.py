@@ -1,0 +1,184 @@
+"""Run a classifier over labelled images and measure it, each number with its interval."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+from jaxtyping import Float, Int, Num
+
+from darklens.classify import Classifier
+from darklens.data.datasets import BadImage
+from darklens.data.survey import ImageProblem, problems_in_words
+from darklens.errors import BadData
+from darklens.evaluate.classifier.labelled_images import LabelledImages
+from darklens.hub import ModelCard
+from darklens.metrics import (
+    Interval,
+    accuracy,
+    auc_per_class,
+    bootstrap_interval,
+    confusion_matrix,
+    expected_calibration_error,
+    macro_auc,
+)
+
+__all__ = [
+    "ClassifierScores",
+    "classify_images",
+    "confident_mistakes",
+    "same_shape_batches",
+    "score_classifier",
+]
+
+Item = TypeVar("Item")
+Progress = Callable[[Iterable[int]], Iterable[int]]  # wraps a loop over images, as tqdm does
+
+
+@dataclass(frozen=True)
+class ClassifierScores:
+    """What a classifier scores on labelled images, with 95 % bootstrap intervals.
+
+    Attributes:
+        classes: Class names.
+        counts: Number of images of each class.
+        scalars: `accuracy`, `macro_auc`, `auc_CLASS` and `expected_calibration_error`.
+        confusion: Number of images by true class (rows) and predicted class (columns).
+        resamples: Number of bootstrap resamples.
+        seed: Seed of the resamples.
+    """
+
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+    scalars: dict[str, Interval]
+    confusion: Interval
+    resamples: int
+    seed: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """The scores as JSON has them: numbers without a value are null."""
+        return {
+            "classes": list(self.classes),
+            "images_per_class": dict(zip(self.classes, self.counts, strict=True)),
+            "metrics": {name: _plain(interval) for name, interval in self.scalars.items()},
+            "confusion_matrix": _plain(self.confusion),
+            "intervals": {
+                "method": "percentile bootstrap, images drawn within their class",
+                "level": 0.95,
+                "resamples": self.resamples,
+                "seed": self.seed,
+            },
+        }
+
+
+def classify_images(
+    classifier: Classifier,
+    card: ModelCard,
+    images: LabelledImages,
+    *,
+    batch: int = 64,
+    progress: Progress = iter,
+) -> Float[np.ndarray, "n k"]:
+    """Class probabilities of every image, reading one batch at a time.
+
+    Raises:
+        BadData: If images cannot be read or do not suit the model: how many, and which.
+    """
+    bad: list[ImageProblem] = []
+
+    def read() -> Iterator[Num[np.ndarray, "c h w"]]:
+        for index in progress(range(len(images))):
+            reason = None
+            try:
+                image = images[index][0]
+                reason = card.unsuitable(image.shape)
+            except BadImage as error:
+                reason = error.reason
+            if reason:
+                bad.append(ImageProblem("", images.ids[index], reason))
+            elif not bad:  # else the rest is only looked through
+                yield image
+
+    batches = same_shape_batches(read(), lambda image: image.shape, batch)
+    found = [classifier.probabilities(np.stack(group)) for group in batches]
+    if bad:
+        raise BadData(problems_in_words(bad, len(images)))
+    return np.concatenate(found)
+
+
+def score_classifier(
+    labels: Int[np.ndarray, " n"],
+    probabilities: Float[np.ndarray, "n k"],
+    classes: Sequence[str],
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> ClassifierScores:
+    """Accuracy, AUC, calibration error and confusion matrix with their intervals."""
+
+    def interval(statistic: Callable[..., Any], *, centred: bool = False) -> Interval:
+        return bootstrap_interval(
+            lambda weights: statistic(labels, probabilities, weights),
+            labels,
+            resamples=resamples,
+            seed=seed,
+            centred=centred,
+        )
+
+    per_class = interval(auc_per_class)
+    scalars = {"accuracy": interval(accuracy), "macro_auc": interval(macro_auc)}
+    for index, name in enumerate(classes):
+        scalars[f"auc_{name}"] = Interval(
+            *(end[..., index] for end in (per_class.value, per_class.low, per_class.high))
+        )
+    error = interval(expected_calibration_error, centred=True)
+    scalars["expected_calibration_error"] = Interval(
+        error.value, np.asarray(np.maximum(error.low, 0.0)), error.high
+    )
+    return ClassifierScores(
+        classes=tuple(classes),
+        counts=tuple(int((labels == index).sum()) for index in range(len(classes))),
+        scalars=scalars,
+        confusion=interval(confusion_matrix),
+        resamples=resamples,
+        seed=seed,
+    )
+
+
+def confident_mistakes(
+    labels: Int[np.ndarray, " n"], probabilities: Float[np.ndarray, "n k"], count: int
+) -> list[int]:
+    """Indices of the wrongly classified images, the most confident first."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    order = np.argsort(-probabilities[wrong].max(axis=1), kind="stable")
+    return [int(index) for index in wrong[order[:count]]]
+
+
+def same_shape_batches(
+    items: Iterable[Item], shape: Callable[[Item], Any], size: int
+) -> Iterator[list[Item]]:
+    """Lists of at most `size` neighbours of one shape, in the order of the items.
+
+    >>> list(same_shape_batches(["a", "b", "cc", "d"], len, 2))
+    [['a', 'b'], ['cc'], ['d']]
+    """
+    group: list[Item] = []
+    for item in items:
+        if group and (len(group) == size or shape(item) != shape(group[0])):
+            yield group
+            group = []
+        group.append(item)
+    if group:
+        yield group
+
+
+def _plain(interval: Interval) -> dict[str, Any]:
+    return {
+        name: _null_for_nan(getattr(interval, name).tolist()) for name in ("value", "low", "high")
+    }
+
+
+def _null_for_nan(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_null_for_nan(item) for item in value]
+    return None if np.isnan(value) else value

@@ -1,0 +1,182 @@
+"""A picture of a fit: data, model, residual, and the source behind the caustics.
+
+Where the lens shines its light is taken away in two further panels, so that the arcs are seen.
+Row 0 is at the bottom, as in FITS viewers.
+"""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.colors import AsinhNorm, Normalize
+from matplotlib.figure import Figure
+from scipy.ndimage import map_coordinates
+
+from darklens.evaluate.figures import STYLE
+from darklens.lensing import PixelGrid, Scene, source_plane
+from darklens.modelling import PARAMETERS, SmoothFit, SmoothModel, fit_estimates, fitted_scene
+from darklens.naming import in_figure
+
+__all__ = ["fit_figure"]
+
+Image = Float[np.ndarray, "h w"]
+Curve = Float[np.ndarray, "n 2"]
+
+_DARK = -700.0
+_LIMIT = 5.0
+_LINE = "#7fd1ff"
+_GREY = "#5c6773"
+_FINE = 400  # pixels along a side of the grid on which critical curves are found
+_SOURCE_SIDE = 200
+
+
+def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str = "") -> Figure:
+    """Panels of one fit.
+
+    Args:
+        image: The pixels that were fitted.
+        fit: The fit.
+        model: The family that was fitted.
+        title: Written above, such as the name of the file.
+    """
+    rows = 2 if model.lens_light else 1
+    with matplotlib.rc_context(STYLE):
+        size = (10.8, 6.9) if model.lens_light else (14.2, 3.9)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(rows, 3 if model.lens_light else 4).ravel()
+        scene = fitted_scene(fit.numbers)
+        critical, caustics = _critical_curves(scene, model.grid)
+        stretch = _stretch(fit.model, fit)
+        _draw(panels[0], image, model.grid, stretch, "data")
+        _draw(panels[1], fit.model, model.grid, stretch, "smooth model")
+        _residual(panels[2], fit, model.grid)
+        if model.lens_light:
+            light = fit.model - _arcs(fit, model)
+            arcs = _stretch(fit.model - light, fit)
+            _draw(panels[3], image - light, model.grid, arcs, "data without the lens light")
+            _draw(panels[4], fit.model - light, model.grid, arcs, "model without the lens light")
+        for panel in panels[[1, 4]] if model.lens_light else panels[1:2]:
+            _curves(panel, critical, "critical curve")
+        _source(panels[-1], scene, caustics)
+    figure.suptitle(_headline(fit, title), fontsize=11, color="#2b3440")
+    return figure
+
+
+def _headline(fit: SmoothFit, title: str) -> str:
+    theta, error = fit_estimates(fit).get("einstein_radius", (float(fit.numbers[0]), 0.0))
+    spread = f" ± {error:.4f}" if error else ""
+    words = [in_figure(title)] if title else []
+    words.append(f"reduced $\\chi^2$ {fit.chi_square:.3f}")
+    words.append(f"Einstein radius {theta:.4f}{spread} arcsec")
+    return "   ".join(words + ([] if fit.converged else ["not converged"]))
+
+
+def _arcs(fit: SmoothFit, model: SmoothModel) -> Image:
+    """The model without the light of the lens."""
+    numbers = fit.numbers.copy()
+    numbers[PARAMETERS.index("lens_light_log_amplitude")] = _DARK
+    exposure = model.exposure(numbers)
+    return np.asarray(model.likelihood.moments(model.image(numbers), exposure).mean)
+
+
+def _stretch(model: Image, fit: SmoothFit) -> Normalize:
+    """Linear in the noise of the sky, logarithmic far above it."""
+    noise = float(np.median(fit.noise[np.isfinite(fit.noise)]))
+    low, high = float(np.percentile(model, 1)) - 2 * noise, float(model.max())
+    return AsinhNorm(linear_width=4 * noise, vmin=low, vmax=max(high, low + 4 * noise))
+
+
+def _ticks(norm: AsinhNorm) -> list[float]:
+    """Round values whose places in a colour bar lie apart from each other."""
+    low, high = float(norm.vmin or 0), float(norm.vmax or 0)
+    top = int(np.floor(np.log10(max(high, 1e-300))))
+    wanted = [m * 10.0**k for k in range(top, top - 6, -1) for m in (5, 2, 1)]
+    ticks = list[float]()
+    for value in [*wanted, 0.0]:
+        apart = all(abs(float(norm(value)) - float(norm(tick))) > 0.09 for tick in ticks)
+        if low <= value <= high and apart:
+            ticks.append(value)
+    return ticks
+
+
+def _extent(grid: PixelGrid) -> tuple[float, float, float, float]:
+    rows, columns = (0.5 * side * grid.pixel_scale for side in grid.shape)
+    return (-columns, columns, -rows, rows)
+
+
+def _draw(axes: Axes, image: Image, grid: PixelGrid, norm: Normalize, title: str) -> None:
+    """One image with its colour bar."""
+    style: dict[str, Any] = {"origin": "lower", "interpolation": "nearest"}
+    colours = "RdBu_r" if title.startswith("residual") else "inferno"
+    picture = axes.imshow(image, extent=_extent(grid), norm=norm, cmap=colours, **style)
+    bar = axes.figure.colorbar(picture, ax=axes, shrink=0.85, pad=0.02)
+    if isinstance(norm, AsinhNorm):
+        ticks = _ticks(norm)
+        bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+        bar.minorticks_off()
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
+    _frame(axes, title)
+
+
+def _residual(axes: Axes, fit: SmoothFit, grid: PixelGrid) -> None:
+    """The residual in units of noise; pixels that were left out are grey."""
+    shown = np.where(np.isfinite(fit.noise), fit.residual, np.nan)
+    axes.set_facecolor("#c4cad2")
+    _draw(axes, shown, grid, Normalize(-_LIMIT, _LIMIT), "residual [noise]")
+
+
+def _source(axes: Axes, scene: Scene, caustics: list[Curve]) -> None:
+    """The source in its own plane, with the caustics where they are near."""
+    source = scene.sources[0]
+    reach = max((float(np.abs(c - [source.x, source.y]).max()) for c in caustics), default=0.0)
+    half = 1.1 * min(max(3 * source.radius, reach), 5 * scene.lens.einstein_radius)
+    axis = half * np.linspace(-1, 1, _SOURCE_SIDE)
+    x, y = np.meshgrid(source.x + axis, source.y + axis)
+    light = np.sqrt(source.brightness(x, y) / source.amplitude)
+    extent = (x[0, 0], x[0, -1], y[0, 0], y[-1, 0])
+    largest = float(np.percentile(light, 99.9))
+    axes.imshow(light, origin="lower", extent=extent, cmap="inferno", vmin=0, vmax=largest)
+    _curves(axes, caustics, "caustic")
+    axes.set(xlim=extent[:2], ylim=extent[2:])
+    _frame(axes, "source in its plane (square root)")
+
+
+def _curves(axes: Axes, curves: list[Curve], label: str) -> None:
+    for k, curve in enumerate(curves):
+        axes.plot(*curve.T, color=_LINE, linewidth=0.9, label=None if k else label)
+    if curves:
+        axes.legend(loc="upper right", frameon=False, fontsize=8, labelcolor=_LINE)
+
+
+def _frame(axes: Axes, title: str) -> None:
+    axes.set_title(title, fontsize=10)
+    axes.tick_params(labelsize=8)
+    axes.set_xlabel("x [arcsec]", fontsize=8, labelpad=1)
+    axes.set_ylabel("y [arcsec]", fontsize=8, labelpad=1)
+    axes.spines[:].set_visible(False)
+
+
+def _critical_curves(scene: Scene, grid: PixelGrid) -> tuple[list[Curve], list[Curve]]:
+    """Curves of infinite magnification in the image plane, and where they lie in the source plane.
+
+    They are the zero contours of the determinant of the lens mapping's Jacobian.
+    """
+    half = min(2.5 * scene.lens.einstein_radius, 0.5 * max(grid.shape) * grid.pixel_scale)
+    fine = PixelGrid((_FINE, _FINE), 2 * half / _FINE)
+    beta_x, beta_y = source_plane(scene, fine)
+    (xy, xx), (yy, yx) = (np.gradient(b, fine.pixel_scale) for b in (beta_x, beta_y))
+    determinant = xx * yy - xy * yx
+    x, y = fine.coordinates()
+    centre = np.hypot(x - scene.lens.x, y - scene.lens.y)
+    determinant[centre < 3 * fine.pixel_scale] = -1.0  # the singular centre is no critical curve
+    lines = Figure().subplots().contour(x[0], y[:, 0], determinant, [0.0])
+    critical = [np.asarray(line) for line in lines.allsegs[0] if len(line) > 8]
+    caustics = []
+    for line in critical:
+        place = (line / fine.pixel_scale + 0.5 * (_FINE - 1)).T[::-1]
+        traced = [map_coordinates(b, place, order=1, mode="nearest") for b in (beta_x, beta_y)]
+        caustics.append(np.stack(traced, axis=1))
+    return critical, caustics

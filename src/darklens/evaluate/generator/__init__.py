@@ -1,0 +1,42 @@
+"""Generated images beside real ones: distances, tests of the physics, figures, reports."""
+
+from darklens.evaluate.generator.features import load_neutral, neutral_features
+from darklens.evaluate.generator.figures import (
+    closest_picture,
+    frechet_figure,
+    images_picture,
+    physics_figure,
+)
+from darklens.evaluate.generator.image_sets import (
+    ImageStream,
+    stream_dataset,
+    stream_generator,
+    stream_simulations,
+)
+from darklens.evaluate.generator.inception import load_inception
+from darklens.evaluate.generator.measurement import Measured, Measurer, Pixels, common_pixels
+from darklens.evaluate.generator.report import generator_report
+from darklens.evaluate.generator.scores import GeneratorScores, score_generator
+from darklens.evaluate.generator.summary_statistics import SummaryStatistics
+
+__all__ = [
+    "GeneratorScores",
+    "ImageStream",
+    "Measured",
+    "Measurer",
+    "Pixels",
+    "SummaryStatistics",
+    "closest_picture",
+    "common_pixels",
+    "frechet_figure",
+    "generator_report",
+    "images_picture",
+    "load_inception",
+    "load_neutral",
+    "neutral_features",
+    "physics_figure",
+    "score_generator",
+    "stream_dataset",
+    "stream_generator",
+    "stream_simulations",
+]

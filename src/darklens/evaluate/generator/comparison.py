@@ -1,0 +1,322 @@
+"""A generated set beside a genuine one, and two halves of the genuine one beside each other.
+
+Each figure stands beside its floor: the same figure between two random halves of the genuine set,
+which differ by chance alone. Halves keep the shares of the classes. A figure that depends on the
+number of images is taken between half of the generated and half of the genuine set, too, and that
+is what is compared with the floor.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from darklens.errors import BadData
+from darklens.metrics import (
+    CoverageScores,
+    Interval,
+    classifier_two_sample,
+    coverage_scores,
+    extrapolate_frechet,
+    frechet_distance,
+    kernel_distance_interval,
+    logistic_scores,
+    memorisation_test,
+    nearest_neighbours,
+    network_scores,
+    transfer_accuracy,
+)
+from darklens.metrics.two_sample import Scorer
+
+__all__ = [
+    "SMALLEST_SET",
+    "FeatureScores",
+    "FrechetScores",
+    "MemorisationScores",
+    "ScoreWithBaseline",
+    "score_features",
+    "score_frechet",
+    "score_memorisation",
+    "stratified_halves",
+]
+
+SMALLEST_SET = 20  # images: halves of ten, five folds, five parts
+
+_CLOSEST = 6
+_SCORERS: dict[str, Scorer] = {"logistic": logistic_scores, "network": network_scores}
+
+Genuine = Float[np.ndarray, "n d"]
+Generated = Float[np.ndarray, "m d"]
+GenuineLabels = Int[np.ndarray, " n"]
+GeneratedLabels = Int[np.ndarray, " m"]
+
+
+@dataclass(frozen=True)
+class ScoreWithBaseline:
+    """A figure with its 95 % interval, and the same between halves of the genuine set."""
+
+    value: float
+    low: float
+    high: float
+    floor: float
+    floor_low: float
+    floor_high: float
+
+
+@dataclass(frozen=True)
+class FrechetScores:
+    """Fréchet distances in one kind of features.
+
+    Attributes:
+        value: Between all generated and all genuine images.
+        halves: Mean between half of the generated and half of the genuine images.
+        halves_spread: Standard deviation of that over the halvings.
+        floor: Mean between two halves of the genuine images.
+        floor_spread: Standard deviation of that over the halvings.
+        ratio: `halves` in units of `floor`: one where nothing but chance tells the sets apart.
+        limit: Extrapolated to infinitely many images.
+        limit_error: Standard error of that from the scatter about the line.
+        sizes: Images of the smaller set behind each point of the extrapolation.
+        distances: Distance at each of these sizes.
+        floor_sizes: The same between two halves of the genuine images.
+        floor_distances: Distance at each of these sizes.
+        splits: Number of halvings.
+    """
+
+    value: float
+    halves: float
+    halves_spread: float
+    floor: float
+    floor_spread: float
+    ratio: float
+    limit: float
+    limit_error: float
+    sizes: tuple[int, ...]
+    distances: tuple[float, ...]
+    floor_sizes: tuple[int, ...]
+    floor_distances: tuple[float, ...]
+    splits: int
+
+
+@dataclass(frozen=True)
+class FeatureScores:
+    """Everything that is compared in one kind of features.
+
+    Attributes:
+        frechet: Fréchet distances.
+        kernel: Kernel distance.
+        coverage: Precision, recall, density and coverage, of half against half.
+        coverage_floor: The same between two halves of the genuine images.
+        two_sample: How well a classifier tells the sets apart, by the classifier's name.
+        transfer: Accuracy on genuine images after training on generated ones; the floor is that
+            after training on as many genuine ones. None where classes are not known.
+    """
+
+    frechet: FrechetScores
+    kernel: ScoreWithBaseline
+    coverage: CoverageScores
+    coverage_floor: CoverageScores
+    two_sample: dict[str, ScoreWithBaseline]
+    transfer: ScoreWithBaseline | None
+
+
+@dataclass(frozen=True)
+class MemorisationScores:
+    """Whether generated images are closer to the training images than genuine ones are.
+
+    Attributes:
+        p_value: Chance that independent images come as close (one-sided Mann-Whitney test).
+        share_close: Share of the generated images closer than `threshold`, 0.01 by chance.
+        threshold: Distance that one in a hundred genuine images stays below.
+        median_generated: Median distance of generated images to their nearest training image.
+        median_genuine: The same of genuine images that were not trained on.
+        closest: Generated images that are closest to a training image.
+        closest_training: The training images that they are closest to.
+        closest_distances: Their distances.
+    """
+
+    p_value: float
+    share_close: float
+    threshold: float
+    median_generated: float
+    median_genuine: float
+    closest: tuple[int, ...]
+    closest_training: tuple[int, ...]
+    closest_distances: tuple[float, ...]
+
+
+def score_features(
+    genuine: Genuine,
+    generated: Generated,
+    genuine_labels: GenuineLabels,
+    generated_labels: GeneratedLabels,
+    *,
+    splits: int = 5,
+    seed: int = 0,
+) -> FeatureScores:
+    """All comparisons in one kind of features.
+
+    Args:
+        genuine: Features of the genuine images.
+        generated: Features of the generated ones.
+        genuine_labels: Class of each genuine image; all the same where it is not known.
+        generated_labels: Class of each generated image; -1 where it is not known.
+        splits: Number of halvings for the Fréchet distance.
+        seed: Seed of halvings, folds and resamples.
+
+    Raises:
+        BadData: If a set has less than `SMALLEST_SET` images.
+    """
+    frechet = score_frechet(
+        genuine, generated, genuine_labels, generated_labels, splits=splits, seed=seed
+    )
+    generator = np.random.default_rng(seed)
+    first, second = stratified_halves(genuine_labels, generator)
+    made, _ = stratified_halves(generated_labels, generator)
+    size = min(len(first), len(made))
+    return FeatureScores(
+        frechet=frechet,
+        kernel=_beside(
+            kernel_distance_interval(genuine, generated, seed=seed),
+            kernel_distance_interval(genuine[first], genuine[second], seed=seed),
+        ),
+        coverage=coverage_scores(genuine[first[:size]], generated[made[:size]]),
+        coverage_floor=coverage_scores(genuine[first[:size]], genuine[second[:size]]),
+        two_sample={
+            name: _beside(
+                classifier_two_sample(genuine, generated, scorer=scorer, seed=seed),
+                classifier_two_sample(genuine[first], genuine[second], scorer=scorer, seed=seed),
+            )
+            for name, scorer in _SCORERS.items()
+        },
+        transfer=_transfer(
+            genuine, generated, genuine_labels, generated_labels, (first, second), made
+        ),
+    )
+
+
+def score_frechet(
+    genuine: Genuine,
+    generated: Generated,
+    genuine_labels: GenuineLabels,
+    generated_labels: GeneratedLabels,
+    *,
+    splits: int = 5,
+    seed: int = 0,
+) -> FrechetScores:
+    """Fréchet distance with its floor and its limit; arguments as for `score_features`."""
+    if min(len(genuine), len(generated)) < SMALLEST_SET:
+        raise BadData(
+            f"{len(genuine)} genuine and {len(generated)} generated images: "
+            f"scores need {SMALLEST_SET} of each at least"
+        )
+    generator = np.random.default_rng(seed)
+    floors, halves = [], []
+    for _ in range(splits):
+        first, second = stratified_halves(genuine_labels, generator)
+        made, _ = stratified_halves(generated_labels, generator)
+        size = min(len(first), len(made))
+        floors.append(frechet_distance(genuine[first[:size]], genuine[second[:size]]))
+        halves.append(frechet_distance(genuine[first[:size]], generated[made[:size]]))
+    limit = extrapolate_frechet(genuine, generated, seed=seed)
+    alone = extrapolate_frechet(genuine[first], genuine[second], seed=seed)
+    return FrechetScores(
+        value=float(limit.distances[0]),
+        halves=float(np.mean(halves)),
+        halves_spread=_spread(halves),
+        floor=float(np.mean(floors)),
+        floor_spread=_spread(floors),
+        ratio=float(np.mean(halves) / np.mean(floors)),
+        limit=limit.value,
+        limit_error=limit.error,
+        sizes=tuple(limit.sizes.tolist()),
+        distances=tuple(limit.distances.tolist()),
+        floor_sizes=tuple(alone.sizes.tolist()),
+        floor_distances=tuple(alone.distances.tolist()),
+        splits=splits,
+    )
+
+
+def score_memorisation(
+    generated: Float[np.ndarray, "n *shape"],
+    genuine: Float[np.ndarray, "m *shape"],
+    training: Float[np.ndarray, "t *shape"],
+) -> MemorisationScores:
+    """Whether generated images are closer to the training images than genuine ones are.
+
+    Args:
+        generated: Features or pixels of the generated images.
+        genuine: The same of genuine images that were not trained on.
+        training: The same of the training images.
+    """
+    test = memorisation_test(generated, genuine, training)
+    closest = np.argsort(test.generated, kind="stable")[:_CLOSEST]
+    distances, partners = nearest_neighbours(generated[closest], training)
+    return MemorisationScores(
+        p_value=test.p_value,
+        share_close=test.share_close,
+        threshold=test.threshold,
+        median_generated=float(np.median(test.generated)),
+        median_genuine=float(np.median(test.held_out)),
+        closest=tuple(closest.tolist()),
+        closest_training=tuple(partners[:, 0].tolist()),
+        closest_distances=tuple(distances[:, 0].tolist()),
+    )
+
+
+def stratified_halves(
+    labels: Int[np.ndarray, " n"], generator: np.random.Generator
+) -> tuple[Int[np.ndarray, " half"], Int[np.ndarray, " half"]]:
+    """Two random halves of equal size with equal shares of the classes, in random order.
+
+    >>> first, second = stratified_halves(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0))
+    >>> sorted([*first.tolist(), *second.tolist()]), len(first)
+    ([0, 1, 2, 3, 4, 5], 3)
+    """
+    by_class = [generator.permutation(np.flatnonzero(labels == k)) for k in np.unique(labels)]
+    order = np.concatenate(by_class)
+    first, second = order[0::2], order[1::2]
+    size = min(len(first), len(second))
+    return generator.permutation(first)[:size], generator.permutation(second)[:size]
+
+
+def _transfer(
+    genuine: Genuine,
+    generated: Generated,
+    genuine_labels: GenuineLabels,
+    generated_labels: GeneratedLabels,
+    halves: Sequence[Int[np.ndarray, " half"]],
+    made: Int[np.ndarray, " k"],
+) -> ScoreWithBaseline | None:
+    """Accuracy on either half of the genuine images, after training on generated or genuine."""
+    if len(np.unique(genuine_labels)) < 2 or generated_labels.min() < 0:
+        return None
+    if len(np.unique(generated_labels[made])) < 2:
+        return None
+    accuracies = np.empty((2, 2))
+    for row, (learn, test) in enumerate((halves, halves[::-1])):
+        target = genuine[test], genuine_labels[test]
+        accuracies[row] = (
+            transfer_accuracy(generated[made], generated_labels[made], *target),
+            transfer_accuracy(genuine[learn], genuine_labels[learn], *target),
+        )
+    tested = 2 * len(halves[0])
+    return _beside(*(_share_interval(share, tested) for share in accuracies.mean(axis=0).tolist()))
+
+
+def _share_interval(share: float, count: int) -> Interval:
+    """Wilson's 95 % interval of a share."""
+    z = 1.959964
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z**2 / count)
+    return Interval(np.asarray(share), np.asarray(centre - half), np.asarray(centre + half))
+
+
+def _beside(value: Interval, floor: Interval) -> ScoreWithBaseline:
+    ends = (float(getattr(x, name)) for x in (value, floor) for name in ("value", "low", "high"))
+    return ScoreWithBaseline(*ends)
+
+
+def _spread(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")

@@ -1,0 +1,151 @@
+"""Sets of images that are read, simulated or generated batch by batch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int
+
+from darklens.classes import UNLABELLED
+from darklens.data import ImageDataset
+from darklens.diffusion import Generator
+from darklens.errors import BadData
+from darklens.evaluate.generator.measurement import Batch
+from darklens.simulation import Simulator
+
+__all__ = ["ImageStream", "stream_dataset", "stream_generator", "stream_simulations"]
+
+
+@dataclass(frozen=True)
+class ImageStream:
+    """A set of images, as often as it is asked for and one batch at a time.
+
+    Attributes:
+        words: What it is, in words.
+        classes: Class names; labels are their indices.
+        labels: Class of each image, -1 where it is not known.
+        batches: The images in batches of at most this size.
+    """
+
+    words: str
+    classes: tuple[str, ...]
+    labels: Int[np.ndarray, " n"]
+    batches: Callable[[int], Iterator[Batch]]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        return f"ImageStream({self.words!r}: {len(self)} images)"
+
+
+def stream_dataset(
+    dataset: ImageDataset,
+    words: str,
+    *,
+    count: int | None = None,
+    classes: Sequence[str] | None = None,
+    seed: int = 0,
+) -> ImageStream:
+    """The images of a folder or store, in random order where that costs nothing.
+
+    Args:
+        dataset: The images.
+        words: What they are, in words.
+        count: Take so many at random; all of them if None or more than there are.
+        classes: Classes that labels count in. A data set that has none of them has no labels.
+        seed: Seed of the choice and the order.
+
+    Raises:
+        BadData: If the data set has some of the classes and others besides.
+    """
+    labels = dataset.labels
+    if classes is not None and set(classes).isdisjoint(dataset.classes):
+        labels = np.full(len(dataset), -1)
+    elif classes is not None:
+        labels = dataset.with_classes(classes).labels
+    order = np.random.default_rng(seed).permutation(len(dataset))[:count]
+    if dataset.together > 1:
+        order = np.sort(order)
+
+    def batches(size: int) -> Iterator[Batch]:
+        for start in range(0, len(order), size):
+            chosen = order[start : start + size]
+            yield dataset.images(chosen), labels[chosen]
+
+    return ImageStream(words, tuple(classes or dataset.classes), labels[order], batches)
+
+
+def stream_simulations(
+    simulator: Simulator, words: str, *, count: int, seed: int = 0
+) -> ImageStream:
+    """Fresh simulations, all classes in turn."""
+
+    def batches(size: int) -> Iterator[Batch]:
+        for start in range(0, count, size):
+            lenses = simulator.simulate(min(size, count - start), seed=seed, start=start)
+            yield lenses.images, lenses.labels
+
+    labels = np.arange(count) % len(simulator.classes)
+    return ImageStream(words, simulator.classes, labels, batches)
+
+
+def stream_generator(
+    generator: Generator,
+    words: str,
+    labels: Int[np.ndarray, " n"],
+    classes: Sequence[str],
+    *,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    expected: bool = False,
+    seed: int = 0,
+) -> ImageStream:
+    """New images of the wanted classes; of no class where the model cannot be told one.
+
+    Where the wanted classes are not known, the model makes all of its own in turn.
+
+    Args:
+        generator: The generator.
+        words: What it is, in words.
+        labels: Class of each image.
+        classes: Classes that the labels count in.
+        steps: Steps of the sampler; the model's own number if None.
+        guidance: Strength of the class condition.
+        expected: Leave out the noise of the instrument.
+        seed: Seed of the images.
+
+    Raises:
+        BadData: If the model does not know one of the classes.
+        BadInput: If another argument is out of range.
+    """
+    wanted: list[int] | None = None
+    unknown_classes = tuple(classes) == (UNLABELLED,)
+    if generator.conditional and unknown_classes:  # all of the model's in turn
+        wanted = (np.arange(len(labels)) % len(generator.classes)).tolist()
+    elif generator.conditional:
+        unknown = [name for name in classes if name not in generator.classes]
+        if unknown:
+            raise BadData(
+                f"the genuine images have the class '{unknown[0]}', but the model makes only "
+                f"{', '.join(generator.classes)}"
+            )
+        index = np.array([generator.classes.index(name) for name in classes])
+        wanted = index[labels].tolist()
+    known = labels if generator.conditional and not unknown_classes else np.full(len(labels), -1)
+    generator.batches(len(labels), labels=wanted, steps=steps, guidance=guidance, seed=seed)
+
+    def batches(size: int) -> Iterator[Batch]:
+        made = generator.batches(
+            len(labels),
+            labels=wanted,
+            steps=steps,
+            guidance=guidance,
+            seed=seed,
+            expected=expected,
+            batch=size,
+        )
+        for part in made:
+            yield part.images, known[part.start : part.start + len(part.images)]
+
+    return ImageStream(words, tuple(classes), np.asarray(known), batches)

@@ -1,0 +1,274 @@
+"""The HTML report of a generator: a blind comparison, tables, figures, all in one file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklens.display import data_uri, lens_picture, picture_uri
+from darklens.evaluate.generator.comparison import FeatureScores, FrechetScores, ScoreWithBaseline
+from darklens.evaluate.generator.measurement import Measured
+from darklens.evaluate.generator.scores import GeneratorScores
+from darklens.evaluate.generator.summary_statistics import FAMILIES, PhysicsTest
+from darklens.evaluate.report import render_page
+from darklens.hub import ModelCard
+
+__all__ = ["generator_report"]
+
+_BLIND = 12  # images of each kind
+_CAPTIONS = {
+    "physics": (
+        "Genuine (grey) and generated images (red): median and middle two thirds of the power "
+        "spectrum and of the pixels' brightness; distributions of flux, ring radius and shape."
+    ),
+    "frechet": (
+        "Fréchet distance against one over the number of images. The line leads to the distance "
+        "of infinitely many; the floor would lead to zero."
+    ),
+    "closest": (
+        "Generated images (above) that are closest to a training image (below), as means over "
+        "blocks of pixels."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Table:
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+
+
+def generator_report(
+    scores: GeneratorScores,
+    genuine: Measured,
+    generated: Measured,
+    *,
+    words: tuple[str, str],
+    figures: Path,
+    card: ModelCard | None = None,
+    seed: int = 0,
+) -> str:
+    """The report of an evaluation as HTML.
+
+    Args:
+        scores: What the generator scores.
+        genuine: The genuine set.
+        generated: The generated set.
+        words: What the genuine and what the generated set is, in words.
+        figures: Folder with `physics.svg`, `frechet.svg` and perhaps `closest.png`.
+        card: The model's card, if there is a model.
+        seed: Seed of the order in the blind comparison.
+    """
+    return render_page(
+        "generator.html",
+        title=f"The generator “{card.name}”" if card else "Generated images",
+        genuine=words[0],
+        generated=words[1],
+        genuine_count=scores.genuine,
+        generated_count=scores.generated,
+        classes="classes " + ", ".join(scores.classes),
+        blind=_blind(genuine, generated, seed),
+        tiles=_tiles(scores),
+        notes=scores.notes,
+        tables=_tables(scores),
+        figures=_figures(figures),
+        missing=scores.not_computed,
+        model=_facts(card) if card else {},
+    )
+
+
+def _blind(genuine: Measured, generated: Measured, seed: int) -> list[dict[str, str]]:
+    """Pictures of both kinds in random order."""
+    count = min(_BLIND, len(genuine.examples), len(generated.examples))
+    lenses = [
+        {"kind": kind, "picture": picture_uri(lens_picture(image[np.newaxis]))}
+        for kind, part in (("genuine", genuine), ("generated", generated))
+        for image in part.examples[:count]
+    ]
+    return [lenses[k] for k in np.random.default_rng(seed).permutation(len(lenses))]
+
+
+def _tiles(scores: GeneratorScores) -> list[dict[str, str]]:
+    tiles = []
+    for name, found in list(scores.features.items())[:1]:
+        auc = found.two_sample["network"]
+        tiles += [
+            {
+                "name": f"Fréchet distance ({name})",
+                "value": f"{found.frechet.ratio:.2f} × floor",
+                "note": "1 where nothing but chance tells the sets apart",
+            },
+            {
+                "name": "Told apart by a small network",
+                "value": f"AUC {auc.value:.3f}",
+                "note": f"{auc.low:.3f} to {auc.high:.3f}; 0.5 is chance",
+            },
+        ]
+    passed = [family for family in FAMILIES if scores.passes(family)]
+    tiles.append(
+        {
+            "name": "Tests of the physics passed",
+            "value": f"{len(passed)} of {len(FAMILIES)}",
+            "note": ", ".join(passed) or "none",
+        }
+    )
+    for name, test in list(scores.memorisation.items())[-1:]:
+        tiles.append(
+            {
+                "name": f"Close to a training image ({name})",
+                "value": f"{100 * test.share_close:.1f} %",
+                "note": f"1 % is chance; p = {test.p_value:.3g}",
+            }
+        )
+    return tiles
+
+
+def _tables(scores: GeneratorScores) -> list[_Table]:
+    head = ("Score", "Generated", "Floor")
+    tables = [
+        _Table(
+            f"In the features of {name}",
+            "Intervals hold 95 %. Distances marked “halves” are between as many images as the "
+            "floor's.",
+            head,
+            _feature_rows(found),
+        )
+        for name, found in scores.features.items()
+    ]
+    if scores.inception is not None:
+        rows = _frechet_rows(scores.inception)
+        tables.append(_Table("Inception (FID)", "As the community reports it.", head, rows))
+    tables.append(_physics_table(scores))
+    if scores.memorisation:
+        tables.append(_memorisation_table(scores))
+    tables.append(_recognition_table(scores))
+    return [table for table in tables if table.rows]
+
+
+def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
+    return [
+        ("Fréchet distance, all images", f"{found.value:.4g}", ""),
+        (
+            "Fréchet distance, halves",
+            f"{found.halves:.4g} ± {found.halves_spread:.2g}",
+            f"{found.floor:.4g} ± {found.floor_spread:.2g}",
+        ),
+        ("The same in units of the floor", f"{found.ratio:.3g}", "1"),
+        ("Limit of many images", f"{found.limit:.4g} ± {found.limit_error:.2g}", "0"),
+    ]
+
+
+def _feature_rows(found: FeatureScores) -> list[tuple[str, ...]]:
+    rows = [*_frechet_rows(found.frechet), ("Kernel distance (KID)", *_interval(found.kernel))]
+    for name in ("precision", "recall", "density", "coverage"):
+        values = (getattr(part, name) for part in (found.coverage, found.coverage_floor))
+        rows.append((name.capitalize() + ", halves", *(f"{value:.3f}" for value in values)))
+    rows += [
+        (f"Two-sample test, {name} (AUC)", *_interval(auc))
+        for name, auc in found.two_sample.items()
+    ]
+    if found.transfer is not None:
+        name = "Accuracy on genuine images, trained on generated (genuine)"
+        rows.append((name, *_interval(found.transfer)))
+    return rows
+
+
+def _interval(found: ScoreWithBaseline) -> tuple[str, str]:
+    return (
+        f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})",
+        f"{found.floor:.3g} ({found.floor_low:.3g} to {found.floor_high:.3g})",
+    )
+
+
+def _physics_table(scores: GeneratorScores) -> _Table:
+    images = max(test.images for test in scores.physics)
+    note = (
+        f"Kolmogorov-Smirnov tests of {images} images a class: the largest distance between the "
+        "cumulative distributions, and the smallest p value, corrected for the number of tests "
+        "in the family. Below 0.01 a difference is certain enough to be called one."
+    )
+    rows = []
+    for quantity, label in dict.fromkeys((t.quantity, t.label) for t in scores.physics):
+        cells = (
+            _worst([t for t in tests if (t.quantity, t.label) == (quantity, label)])
+            for tests in (scores.physics, scores.physics_floor)
+        )
+        rows.append((f"{quantity.replace('_', ' ').capitalize()}, {label}", *cells))
+    return _Table("Physics", note, ("Quantity, class", "Generated", "Floor"), rows)
+
+
+def _worst(tests: list[PhysicsTest]) -> str:
+    if not tests:
+        return ""
+    distance = max(test.statistic for test in tests)
+    return f"{distance:.3f} (p = {min(test.corrected for test in tests):.3g})"
+
+
+def _memorisation_table(scores: GeneratorScores) -> _Table:
+    note = (
+        "Distances of images to the nearest training image. A generator that repeats its training "
+        "images has a small p value or more than 1 % of its images close to one."
+    )
+    head = ("Distance in", "Share close", "p value", "Median, generated", "Median, genuine")
+    rows = [
+        (
+            name,
+            f"{100 * test.share_close:.1f} %",
+            f"{test.p_value:.3g}",
+            f"{test.median_generated:.4g}",
+            f"{test.median_genuine:.4g}",
+        )
+        for name, test in scores.memorisation.items()
+    ]
+    return _Table("Memorisation", note, head, rows)
+
+
+def _recognition_table(scores: GeneratorScores) -> _Table:
+    rows: list[tuple[str, ...]] = []
+    for name, found in scores.recognition.items():
+        rows += [
+            (
+                f"{name}: {label}",
+                f"{100 * share:.1f} %" if (share := found.generated.get(label)) is not None else "",
+                f"{100 * right:.1f} %",
+            )
+            for label, right in found.genuine.items()
+        ]
+        if (fit := found.chi_square) is not None:
+            middle, usual = (
+                f"{low:.3f}, {median:.3f}, {high:.3f}"
+                for low, median, high in (fit.generated, fit.genuine)
+            )
+            rows.append((f"{name}: reduced chi-square of no (16, 50, 84 %)", middle, usual))
+    note = "Share of the images that a classifier assigns to the class they were made for."
+    return _Table("What classifiers see", note, ("Classifier, class", "Generated", "Genuine"), rows)
+
+
+def _figures(folder: Path) -> list[dict[str, str]]:
+    found = []
+    for name, caption in _CAPTIONS.items():
+        for ending, media_type in (("svg", "image/svg+xml"), ("png", "image/png")):
+            path = folder / f"{name}.{ending}"
+            if path.is_file():
+                source = data_uri(path.read_bytes(), media_type)
+                found.append({"name": name, "caption": caption, "source": source})
+                break
+    return found
+
+
+def _facts(card: ModelCard) -> Mapping[str, Any]:
+    training = card.training
+    return {
+        "Description": card.description,
+        "Classes": ", ".join(card.classes),
+        "Network": str(card.network["name"]),
+        "Trained on": training.preset or training.data or "not said",
+        "Training": f"{training.images} images in {training.seconds:.0f} s on {training.machine}",
+        "Command": training.command,
+        "Licence": card.licence,
+        "SHA-256 of the weights": card.weights.sha256 if card.weights else "",
+    }

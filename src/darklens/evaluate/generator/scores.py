@@ -1,0 +1,207 @@
+"""Everything that is said about a generator, from what was measured of its images."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from darklens.evaluate.generator.classifier_agreement import Recognition, recognise
+from darklens.evaluate.generator.comparison import (
+    FeatureScores,
+    FrechetScores,
+    MemorisationScores,
+    score_features,
+    score_frechet,
+    score_memorisation,
+    stratified_halves,
+)
+from darklens.evaluate.generator.measurement import Measured
+from darklens.evaluate.generator.summary_statistics import PhysicsTest, physics_tests
+
+__all__ = ["GeneratorScores", "score_generator"]
+
+_ENOUGH = {"neutral": 2000, "inception": 10_000}
+_LEVEL = 0.01  # of the tests of the physics
+
+Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class GeneratorScores:
+    """What a generator scores against genuine images.
+
+    Attributes:
+        classes: Classes of the genuine images.
+        genuine: Number of genuine images.
+        generated: Number of generated images.
+        features: Comparisons in features, by what made them: `neutral`, or a classifier's name.
+        inception: Fréchet distance in Inception's features (FID).
+        physics: Tests of the physics between generated and genuine images.
+        physics_floor: The same between two halves of the genuine images.
+        memorisation: Whether training images are repeated, by the kind of distance.
+        recognition: What classifiers make of the images, by their names.
+        notes: What to keep in mind with these figures.
+        not_computed: Reasons, by the name of the score.
+    """
+
+    classes: tuple[str, ...]
+    genuine: int
+    generated: int
+    features: dict[str, FeatureScores]
+    inception: FrechetScores | None
+    physics: list[PhysicsTest]
+    physics_floor: list[PhysicsTest]
+    memorisation: dict[str, MemorisationScores]
+    recognition: dict[str, Recognition]
+    notes: list[str] = field(default_factory=list)
+    not_computed: dict[str, str] = field(default_factory=dict)
+
+    def passes(self, family: str) -> bool:
+        """Whether no test of a family of the physics is significant at 1 %."""
+        return all(test.corrected >= _LEVEL for test in self.physics if test.family == family)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The scores as JSON has them: numbers without a value are null."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def score_generator(
+    genuine: Measured,
+    generated: Measured,
+    training: Measured | None = None,
+    *,
+    classes: Sequence[str],
+    known: Mapping[str, Sequence[str]] | None = None,
+    not_computed: Mapping[str, str] | None = None,
+    splits: int = 5,
+    per_class: int = 500,
+    seed: int = 0,
+    say: Say = str,
+) -> GeneratorScores:
+    """Compare a generated set with a genuine one in every way that was measured.
+
+    Args:
+        genuine: Genuine images that the generator was not trained on.
+        generated: Generated images.
+        training: Images that it was trained on, if they are to be had.
+        classes: Classes of the sets; labels are their indices.
+        known: Classes of each classifier that was asked.
+        not_computed: Scores that are known to be missing, with the reasons.
+        splits: Number of halvings for the Fréchet distance.
+        per_class: Images of each class whose physics is tested, at most.
+        seed: Seed of halvings, folds and resamples.
+        say: Told what is being done; nobody by default.
+
+    Raises:
+        BadData: If there are too few images.
+    """
+    missing = {**(not_computed or {}), **genuine.failures, **generated.failures}
+    seen = [name for name in generated.embeddings if name in genuine.embeddings]
+    labels = genuine.labels, generated.labels
+    kinds = {
+        **{name: (genuine.features[name], rows) for name, rows in generated.features.items()},
+        **{
+            name: (genuine.embeddings[name].features, generated.embeddings[name].features)
+            for name in seen
+        },
+    }
+    features, inception = {}, None
+    for name, (ours, theirs) in kinds.items():
+        say(f"distances in the features of {name}")
+        pair = ours.astype(np.float64), theirs.astype(np.float64)
+        if name == "inception":
+            inception = score_frechet(*pair, *labels, splits=splits, seed=seed)
+        else:
+            features[name] = score_features(*pair, *labels, splits=splits, seed=seed)
+    say("tests of the physics and of memorisation")
+    physics, floor = _physics(genuine, generated, classes, per_class, seed)
+    if training is None:
+        missing["memorisation"] = "not computed: give the training images with --training"
+    if all(scores.transfer is None for scores in features.values()):
+        missing["transfer"] = "not computed: the classes of the images are not known"
+    return GeneratorScores(
+        classes=tuple(classes),
+        genuine=len(genuine),
+        generated=len(generated),
+        features=features,
+        inception=inception,
+        physics=physics,
+        physics_floor=floor,
+        memorisation={} if training is None else _memorisation(genuine, generated, training),
+        recognition={
+            name: recognise(
+                genuine.embeddings[name],
+                generated.embeddings[name],
+                *labels,
+                classes=classes,
+                known=(known or {})[name],
+            )
+            for name in seen
+        },
+        notes=_notes(genuine, generated, kinds),
+        not_computed=missing,
+    )
+
+
+def _physics(
+    genuine: Measured,
+    generated: Measured,
+    classes: Sequence[str],
+    per_class: int,
+    seed: int,
+) -> tuple[list[PhysicsTest], list[PhysicsTest]]:
+    """Tests between the sets and between two halves of the genuine one."""
+    first, second = stratified_halves(genuine.labels, np.random.default_rng(seed))
+    rows = [{name: x[half] for name, x in genuine.physics.items()} for half in (first, second)]
+    floor = _groups(genuine.labels[first], genuine.labels[second], classes)
+    groups = _groups(genuine.labels, generated.labels, classes)
+    return (
+        physics_tests(genuine.physics, generated.physics, groups, per_class=per_class),
+        physics_tests(rows[0], rows[1], floor, per_class=per_class),
+    )
+
+
+def _groups(
+    first: np.ndarray, second: np.ndarray, classes: Sequence[str]
+) -> dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " m"]]]:
+    """Which images belong to each class of both sets; all in one where classes are not known."""
+    groups = {name: (first == k, second == k) for k, name in enumerate(classes)}
+    groups = {name: (a, b) for name, (a, b) in groups.items() if a.any() and b.any()}
+    if (second < 0).any() or not groups:
+        return {"all": (np.ones(len(first), bool), np.ones(len(second), bool))}
+    return groups
+
+
+def _memorisation(
+    genuine: Measured, generated: Measured, training: Measured
+) -> dict[str, MemorisationScores]:
+    kinds = {"pixels": (generated.thumbnails, genuine.thumbnails, training.thumbnails)}
+    for name, rows in training.features.items():
+        kinds[name] = (generated.features[name], genuine.features[name], rows)
+    return {name: score_memorisation(*sets) for name, sets in kinds.items()}
+
+
+def _notes(
+    genuine: Measured,
+    generated: Measured,
+    kinds: Mapping[str, tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]],
+) -> list[str]:
+    count = min(len(genuine), len(generated))
+    return [
+        f"{count} images are few for the features of {name}: compare only with figures from as "
+        f"many images ({enough} are usual)"
+        for name, enough in _ENOUGH.items()
+        if name in kinds and count < enough
+    ]
+
+
+def _plain(value: Any) -> Any:
+    """Numbers without a value as null, tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

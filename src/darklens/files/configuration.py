@@ -1,0 +1,90 @@
+"""The resolved configuration that every verb writes beside its output.
+
+The file is YAML with exactly the verb's arguments, so the run can be repeated with
+`darklens VERB --config FILE`. A comment on its first line names the version and the verb.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from darklens import __version__
+from darklens.errors import BadInput
+from darklens.files.atomic import atomic_file
+from darklens.files.places import OwnFolder, check_file
+from darklens.files.plain_yaml import dump_yaml
+
+__all__ = ["beside", "check_configuration", "own_folder", "write_configuration"]
+
+_HEAD = "# darklens "
+
+
+def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> None:
+    """Write the settings of one run as YAML that `--config` reads back.
+
+    Args:
+        path: File to write; an older one is replaced.
+        verb: Words after `darklens` on the command line, such as `predict`.
+        settings: The verb's arguments by name; dataclasses, paths and tuples are allowed.
+    """
+    check_configuration(path)
+    head = f"{_HEAD}{__version__}: darklens {verb} --config {path.name}\n"
+    body = dump_yaml(_plain(dict(settings)))
+    with atomic_file(path) as temporary:
+        temporary.write_text(head + body, encoding="utf-8")
+
+
+def check_configuration(path: Path) -> None:
+    """Refuse before the work a place where `write_configuration` cannot write.
+
+    Raises:
+        BadInput: If it cannot be written, or a file is there that darklens did not write.
+    """
+    check_file(path)
+    if path.is_file() and path.stat().st_size:
+        with path.open("rb") as file:
+            ours = file.read(len(_HEAD)) == _HEAD.encode()
+        if not ours:
+            raise BadInput(
+                f"the configuration of this run is to be written to {path}, but that file is not "
+                "one of darklens; rename it or choose another output"
+            )
+
+
+def own_folder(verb: str, files: Iterable[str]) -> OwnFolder:
+    """The kind of folder that a verb writes, with its `config.yaml`, and may replace.
+
+    Args:
+        verb: First words after `darklens` on the command line, such as `evaluate`.
+        files: Names of all files that the verb may write into it, besides the configuration.
+    """
+    name = "config.yaml"
+    return OwnFolder(name, rf"{_HEAD}\S+: darklens {verb} ", frozenset({name, *files}))
+
+
+def beside(output: Path) -> Path:
+    """Place of the configuration for an output: in a folder, or next to a file or a store.
+
+    >>> beside(Path("table.csv"))
+    PosixPath('table.csv.config.yaml')
+    """
+    if output.is_dir() and output.suffix != ".zarr":
+        return output / "config.yaml"
+    return output.with_name(output.name + ".config.yaml")
+
+
+def _plain(value: Any) -> Any:
+    """The value in terms of what YAML has: dict, list, str, numbers, booleans and null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

@@ -1,0 +1,142 @@
+"""Tables and pictures that a verb writes: one row and one picture for each image.
+
+Names of files and classes come from outside. In every table they are text that can be printed; in
+CSV, which spreadsheets open, none of them begins like a formula.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from darklens.errors import BadInput
+from darklens.files.atomic import atomic_file
+from darklens.files.configuration import beside, check_configuration
+from darklens.files.places import check_added_folder, check_apart, check_file
+from darklens.naming import in_spreadsheet, visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "TABLE_ENDINGS",
+    "check_outputs",
+    "check_table_name",
+    "picture_name",
+    "printable",
+    "reasons",
+    "write_table",
+]
+
+TABLE_ENDINGS = (".csv", ".parquet", ".json")
+_LONGEST_NAME = 120  # letters of a picture's name; file systems take 255 bytes
+_MOST_REASONS = 40
+
+
+def check_table_name(output: Path | None) -> None:
+    """Refuse a table that cannot be written, or whose format its ending does not say.
+
+    Raises:
+        BadInput: If the ending is none of `TABLE_ENDINGS`, or the place cannot be written to.
+    """
+    if output is None:
+        return
+    if output.suffix not in TABLE_ENDINGS:
+        raise BadInput(f"the ending of {output} must be one of {', '.join(TABLE_ENDINGS)}")
+    check_file(output)
+
+
+def check_outputs(
+    output: Path | None, figures: Path | None, inputs: Sequence[Path] = ()
+) -> Path | None:
+    """Refuse before the work a table, a folder of pictures or a configuration in a wrong place.
+
+    Args:
+        output: Table to write, if any.
+        figures: Folder to add pictures to, if any.
+        inputs: Files that are read.
+
+    Returns:
+        Where the configuration of the run belongs; None if nothing is written.
+
+    Raises:
+        BadInput: If one of them cannot be written, is an input, or holds one.
+    """
+    check_table_name(output)
+    if figures is not None:
+        check_added_folder(figures)
+    for written in filter(None, (output, figures)):
+        check_apart(written, inputs)
+    place = beside(output) if output is not None else figures and figures / "config.yaml"
+    if place is not None:
+        check_configuration(place)
+    return place
+
+
+def write_table(table: "pd.DataFrame", output: Path) -> None:
+    """Write a table in the format that the ending of its name says."""
+    with atomic_file(output) as temporary:
+        if output.suffix == ".csv":
+            _with_text(table, _csv_cell).to_csv(temporary, index=False)
+        elif output.suffix == ".parquet":
+            _with_text(table, _visible_cell).to_parquet(temporary, index=False)
+        else:
+            plain = _with_text(table, _visible_cell)
+            plain.to_json(temporary, orient="records", indent=2, double_precision=15)
+
+
+def printable(table: "pd.DataFrame", digits: str = "{:.4g}") -> str:
+    """The table for people: few digits, and only columns that say anything."""
+    full = [name for name in table if name == "path" or not table[name].isna().all()]
+    shown = _with_text(table[full], _visible_cell)
+    return shown.to_string(index=False, na_rep="-", float_format=digits.format)
+
+
+def reasons(errors: Iterable[str]) -> str:
+    """All different reasons of failures in one line, the most frequent first.
+
+    >>> reasons(["the file is empty", "no such file", "the file is empty"])
+    'the file is empty (2), no such file (1)'
+    """
+    counted = Counter(errors).most_common()
+    words = [f"{reason} ({count})" for reason, count in counted[:_MOST_REASONS]]
+    more = len(counted) - _MOST_REASONS
+    return ", ".join(words + [f"and {more} others"] * (more > 0))
+
+
+def picture_name(index: int, path: Path) -> str:
+    """A file name that is unique and still says which image it is.
+
+    >>> picture_name(3, Path("set/no/1.npy")), picture_name(4, Path("no.npz[17]"))
+    ('000003_no_1.png', '000004_no-17.png')
+    """
+    name = re.sub(r"(.)\.[A-Za-z]+(\.gz|\.fz)?(?=\[|$)", r"\1", path.name)
+    words = "_".join([path.parent.name, name]).strip("_")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", words).rstrip("-")
+    return f"{index:06d}_{plain[-_LONGEST_NAME:]}.png"
+
+
+def _with_text(table: "pd.DataFrame", cell: Callable[[str, Any], Any]) -> "pd.DataFrame":
+    """The table with each cell and heading that is text as `cell` has it."""
+    import pandas as pd
+
+    columns = {}
+    for name in table.columns:
+        column = table[name]
+        if column.dtype == object or pd.api.types.is_string_dtype(column):
+            column = column.map(lambda value, name=name: cell(str(name), value))
+        columns[cell("", str(name))] = column
+    return pd.DataFrame(columns)
+
+
+def _visible_cell(_column: str, value: Any) -> Any:
+    return visible(value) if isinstance(value, str) else value
+
+
+def _csv_cell(column: str, value: Any) -> Any:
+    """Text that is no formula; a path then begins with `./` and still names its file."""
+    if not isinstance(value, str):
+        return value
+    text = in_spreadsheet(value)
+    return f"./{text[1:]}" if column == "path" and text != visible(value) else text

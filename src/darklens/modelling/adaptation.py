@@ -1,0 +1,94 @@
+"""A preset as the family that is fitted to an image of its own shape, pixel scale and PSF.
+
+Presets of one benchmark say what their images are. A general preset, such as `galaxy`, takes the
+grid from the image, and the noise from a map or from the sky around the lens.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from darklens.errors import BadInput
+from darklens.lensing.grid import PixelGrid, border_pixels
+from darklens.lensing.instrument import PSF
+from darklens.simulation.distributions import Constant, Uniform
+from darklens.simulation.presets import Preset
+
+__all__ = ["Mass", "family_for", "sky_noise"]
+
+Image = Float[np.ndarray, "h w"]
+Mass = Literal["sphere", "ellipsoid"]
+
+_BORDER = 8
+
+
+def family_for(
+    preset: Preset,
+    *,
+    grid: PixelGrid | None = None,
+    psf: PSF | None = None,
+    mass: Mass | None = None,
+    lens_light: bool | None = None,
+) -> Preset:
+    """The preset with some of its parts decided anew.
+
+    Args:
+        preset: What is free and how far.
+        grid: Pixels of the image; only a general preset takes them.
+        psf: Point-spread function.
+        mass: Whether the lens is an isothermal sphere or an ellipsoid.
+        lens_light: Whether the lens shines.
+
+    Raises:
+        BadInput: If the preset cannot be changed so.
+    """
+    if grid is not None:
+        if not preset.general and not _alike(grid, preset.grid):
+            rows, columns = preset.grid.shape
+            raise BadInput(
+                f"the preset {preset.name} is for images of {rows} x {columns} pixels of "
+                f"{preset.grid.pixel_scale:g} arcsec, not {grid.shape[0]} x {grid.shape[1]} of "
+                f"{grid.pixel_scale:g}; a general preset, such as galaxy, takes any"
+            )
+        if preset.general:
+            preset = replace(preset, grid=grid)
+    if psf is not None:
+        preset = replace(preset, instrument=replace(preset.instrument, psf=psf))
+    round_lens = preset.lens.axis_ratio == Constant(1.0)
+    if mass == "sphere":
+        lens = replace(preset.lens, axis_ratio=Constant(1.0), position_angle=Constant(0.0))
+        preset = replace(preset, lens=lens)
+    elif mass == "ellipsoid" and (round_lens or isinstance(preset.lens.axis_ratio, Constant)):
+        free = {"axis_ratio": Uniform(0.5, 1.0), "position_angle": Uniform(-90.0, 90.0)}
+        preset = replace(preset, lens=replace(preset.lens, **free))
+    if lens_light is False:
+        preset = replace(preset, lens_light=None)
+    elif lens_light and preset.lens_light is None:
+        raise BadInput(f"the preset {preset.name} says nothing of the light of the lens")
+    return preset
+
+
+def _alike(grid: PixelGrid, other: PixelGrid) -> bool:
+    """Whether pixels are the same, but for the last digits of a header."""
+    return grid.shape == other.shape and abs(grid.pixel_scale / other.pixel_scale - 1) < 1e-3
+
+
+def sky_noise(image: Image) -> Image:
+    """The noise of the sky at the border of an image, the same for each pixel.
+
+    It knows nothing of the photons of the galaxies, so that their centres weigh too much. Pixels
+    that are NaN are left out; the border is that of the others.
+
+    Raises:
+        BadInput: If the border has no noise.
+    """
+    known = np.isfinite(image)
+    values = image[border_pixels(known, max(2, min(image.shape) // _BORDER))]
+    if not values.size:
+        raise BadInput("the noise cannot be estimated: every pixel is NaN")
+    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    if not spread > 0:
+        raise BadInput("the noise cannot be estimated: the border is constant; give a noise map")
+    return np.full(image.shape, spread)

@@ -1,0 +1,273 @@
+r"""The smooth lens that explains an image best, and what it leaves unexplained.
+
+A fit starts from the best of a few thousand lenses drawn from the preset, is brought
+near on blocks of pixels, where the noise is taken from the image, and ends on all pixels with the
+noise of the model, weighted anew in each step. Families whose lens shines, or whose background is
+free, start from `darklens.modelling.initial_guess` instead.
+"""
+
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32, Num
+
+from darklens.errors import BadInput
+from darklens.lensing.grid import border_pixels
+from darklens.modelling.initial_guess import first_guesses
+from darklens.modelling.levenberg_marquardt import Climb, RoughNoise, block_sums, climb
+from darklens.modelling.likelihood import GaussianLikelihood
+from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, smooth_model
+from darklens.naming import sides
+from darklens.simulation.presets import Preset
+
+__all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
+
+Image = Float[np.ndarray, "h w"]
+Numbers = Float[np.ndarray, " p"]
+
+_BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
+_COARSE_SIDE, _WIDE_COARSE_SIDE = 50, 70
+_SEARCH_BLOCK = 2
+_STARTS = 4
+_COARSE_STEPS = 12
+_GOOD = 2.0
+_STEPS, _WIDE_TRIAL, _WIDE_STEPS = 30, 15, 100
+_MARGIN = 8
+
+
+@dataclass(frozen=True)
+class SmoothFit:
+    """The smooth model of one image.
+
+    Attributes:
+        numbers: All numbers of the model, in the order of `PARAMETERS`.
+        names: Names of the free ones.
+        covariance: Their covariance, from the curvature of the likelihood.
+        chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free numbers).
+        model: Expected image, in the units of the image.
+        noise: Standard deviation of each pixel, sqrt(v).
+        residual: (n - m) / sqrt(v).
+        sensitivity: Change of the image, in units of noise, for a further deflection of one
+            arcsec along x and along y at each pixel.
+        tangents: Change of the image, in units of noise, for each free number.
+        converged: Whether the last step was a hundredth of the errors or less, within bounds.
+        steps: Steps on all pixels.
+    """
+
+    numbers: Numbers
+    names: tuple[str, ...]
+    covariance: Float[np.ndarray, "k k"]
+    chi_square: float
+    model: Image
+    noise: Image
+    residual: Image
+    sensitivity: Float[np.ndarray, "2 h w"]
+    tangents: Float[np.ndarray, "k h w"]
+    converged: bool
+    steps: int
+
+    def __repr__(self) -> str:
+        radius = self.numbers[PARAMETERS.index("einstein_radius")]
+        end = "converged" if self.converged else "not converged"
+        return (
+            f"SmoothFit({sides(self.model.shape)} pixels: Einstein radius {radius:.4f} arcsec, "
+            f"reduced chi-square {self.chi_square:.3f}, {len(self.names)} free parameters, "
+            f"{end} in {self.steps} steps)"
+        )
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Free numbers by name."""
+        return {name: float(self.numbers[PARAMETERS.index(name)]) for name in self.names}
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Standard errors of the free numbers by name."""
+        deviations = np.sqrt(np.diag(self.covariance))
+        return dict(zip(self.names, map(float, deviations), strict=True))
+
+
+class SmoothFitter:
+    """Fits smooth lenses of one family.
+
+    Args:
+        model: The family, or a preset that declares it.
+
+    Example:
+        >>> from darklens.lensing import Simulator, load_preset
+        >>> lens = Simulator("model-1").lens(0)
+        >>> fit = SmoothFitter(load_preset("model-1")).fit(lens.image[0])
+        >>> bool(abs(fit.values["source_x"] - lens.parameters["source_x"]) < 0.01)
+        True
+    """
+
+    def __init__(self, model: SmoothModel | Preset) -> None:
+        self.model = model if isinstance(model, SmoothModel) else smooth_model(model)
+        free = self.model.names
+        light = {"background", "lens_light_log_amplitude"} & set(free)
+        self._wide = bool(light) and "source_log_amplitude" in free
+        side = _WIDE_COARSE_SIDE if self._wide else _COARSE_SIDE
+        self._factor = max(1, min(self.model.grid.shape) // side)
+        self._coarse = self.model.coarse(self._factor, 2 if self._wide else 1)
+        self._scaled = any(n in free for n in ("log_exposure", "source_log_amplitude"))
+
+    def fit(self, image: Num[np.ndarray, "h w"], start: Numbers | None = None) -> SmoothFit:
+        """Fit one image.
+
+        Args:
+            image: Pixels in the units of the likelihood, such as counts.
+            start: Numbers to start from, such as the truth; searched for if None.
+
+        Raises:
+            BadInput: If the image has another shape than the model, or pixels that are not finite
+                where the noise is.
+        """
+        if image.shape != self.model.grid.shape:
+            raise BadInput(f"the fit takes {self.model.grid.shape} pixels, not {image.shape}")
+        data = self._filled(image.astype(np.float64))
+        begins = self._starts(data) if start is None else [start]
+        if len(begins) > 1:
+            ends = [climb(self.model, data, begin, _WIDE_TRIAL) for begin in begins]
+            begins = [min(ends, key=lambda end: end.chi_square).numbers]
+        steps = _WIDE_STEPS if self._wide else _STEPS
+        return fit_result(self.model, data, climb(self.model, data, begins[0], steps))
+
+    def _filled(self, data: Image) -> Image:
+        """The image with sky where pixels are NaN and their noise infinite: they do not count."""
+        known = np.isfinite(data)
+        if known.all():
+            return data
+        likelihood = self.model.likelihood
+        used = np.ones(data.shape, dtype=bool)
+        if isinstance(likelihood, GaussianLikelihood):
+            used = np.isfinite(likelihood.noise_map)
+        if not used.any() or not known[used].all():
+            raise BadInput("the image has pixels that are not finite")
+        width = max(1, data.shape[0] // _MARGIN)
+        return np.where(known, data, np.median(data[border_pixels(known & used, width)]))
+
+    def with_free_sky(self) -> "SmoothFitter":
+        """A fitter that fits the level of the sky, too; what was prepared for fits is shared."""
+        _ = self._squares  # made once for both
+        other = copy(self)
+        other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
+        return other
+
+    def start(self, data: Image) -> Numbers:
+        """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
+        return self._starts(data)[0]
+
+    def _starts(self, data: Image) -> list[Numbers]:
+        """One place to start from, or for wide families some, the most promising first."""
+        blocks = block_sums(data, self._factor)
+        background, variance = self._rough_noise(blocks)
+        free = "background" in self.model.names
+        rough = RoughNoise(self.model.likelihood, 0.0 if free else background, variance)
+        coarse = replace(self._coarse, likelihood=rough)
+        if self._wide:
+            return first_guesses(coarse, blocks, background)[:_STARTS]
+        best, least = None, np.inf
+        for numbers in self._nearest(blocks - background, variance):
+            if free:
+                scale = self.model.likelihood.scale(self.model.exposure(numbers))
+                numbers[_BACKGROUND] = background / (scale * self._factor**2)
+            found = climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
+            if found.chi_square < least:
+                best, least = found.numbers, found.chi_square
+            if least < _GOOD * blocks.size:
+                break
+        assert best is not None  # there is one start at least
+        return [best]
+
+    def _rough_noise(self, blocks: Image) -> tuple[float, Image]:
+        """Background and variance of blocks of pixels, from the image itself.
+
+        The border holds no arcs; where it does, the median still holds.
+        """
+        width = max(1, blocks.shape[0] // _MARGIN)
+        likelihood = self.model.likelihood
+        if isinstance(likelihood, GaussianLikelihood):
+            pixels = np.square(likelihood.noise_map, dtype=np.float64)
+            variance = block_sums(pixels, self._factor)
+            border = border_pixels(np.isfinite(variance), width)
+            return float(np.median(blocks[border if border.any() else ...])), variance
+        border = border_pixels(np.ones(blocks.shape, dtype=bool), width)
+        background = float(np.median(blocks[border]))
+        spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
+        gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
+        floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)
+        return background, floor + gain * np.maximum(blocks - background, 0)
+
+    @cached_property
+    def _templates(self) -> Float32[np.ndarray, "d c"]:
+        """What the lenses drawn from the prior add to blocks of coarse pixels."""
+        return np.array([self._template(n) for n in self.model.draws], dtype=np.float32)
+
+    @cached_property
+    def _squares(self) -> Float32[np.ndarray, "d c"]:
+        return np.asarray(np.square(self._templates))
+
+    def _template(self, numbers: Numbers) -> Float[np.ndarray, " c"]:
+        """What a lens adds to blocks of coarse pixels, flat."""
+        scale = self.model.likelihood.scale(self.model.exposure(numbers))
+        return block_sums(scale * self._coarse.image(numbers), _SEARCH_BLOCK).ravel()
+
+    def _nearest(self, signal: Image, variance: Image) -> list[Numbers]:
+        """The draws that resemble the signal most, the best first."""
+        weight = (1 / block_sums(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
+        wanted = block_sums(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
+        cross = self._templates @ (weight * wanted)
+        power = self._squares @ weight
+        factor = np.maximum(cross, 0) / power if self._scaled else np.ones_like(cross)
+        distance = factor * (factor * power - 2 * cross)
+        starts = []
+        for k in np.argsort(distance)[:_STARTS]:
+            numbers = self.model.draws[k].copy()
+            for name in ("log_exposure", "source_log_amplitude"):
+                if name in self.model.names and factor[k] > 0:
+                    numbers[PARAMETERS.index(name)] += np.log(factor[k])
+                    break
+            starts.append(self.model.inside(numbers))
+        return starts
+
+
+def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
+    """All that is told of a fit."""
+    deviation = np.sqrt(end.moments.variance)
+    if {"source_x", "source_y"} <= set(model.names):
+        response = end.jacobian[[model.names.index(n) for n in ("source_x", "source_y")]]
+    else:
+        response = model.deflection_response(end.numbers) * end.moments.slope
+    inside = np.all((end.numbers > model.lower) & (end.numbers < model.upper) | _fixed(model))
+    used = int(np.isfinite(deviation).sum())
+    return SmoothFit(
+        numbers=end.numbers,
+        names=model.names,
+        covariance=_inverse(end.curvature),
+        chi_square=end.chi_square / max(used - len(model.free), 1),
+        model=end.moments.mean,
+        noise=deviation,
+        residual=(data - end.moments.mean) / deviation,
+        sensitivity=response / deviation,
+        tangents=end.jacobian / deviation,
+        converged=end.converged and bool(inside),
+        steps=end.steps,
+    )
+
+
+def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
+    """The covariance; numbers are scaled first, for their units may differ by any factor."""
+    root = np.sqrt(np.diag(curvature))
+    scale = np.where(root > 0, 1 / np.where(root > 0, root, 1), 0.0)
+    scales = np.outer(scale, scale)
+    return np.asarray(np.linalg.pinv(curvature * scales, hermitian=True) * scales)
+
+
+def _fixed(model: SmoothModel) -> Any:
+    """Which numbers are not free."""
+    fixed = np.ones(len(PARAMETERS), dtype=bool)
+    fixed[list(model.free)] = False
+    return fixed

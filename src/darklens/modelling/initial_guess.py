@@ -1,0 +1,150 @@
+r"""Where the fit of a telescope's image starts: the light of the lens, then the arcs.
+
+The lens outshines its arcs, so its Sersic profile is fitted first, alone, with weights that fall
+where the image lies far from it (Cauchy's, :math:`1 / (1 + (r / c)^2)`). Then lenses drawn from the
+prior are moved to the place of that light and compared with the image. For each the two amplitudes
+follow by linear least squares: with the light `l` projected out of the arcs `s`,
+
+.. math:: a = \frac{s_\perp \cdot d}{s_\perp \cdot s_\perp}, \qquad
+          s_\perp = s - \frac{l \cdot s}{l \cdot l} \, l
+
+The best of them, of different Einstein radii, climb on blocks of pixels; the worse half is dropped
+on the way.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from darklens.modelling.levenberg_marquardt import RoughNoise, climb
+from darklens.modelling.smooth_model import PARAMETERS, SmoothModel
+
+__all__ = ["first_guesses"]
+
+Image = Float[np.ndarray, "h w"]
+Numbers = Float[np.ndarray, " p"]
+
+_BACKGROUND, _LENS_LIGHT = PARAMETERS.index("background"), PARAMETERS.index("lens_light_x")
+_SOURCE, _SOURCE_LIGHT = PARAMETERS.index("source_x"), PARAMETERS.index("source_log_amplitude")
+_LENS = PARAMETERS.index("lens_x")
+_LIGHT = PARAMETERS.index("lens_light_log_amplitude")
+_DARK = -700.0  # logarithm of an amplitude that is nothing
+_ROBUST_ROUNDS, _ROBUST_STEPS, _SCALE = 6, 10, 2.0
+_UNLIKE = 0.1  # share by which a galaxy may differ from a Sersic profile
+_ROUNDS = ((16, 8), (8, 12), (4, 30))  # how many starts go on, and the steps of each
+_ALIKE, _BINS = 4, 8.0  # starts of one Einstein radius; bins of it in a factor of e
+
+
+def first_guesses(model: SmoothModel, blocks: Image, background: float) -> list[Numbers]:
+    """Numbers near the best, the most promising first.
+
+    Args:
+        model: For blocks of pixels, with the noise of the blocks.
+        blocks: Sums of the image over blocks of pixels.
+        background: Their background.
+    """
+    likelihood = model.likelihood
+    assert isinstance(likelihood, RoughNoise)  # as the fit makes it
+    dark = np.median(model.draws, axis=0)
+    dark[[_SOURCE_LIGHT, _LIGHT]] = _DARK
+    if "background" in model.names:
+        dark[_BACKGROUND] = background / model.blocks**2
+    if "lens_light_log_amplitude" in model.names:
+        dark = _lens_light(model, blocks, dark, background)
+    starts = _nearest(model, blocks, dark)
+    for kept, steps in _ROUNDS:
+        ends = [climb(model, blocks, start, steps, tolerance=0.1) for start in starts[:kept]]
+        starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
+    return starts
+
+
+def _lens_light(model: SmoothModel, blocks: Image, dark: Numbers, background: float) -> Numbers:
+    """The numbers with those of the lens light fitted, robust against the arcs."""
+    likelihood = model.likelihood
+    assert isinstance(likelihood, RoughNoise)
+    lower, upper = model.lower.copy(), model.upper.copy()
+    lower[_SOURCE_LIGHT] = upper[_SOURCE_LIGHT] = _DARK
+    light = (*range(_LENS_LIGHT, _LIGHT + 1), _BACKGROUND)
+    free = tuple(k for k in model.free if k in light)
+    alone = replace(model, free=free, lower=lower, upper=upper)
+    numbers = _light_of_moments(model, blocks - background, dark)
+    variance = likelihood.variance
+    for _ in range(_ROBUST_ROUNDS):
+        noise = replace(likelihood, variance=variance)
+        end = climb(replace(alone, likelihood=noise), blocks, numbers, _ROBUST_STEPS, tolerance=0.1)
+        numbers = end.numbers
+        floor = likelihood.variance + (_UNLIKE * (end.moments.mean - background)) ** 2
+        variance = floor * (1 + (blocks - end.moments.mean) ** 2 / (_SCALE**2 * floor))
+    return numbers
+
+
+def _light_of_moments(model: SmoothModel, signal: Image, dark: Numbers) -> Numbers:
+    """A round profile at the brightest place with half of the light within its radius."""
+    likelihood = model.likelihood
+    numbers = dark.copy()
+    x, y = model.grid.coordinates()
+    near = np.hypot(x, y) < 0.25 * max(np.ptp(x), np.ptp(y))
+    peak = np.unravel_index(int(np.where(near, signal, -np.inf).argmax()), signal.shape)
+    x0, y0 = float(x[peak]), float(y[peak])
+    distance = np.hypot(x - x0, y - y0)
+    order = np.argsort(distance, axis=None)
+    growth = np.cumsum(np.maximum(signal.ravel()[order], 0))
+    half = int(np.searchsorted(growth, 0.5 * growth[-1]))
+    radius = max(float(distance.ravel()[order[half]]), model.grid.pixel_scale)
+    numbers[_LENS_LIGHT : _LENS_LIGHT + 2] = x0, y0
+    numbers[_LENS_LIGHT + 2 : _LENS_LIGHT + 4] = 0.0
+    numbers[_LENS_LIGHT + 4] = np.log(radius)
+    numbers[_LIGHT] = 0.0
+    mean = likelihood.scale(model.exposure(numbers)) * model.image(numbers)
+    within = distance < 2 * radius
+    flux = float(np.maximum(signal[within], 0).sum()) / float(mean[within].sum())
+    numbers[_LIGHT] = np.log(max(flux, 1e-300))
+    return model.inside(numbers)
+
+
+def _nearest(model: SmoothModel, blocks: Image, dark: Numbers) -> list[Numbers]:
+    """Lenses drawn from the prior around the light, those that resemble the image first."""
+    likelihood = model.likelihood
+    assert isinstance(likelihood, RoughNoise)
+    light = model.image(dark) - model.blocks**2 * dark[_BACKGROUND]
+    light *= likelihood.scale(model.exposure(dark))
+    floor = blocks.size * likelihood.background
+    wanted = blocks - model.blocks**2 * dark[_BACKGROUND] - floor / blocks.size
+    weight = 1 / np.sqrt(likelihood.variance + (_UNLIKE * light) ** 2)
+    light, wanted = (light * weight).ravel(), (wanted * weight).ravel()
+    unit = light / max(float(np.linalg.norm(light)), 1e-300)
+    wanted = wanted - unit * (unit @ wanted)
+    arcs = replace(model, lens_light=False, instrument=replace(model.instrument, supersampling=1))
+    moved = _around(model, dark)
+    gains = np.empty(len(moved))
+    amplitudes = np.empty(len(moved))
+    for k, numbers in enumerate(moved):
+        scale = likelihood.scale(model.exposure(numbers))
+        arc = (scale * (arcs.image(numbers) - model.blocks**2 * numbers[_BACKGROUND])) * weight
+        flat = arc.ravel() - unit * (unit @ arc.ravel())
+        power = float(flat @ flat)
+        amplitudes[k] = max(float(flat @ wanted), 0.0) / max(power, 1e-300)
+        gains[k] = amplitudes[k] ** 2 * power
+    starts, taken = [], dict[int, int]()
+    for k in np.argsort(-gains):
+        place = int(_BINS * np.log(moved[k, 0]))
+        taken[place] = taken.get(place, 0) + 1
+        if taken[place] <= _ALIKE and amplitudes[k] > 0:
+            start = moved[k].copy()
+            start[_SOURCE_LIGHT] += np.log(amplitudes[k])
+            starts.append(model.inside(start))
+        if len(starts) == _ROUNDS[0][0]:
+            break
+    return starts or [model.inside(moved[0])]
+
+
+def _around(model: SmoothModel, dark: Numbers) -> Float[np.ndarray, "d p"]:
+    """The draws, with the light that was found and their centre where it is."""
+    moved = model.draws.copy()
+    moved[:, _LENS_LIGHT:] = dark[_LENS_LIGHT:]
+    if "lens_light_log_amplitude" in model.names and "lens_x" in model.names:
+        shift = dark[_LENS_LIGHT : _LENS_LIGHT + 2] - moved[:, _LENS : _LENS + 2]
+        moved[:, _LENS : _LENS + 2] += shift
+        moved[:, _SOURCE : _SOURCE + 2] += shift
+    return moved

@@ -1,0 +1,125 @@
+r"""The way to the best numbers of a model: Levenberg and Marquardt's method.
+
+It solves the score equations of `darklens.modelling.likelihood` with exact derivatives. With the
+Jacobian `J` of the mean and the variances `v`, a step is
+
+.. math:: \left(A + \lambda \operatorname{diag} A\right) \delta = J^T (n - \mu) / v,
+          \qquad A = J^T \operatorname{diag}(1 / v) J
+
+and the variances are renewed after each (Fisher scoring).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from darklens.modelling.derivatives import normal_equations
+from darklens.modelling.likelihood import Likelihood, Moments
+from darklens.modelling.smooth_model import SmoothModel
+
+__all__ = ["Climb", "RoughNoise", "block_sums", "climb"]
+
+Image = Float[np.ndarray, "h w"]
+Numbers = Float[np.ndarray, " p"]
+
+TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class RoughNoise(Likelihood):
+    """Noise that does not depend on the model, for the way to the optimum.
+
+    Args:
+        likelihood: Says what a unit of flux adds to the image.
+        background: Added to each pixel.
+        variance: Of each pixel.
+    """
+
+    likelihood: Likelihood
+    background: float
+    variance: Image
+
+    def moments(self, flux: Image, exposure: float) -> Moments:
+        scale = self.likelihood.scale(exposure)
+        signal = scale * flux
+        return Moments(signal + self.background, self.variance, scale, signal)
+
+    def scale(self, exposure: float) -> float:
+        return self.likelihood.scale(exposure)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """Where a fit has come to."""
+
+    numbers: Numbers
+    moments: Moments
+    jacobian: Float[np.ndarray, "k h w"]
+    curvature: Float[np.ndarray, "k k"]
+    chi_square: float
+    converged: bool
+    steps: int
+
+
+def climb(
+    model: SmoothModel, data: Image, start: Numbers, steps: int, tolerance: float = TOLERANCE
+) -> Climb:
+    """Levenberg and Marquardt's method from `start`; weights are renewed in each step.
+
+    It has converged when the next step would be shorter than `tolerance` standard errors.
+    """
+    free = list(model.free)
+    numbers, damping, converged = model.inside(start), 1e-3, False
+    moments, jacobian = _moments(model, numbers)
+    for step in range(steps + 1):
+        weight = 1 / moments.variance
+        residual = data - moments.mean
+        chi = float(np.vdot(residual, residual * weight))
+        curvature, gradient = normal_equations(
+            jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
+        )
+        accepted = False
+        while step < steps and not accepted and damping < 1e8:
+            damped = curvature + damping * np.diag(np.diag(curvature) + 1e-300)
+            trial = numbers.copy()
+            trial[free] += _solve(damped, gradient)
+            trial = model.inside(trial)
+            moved = (trial - numbers)[free]
+            converged = float(moved @ curvature @ moved) < tolerance**2
+            if converged:
+                break
+            trial_moments, trial_jacobian = _moments(model, trial)
+            difference = data - trial_moments.mean
+            accepted = float(np.vdot(difference, difference * weight)) <= chi
+            damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
+        if not accepted:
+            break
+        numbers, moments, jacobian = trial, trial_moments, trial_jacobian
+    return Climb(numbers, moments, jacobian, curvature, chi, converged, step)
+
+
+def _moments(model: SmoothModel, numbers: Numbers) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
+    """Mean and variance of the image, and the derivatives of the mean."""
+    flux, jacobian = model.derivatives(numbers)
+    moments = model.likelihood.moments(flux, model.exposure(numbers))
+    if not (isinstance(moments.slope, float) and moments.slope == 1.0):
+        jacobian *= moments.slope
+    if "log_exposure" in model.names:
+        jacobian[model.names.index("log_exposure")] = moments.exposure_slope
+    return moments, jacobian
+
+
+def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) -> Any:
+    try:
+        return np.linalg.solve(matrix, vector)
+    except np.linalg.LinAlgError:
+        return np.linalg.lstsq(matrix, vector, rcond=None)[0]
+
+
+def block_sums(image: Float[np.ndarray, "h w"], factor: int) -> Float[np.ndarray, "i j"]:
+    """Sums over blocks of pixels; rows and columns left over at the end are dropped."""
+    rows, columns = (side // factor for side in image.shape)
+    cut = image[: rows * factor, : columns * factor]
+    return np.asarray(cut.reshape(rows, factor, columns, factor).sum(axis=(1, 3)))

@@ -1,0 +1,100 @@
+"""The best line of mass in a lens: the smooth lens fitted again, with a vortex in it.
+
+A line has many local optima. So the most significant lines of the matched filters all start on
+blocks of pixels of the image's centre, where a step costs little; half of them are dropped on the
+way, and the best is finished on all pixels. What the blocks get wrong is taken from the smooth fit,
+where both are known.
+"""
+
+from copy import copy
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from darklens.lensing.grid import PixelGrid
+from darklens.modelling.fit import SmoothFit, fit_result
+from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, climb
+from darklens.modelling.matched_filter import FoundLine
+from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, smooth_model
+from darklens.simulation.presets import Preset
+
+__all__ = ["LineFitter"]
+
+Image = Float[np.ndarray, "h w"]
+Numbers = Float[np.ndarray, " p"]
+Blocks = Float[np.ndarray, "i j"]
+
+_LINE = PARAMETERS.index("line_x")
+_FACTOR = 2
+_CENTRE = 0.8
+_ROUNDS = ((4, 4), (2, 6))  # how many starts go on, and the steps of each
+_STEPS, _TOLERANCE = 10, 0.05  # the surface has kinks where rays cross the line
+_WEAKEST = 1e-4
+
+
+class LineFitter:
+    """Fits smooth lenses with one line of mass.
+
+    Args:
+        preset: Declares the smooth lens, and the line by its first class with one.
+        hold_smooth: Whether the smooth lens stays as it is and the line alone is fitted.
+
+    Raises:
+        BadPreset: If no class of the preset has a line.
+    """
+
+    def __init__(self, preset: Preset, *, hold_smooth: bool = False) -> None:
+        model = smooth_model(preset, line=True)
+        line = tuple(k for k in model.free if k >= _LINE)
+        self.model = replace(model, free=line) if hold_smooth else model
+        coarse = self.model.coarse(_FACTOR)
+        rows, columns = (2 * int(_CENTRE * side / 2) for side in coarse.grid.shape)
+        self._coarse = replace(coarse, grid=PixelGrid((rows, columns), coarse.grid.pixel_scale))
+
+    def with_free_sky(self) -> "LineFitter":
+        """A fitter that fits the level of the sky, too."""
+        other = copy(self)
+        other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
+        return other
+
+    def fit(
+        self, image: Num[np.ndarray, "h w"], smooth: SmoothFit, lines: tuple[FoundLine, ...]
+    ) -> SmoothFit:
+        """Fit the smooth lens with the best line.
+
+        Args:
+            image: Pixels in the units of the likelihood.
+            smooth: The fit without a line.
+            lines: Where to start, the most promising first.
+        """
+        data = image.astype(np.float64)
+        model, target = self._on_blocks(data, smooth)
+        starts = [_with_line(smooth.numbers, line) for line in lines]
+        for kept, steps in _ROUNDS:
+            ends = [climb(model, target, start, steps, tolerance=0.1) for start in starts[:kept]]
+            starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
+        return fit_result(self.model, data, climb(self.model, data, starts[0], _STEPS, _TOLERANCE))
+
+    def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Blocks]:
+        """The model on blocks of pixels with the noise of the smooth fit, and what it matches."""
+        difference = self._central_blocks(data - smooth.model)
+        variance = self._central_blocks(smooth.noise**2)
+        noise = RoughNoise(self.model.likelihood, 0.0, variance)
+        flux = self._coarse.image(smooth.numbers)
+        smooth_blocks = noise.moments(flux, self.model.exposure(smooth.numbers)).mean
+        return replace(self._coarse, likelihood=noise), smooth_blocks + difference
+
+    def _central_blocks(self, image: Image) -> Blocks:
+        """Sums over blocks of the pixels that the coarse model has."""
+        rows, columns = (side * _FACTOR for side in self._coarse.grid.shape)
+        top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
+        return block_sums(image[top : top + rows, left : left + columns], _FACTOR)
+
+
+def _with_line(numbers: Numbers, line: FoundLine) -> Numbers:
+    """The numbers of a smooth lens with a line added."""
+    new = numbers.copy()
+    strength = max(line.strength, _WEAKEST)
+    new[_LINE:] = [line.x, line.y, line.position_angle, np.log(line.half_length), strength]
+    return new

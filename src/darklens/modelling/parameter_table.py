@@ -1,0 +1,126 @@
+r"""The numbers of a fit as people read them, with the names and units of the simulator's table.
+
+Inside a fit shear and ellipticities are Cartesian and scales logarithmic. Here they are a size and
+a direction, with errors to first order, :math:`\sigma^2 = g^T C g` for the gradient `g`. Angles are
+degrees from -90 to 90. Where a size is no larger than its error its direction is not known, and the
+error of an angle is at most that of a uniform one, :math:`180 / \sqrt{12}` degrees.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from darklens.lensing.profiles import SIE, Sersic, Shear
+from darklens.lensing.render import Scene
+from darklens.lensing.substructure import Perturbers
+from darklens.modelling.fit import SmoothFit
+from darklens.modelling.smooth_model import PARAMETERS
+
+__all__ = ["Estimate", "fit_estimates", "fitted_scene"]
+
+Numbers = Float[np.ndarray, " p"]
+
+_UNKNOWN_ANGLE = 180 / np.sqrt(12)
+_PAIRS = {
+    ("gamma1", "gamma2"): ("shear", "shear_angle"),
+    ("lens_e1", "lens_e2"): ("lens_axis_ratio", "lens_position_angle"),
+    ("source_e1", "source_e2"): ("source_axis_ratio", "source_position_angle"),
+    ("lens_light_e1", "lens_light_e2"): ("lens_light_axis_ratio", "lens_light_position_angle"),
+}
+_LOGARITHMS = {
+    "source_log_radius": "source_radius",
+    "source_log_amplitude": "source_amplitude",
+    "lens_light_log_radius": "lens_light_radius",
+    "lens_light_log_amplitude": "lens_light_amplitude",
+    "log_exposure": "exposure",
+    "line_log_half_length": "line_half_length",
+}
+
+
+class Estimate(NamedTuple):
+    """A number and its standard error."""
+
+    value: float
+    error: float
+
+
+def fit_estimates(fit: SmoothFit) -> dict[str, Estimate]:
+    """The free numbers of a fit by name, each followed by what people call it.
+
+    Sizes and directions come after the second of their two components: `gamma1`, `gamma2`,
+    `shear`, `shear_angle`.
+    """
+    values, errors = fit.values, fit.errors
+    estimates = {}
+    for name in fit.names:
+        estimates[name] = Estimate(values[name], errors[name])
+        for pair, words in _PAIRS.items():
+            if name == pair[1] and pair[0] in values:
+                estimates |= dict(zip(words, _size_and_angle(fit, pair), strict=True))
+        if name in _LOGARITHMS:
+            value = float(np.exp(values[name]))
+            estimates[_LOGARITHMS[name]] = Estimate(value, value * errors[name])
+        if name == "line_angle":
+            angle = _half_turn(float(np.rad2deg(values[name])))
+            error = min(float(np.rad2deg(errors[name])), _UNKNOWN_ANGLE)
+            estimates["line_position_angle"] = Estimate(angle, error)
+    return estimates
+
+
+def _size_and_angle(fit: SmoothFit, pair: tuple[str, str]) -> tuple[Estimate, Estimate]:
+    """Shear or axis ratio, and the direction, from two components."""
+    a, b = (fit.values[name] for name in pair)
+    places = [fit.names.index(name) for name in pair]
+    covariance = fit.covariance[np.ix_(places, places)]
+    size, twice = max(float(np.hypot(a, b)), 1e-12), np.arctan2(b, a)
+    along = np.array([np.cos(twice), np.sin(twice)])
+    across = np.array([-along[1], along[0]])
+    error = float(np.sqrt(along @ covariance @ along))
+    turn = float(np.rad2deg(0.5 * np.sqrt(across @ covariance @ across) / size))
+    angle = Estimate(float(np.rad2deg(0.5 * twice)), min(turn, _UNKNOWN_ANGLE))
+    if pair[0] == "gamma1":
+        return Estimate(size, error), angle
+    return Estimate((1 - size) / (1 + size), 2 * error / (1 + size) ** 2), angle
+
+
+def _half_turn(degrees: float) -> float:
+    """The same direction between -90 and 90 degrees."""
+    return (degrees + 90) % 180 - 90
+
+
+def fitted_scene(numbers: Numbers) -> Scene:
+    """The scene that numbers in the order of `PARAMETERS` describe.
+
+    Its Sersic constants are the exact ones, whatever formula the family uses.
+    """
+    named = dict(zip(PARAMETERS, numbers.tolist(), strict=True))
+    place = named["lens_x"], named["lens_y"]
+    lens = SIE(named["einstein_radius"], *_shape(named, "lens"), *place)
+    perturbers = Perturbers()
+    if named["line_strength"] > 0:
+        line = [named[name] for name in ("line_x", "line_y", "line_angle")]
+        line += [np.exp(named["line_log_half_length"]), np.sqrt(named["line_strength"]), 0]
+        perturbers = Perturbers(lines=np.array([line]))
+    shear = Shear(named["gamma1"], named["gamma2"])
+    return Scene(
+        lens, shear, perturbers, (_light(named, "source"),), (_light(named, "lens_light"),)
+    )
+
+
+def _light(named: dict[str, float], part: str) -> Sersic:
+    return Sersic(
+        float(np.exp(named[f"{part}_log_amplitude"])),
+        float(np.exp(named[f"{part}_log_radius"])),
+        named[f"{part}_sersic_index"],
+        *_shape(named, part),
+        named[f"{part}_x"],
+        named[f"{part}_y"],
+    )
+
+
+def _shape(named: dict[str, float], part: str) -> tuple[float, float]:
+    """Axis ratio and position angle [rad]."""
+    e1, e2 = named[f"{part}_e1"], named[f"{part}_e2"]
+    size = float(np.hypot(e1, e2))
+    return (1 - size) / (1 + size), float(0.5 * np.arctan2(e2, e1))

@@ -1,0 +1,148 @@
+"""Simulated images that are prepared once, by all processors, and kept on disk for the training.
+
+A preprocessing that fits each image costs more than a training step. So the images are simulated
+and prepared before the training, in shards that may be made by several processes and of which a
+stopped run keeps those that are done. They are held in half precision in one `.npy` file.
+"""
+
+import errno
+import math
+import os
+import shutil
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from darklens.data import ImageDataset
+from darklens.errors import BadConfig
+from darklens.files.atomic import atomic_file, writing
+from darklens.files.plain_yaml import dump_yaml, read_yaml
+from darklens.hub import model_preprocessing
+from darklens.progress import progress
+from darklens.simulation import Simulator
+from darklens.simulation.digest import preset_digest
+from darklens.workers import in_processes, processors
+
+__all__ = ["PreparedImages", "prepare"]
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """What is simulated and how it is prepared.
+
+    Attributes:
+        preset: Preset, by name or YAML file.
+        steps: The declared preprocessing.
+        seed: Seed of the simulations.
+        count: Number of images.
+        shard: Images that are made in one piece.
+    """
+
+    preset: str
+    steps: list[dict[str, Any]]
+    seed: int
+    count: int
+    shard: int = 250
+
+    def images(self, number: int) -> range:
+        """Numbers of the images in a shard."""
+        return range(number * self.shard, min((number + 1) * self.shard, self.count))
+
+    @property
+    def shards(self) -> range:
+        """Numbers of the shards."""
+        return range(-(-self.count // self.shard))
+
+
+def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) -> ImageDataset:
+    """Simulate and prepare images, or take those that are there.
+
+    Args:
+        wanted: Which images.
+        path: File of the images, ending in .npy; beside it stands a .yaml that describes them.
+        workers: Processes; 0 for all processors.
+        quiet: Show no progress.
+
+    Raises:
+        BadConfig: If the file holds other images.
+    """
+    simulator = Simulator(wanted.preset)
+    content = asdict(wanted) | {"resolved": preset_digest(simulator.preset)}
+    description, done = path.with_suffix(".yaml"), path.with_suffix(".done")
+    if description.is_file():
+        if read_yaml(description, BadConfig) != content:
+            raise BadConfig(f"{path} holds other images; choose another --output or remove it")
+    else:
+        example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
+        done.mkdir(parents=True, exist_ok=True)
+        shape = (wanted.count, *example.shape)
+        _make_file(path, shape)
+        with atomic_file(description) as temporary:
+            temporary.write_text(dump_yaml(content), encoding="utf-8")
+    missing = [k for k in wanted.shards if not (done / str(k)).exists()]
+    if missing:
+        _fill(wanted, path, missing, workers=workers or processors(), quiet=quiet)
+    labels = np.arange(wanted.count) % len(simulator.classes)
+    images = np.load(path, mmap_mode="r")
+    return ImageDataset.from_arrays(images, labels, classes=simulator.classes)
+
+
+def _fill(
+    wanted: PreparedImages, path: Path, missing: list[int], *, workers: int, quiet: bool
+) -> None:
+    """Make the missing shards."""
+    calls = [(number,) for number in missing]
+    processes = min(workers, len(missing))
+    with (
+        writing(path),
+        closing(
+            in_processes(
+                _make_shard, calls, workers=processes, begin=_start, arguments=(wanted, path)
+            )
+        ) as shards,
+    ):
+        stage = f"simulating and preparing {wanted.count} images"
+        for _ in progress(shards, stage, total=len(calls), unit="shard", quiet=quiet):
+            pass
+
+
+def _make_file(path: Path, shape: tuple[int, ...]) -> None:
+    """An empty file of images with room on the disk: a mapped page without it kills a process."""
+    with writing(path):
+        if shutil.disk_usage(path.parent).free < math.prod(shape) * np.dtype(np.float16).itemsize:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        try:
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape).flush()
+            if hasattr(os, "posix_fallocate"):
+                with path.open("r+b") as file:
+                    os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
+
+
+_worker: dict[str, Any] = {}
+
+
+def _start(wanted: PreparedImages, path: Path) -> None:
+    """Set up a worker process."""
+    steps = model_preprocessing(wanted.steps)
+    _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
+
+
+def _make_shard(number: int) -> None:
+    """Simulate and prepare one shard and say that it is done."""
+    wanted, path = _worker["wanted"], _worker["path"]
+    images = np.load(path, mmap_mode="r+")
+    for index in wanted.images(number):
+        images[index] = _worker["steps"](_image(_worker["simulator"], wanted, index))
+    images.flush()
+    (path.with_suffix(".done") / str(number)).touch()
+
+
+def _image(simulator: Simulator, wanted: PreparedImages, index: int) -> Num[np.ndarray, "c h w"]:
+    return simulator.lens(index, seed=wanted.seed).image

@@ -1,0 +1,167 @@
+"""All scores of a generator together, their figures and the report, on small made-up sets."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darklens.display import write_picture
+from darklens.evaluate import (
+    GeneratorScores,
+    Measured,
+    Measurer,
+    Pixels,
+    SummaryStatistics,
+    closest_picture,
+    frechet_figure,
+    generator_report,
+    images_picture,
+    physics_figure,
+    score_generator,
+    write_figure,
+)
+from darklens.hub import load_card, load_classifier
+
+CLASSES = ("no", "sphere", "vort")
+SIDE = 150
+
+
+def lenses(count: int, *, seed: int, bright: float = 1.0) -> np.ndarray:
+    """Rings of random radius as photon counts."""
+    generator = np.random.default_rng(seed)
+    y, x = np.mgrid[:SIDE, :SIDE] - 0.5 * (SIDE - 1)
+    radii = generator.normal(30, 3, (count, 1, 1, 1))
+    light = bright * 100 * np.exp(-((np.hypot(x, y) - radii) ** 2) / 40) + 5
+    return generator.poisson(light).astype(np.uint16)
+
+
+def blocks(images: np.ndarray) -> np.ndarray:
+    """Nine features: means over a grid of 3 x 3 blocks."""
+    return images.reshape(-1, 3, 50, 3, 50).mean(axis=(2, 4)).reshape(-1, 9).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def ruler() -> SummaryStatistics:
+    return SummaryStatistics.for_images(lenses(8, seed=0)[:, 0].astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def measured(ruler: SummaryStatistics, tiny_model: Path) -> dict[str, Measured]:
+    """A genuine set, a set that is too bright, a training set with one of its images."""
+    classifier = load_classifier(tiny_model)
+    measurer = Measurer(ruler, {"neutral": blocks, "inception": blocks}, {"tiny": classifier})
+    reference = Measurer(ruler, {"neutral": blocks})
+    generated = lenses(36, seed=2, bright=1.5)
+    training = np.concatenate([lenses(30, seed=3), generated[:1]])
+    sets = {"genuine": lenses(36, seed=1), "generated": generated, "training": training}
+    return {
+        name: (reference if name == "training" else measurer).measure(
+            [(images, np.arange(len(images)) % 3)], Pixels("counts")
+        )
+        for name, images in sets.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def scores(measured: dict[str, Measured]) -> GeneratorScores:
+    return score_generator(
+        *measured.values(), classes=CLASSES, known={"tiny": CLASSES}, splits=2, per_class=10
+    )
+
+
+def test_everything_is_scored(scores: GeneratorScores) -> None:
+    assert list(scores.features) == ["neutral", "tiny"]
+    assert scores.inception == scores.features["neutral"].frechet, "the same features here"
+    assert (scores.genuine, scores.generated) == (36, 36)
+    assert not scores.passes("flux and radius")
+    assert all(test.corrected > 0.01 for test in scores.physics_floor)
+    assert max(test.images for test in scores.physics) == 10
+    assert list(scores.memorisation) == ["pixels", "neutral"]
+    for found in scores.memorisation.values():
+        assert (found.closest[0], found.closest_training[0]) == (0, 30)
+    assert set(scores.recognition["tiny"].genuine) == set(CLASSES)
+    assert scores.not_computed == {}
+    assert len(scores.notes) == 2
+    assert "36 images are few for the features of inception" in scores.notes[1]
+
+
+def test_scores_are_plain_json(scores: GeneratorScores) -> None:
+    plain = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
+    assert plain["classes"] == list(CLASSES)
+    assert plain["recognition"]["tiny"]["chi_square"] is None
+    assert plain["features"]["neutral"]["frechet"]["splits"] == 2
+
+
+def test_what_is_missing_is_said(measured: dict[str, Measured]) -> None:
+    unknown = measured["generated"]
+    unlabelled = Measured(**{**vars(unknown), "labels": np.full(36, -1), "failures": {"x": "why"}})
+    scores = score_generator(
+        measured["genuine"],
+        unlabelled,
+        classes=CLASSES,
+        known={"tiny": CLASSES},
+        not_computed={"other": "not computed: no reason"},
+        splits=1,
+    )
+    assert list(scores.not_computed) == ["other", "x", "memorisation", "transfer"]
+    assert scores.recognition["tiny"].generated == {}
+    assert {test.label for test in scores.physics} == {"all"}
+    assert scores.as_dict()["features"]["neutral"]["frechet"]["floor_spread"] is None
+
+
+def test_figures_and_report(
+    measured: dict[str, Measured],
+    scores: GeneratorScores,
+    ruler: SummaryStatistics,
+    tiny_model: Path,
+    tmp_path: Path,
+) -> None:
+    genuine, generated = measured["genuine"], measured["generated"]
+    assert images_picture(genuine, generated).shape[1] > 8 * SIDE
+    write_figure(physics_figure(genuine, generated, ruler), tmp_path, "physics")
+    write_figure(
+        frechet_figure({"neutral": scores.features["neutral"].frechet}), tmp_path, "frechet"
+    )
+    picture = closest_picture(scores.memorisation["pixels"], generated, measured["training"])
+    assert picture.ndim == 3
+    write_picture(tmp_path / "closest.png", picture)
+    html = generator_report(
+        scores,
+        genuine,
+        generated,
+        words=("<b>genuine</b>", "made & more"),
+        figures=tmp_path,
+        card=load_card(tiny_model),
+    )
+    assert "&lt;b&gt;genuine&lt;/b&gt;" in html
+    assert not re.search(r'(src|href)="(?!data:)', html), "nothing to load"
+    assert html.count("data:image/svg+xml;base64,") == 2
+    assert html.count("data:image/png;base64,") == 1 + 24
+    shown = re.findall(r'class="card lens (genuine|generated)"', html)
+    assert sorted(shown) == ["generated"] * 12 + ["genuine"] * 12
+    assert shown[:12] != ["genuine"] * 12, "in random order"
+    assert not re.search(r'alt="[^"]*(genuine|generated)', html), "nothing gives them away"
+    assert ".truth { visibility: hidden; }" in html
+    for part in ("Memorisation", "tiny: vort", "in units of", "flux, sphere", "Inception (FID)"):
+        assert part.lower() in html.lower(), part
+    assert "Not computed" not in html
+
+
+def test_a_report_without_figures_and_model_lists_what_is_missing(
+    measured: dict[str, Measured], tmp_path: Path
+) -> None:
+    scores = score_generator(
+        measured["genuine"],
+        measured["generated"],
+        classes=CLASSES,
+        known={"tiny": ("other", "names")},
+        splits=1,
+    )
+    html = generator_report(
+        scores, measured["genuine"], measured["generated"], words=("a", "b"), figures=tmp_path
+    )
+    assert "give the training images with --training" in html
+    assert "The model" not in html
+    assert "What classifiers see" not in html, "none of them knows the classes"

@@ -1,0 +1,346 @@
+"""Presets: the shipped ones, those of users, and what is said about wrong ones."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from astropy.io import fits
+from lenstronomy.SimulationAPI.sim_api import SimAPI
+
+from darklens.errors import BadPreset
+from darklens.lensing import GaussianPSF, PixelPSF
+from darklens.lensing.noise import DeepLenseSimNoise, PhotonNoise
+from darklens.modelling import ImageFitter
+from darklens.simulation import Simulator, load_preset, preset_names
+from darklens.simulation.population import draw_scene
+from darklens.simulation.presets import preset_text
+
+SHIPPED = [
+    "common-test-1",
+    "galaxy",
+    "model-1",
+    "model-1-legacy",
+    "model-2",
+    "model-2-legacy",
+    "model-3",
+]
+
+
+def test_shipped_presets() -> None:
+    assert preset_names() == SHIPPED
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_preset_is_read_and_simulates_each_class(name: str) -> None:
+    preset = load_preset(name)
+    assert preset.name == name
+    assert preset.description
+    lenses = Simulator(preset).simulate(3, seed=1)
+    assert lenses.classes == ("no", "sphere", "vort")
+    assert lenses.images.shape == (3, 1, *preset.grid.shape)
+    assert lenses.images.dtype == preset.dtype
+    assert np.isfinite(lenses.images.astype(np.float64)).all()
+    assert (lenses.images.max(axis=(1, 2, 3)) > lenses.images.mean(axis=(1, 2, 3))).all()
+
+
+def true_parameters(name: str, count: int, label: str = "no") -> pd.DataFrame:
+    """True parameters of lenses that are not rendered."""
+    preset, rng = load_preset(name), np.random.default_rng(0)
+    return pd.DataFrame([draw_scene(preset, label, rng)[1] for _ in range(count)])
+
+
+def test_einstein_radii_of_the_presets() -> None:
+    radii = {name: true_parameters(name, 100)["einstein_radius"] for name in SHIPPED}
+    assert radii["model-1-legacy"].unique() == pytest.approx([1.28], abs=0.005)
+    for name in ("model-1", "model-2", "model-3"):
+        assert radii[name].unique() == pytest.approx([1.66], abs=0.005)
+    assert radii["common-test-1"].between(0.83, 1.67).all()
+    assert radii["common-test-1"].nunique() == 100
+
+
+def test_legacy_numbers_are_those_of_the_published_code() -> None:
+    spheres = true_parameters("model-1-legacy", 200, "sphere")
+    assert spheres["exposure"].between(1000, 10**3.5).all()
+    assert spheres[["source_x", "source_y"]].abs().to_numpy().max() <= 0.35
+    assert (spheres["subhalo_mass"].map(len) == 25).all()
+    radius = np.hypot(*(np.concatenate(spheres[f"subhalo_{axis}"].to_list()) for axis in "xy"))
+    assert (radius >= 0.25 - 1e-12).all()
+    assert (radius <= 2 + 1e-12).all()
+    vortices = true_parameters("model-1-legacy", 200, "vort")
+    half_length = 0.03 * 1e-22 / vortices["axion_mass"]
+    np.testing.assert_allclose(vortices["line_half_length"], half_length)
+    assert half_length.between(0.03, 3.0).all()
+    assert (vortices["line_mass"] == 3e10).all()
+
+
+def test_common_test_1_numbers_are_those_of_the_specification() -> None:
+    preset = load_preset("common-test-1")
+    assert preset.noise == PhotonNoise(background=10.0)
+    psf = preset.instrument.psf
+    assert isinstance(psf, GaussianPSF)
+    assert psf.kernel(0.05).size == 11
+    assert psf.fwhm == pytest.approx(0.087 * 2 * np.sqrt(2 * np.log(2)))
+    table = true_parameters("common-test-1", 300)
+    # Angles of up to 6.28 degrees, negative because rows run down.
+    for name in ("shear_angle", "source_position_angle"):
+        assert table[name].between(-2 * np.pi, 0).all()
+    assert table["shear"].between(0, 0.3).all()
+    assert table["source_axis_ratio"].between(0.4, 1).all()
+    assert np.hypot(table["source_x"], table["source_y"]).max() <= 0.5
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    return path
+
+
+def changed(tmp_path: Path, old: str, new: str, base: str = "model-1") -> Path:
+    text = preset_text(base)
+    assert text.count(old) == 1, f"{old!r} is not one place of {base}"
+    return write(tmp_path, text.replace(old, new))
+
+
+def test_changing_a_prior_takes_one_line(tmp_path: Path) -> None:
+    line = "  axis_ratio: 0.8181818181818182  "
+    path = changed(tmp_path, line, "  axis_ratio: {uniform: [0.5, 0.6]}  ")
+    ratios = true_parameters(str(path), 30)["lens_axis_ratio"]
+    assert ratios.between(0.5, 0.6).all()
+    assert ratios.nunique() == 30
+
+
+def test_user_preset_may_give_the_einstein_radius_lens_light_and_halos(tmp_path: Path) -> None:
+    text = """
+name: mine
+grid: {shape: [32, 40], pixel_scale: 0.1}
+lens: {redshift: 0.4, einstein_radius: {normal: [1.2, 0.1]}}
+source: {redshift: 1.5, radius: 0.2, sersic_index: 1, magnitude: 22}
+lens_light: {radius: 0.8, sersic_index: 4, magnitude: 20}
+classes:
+  smooth: []
+  halos:
+    - subhalos:
+        number: {poisson: 8}
+        mass: {power_law: [1.0e+8, 1.0e+10, -1.9]}
+        radius: {uniform: [0, 2]}
+        concentration: 15
+        truncation: 10
+instrument: {zero_point: 25, sky_magnitude: 22}
+exposure: 1000
+noise: none
+"""
+    simulator = Simulator(write(tmp_path, text))
+    lenses = simulator.simulate(4, seed=0)
+    assert simulator.shape == (1, 32, 40)
+    assert lenses.classes == ("smooth", "halos")
+    assert lenses.images.dtype == np.float32
+    assert {"lens_light_magnitude", "subhalo_scale_radius"} <= set(lenses.parameters)
+    scene = simulator.lens(1).scene
+    assert len(scene.perturbers.halos) == len(lenses.parameters["subhalo_mass"][1])
+    sky = simulator.preset.instrument.sky_rate(0.01)
+    assert lenses.images.min() > 1000 * sky
+
+
+@pytest.mark.parametrize("ending", ["npy", "fits"])
+def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: str) -> None:
+    pixels = np.random.default_rng(0).random((5, 5))
+    if ending == "npy":
+        np.save(tmp_path / "psf.npy", pixels)
+    else:
+        fits.writeto(tmp_path / "psf.fits", pixels)
+    old = "{psf: {gaussian: {fwhm: 0.087, truncation: 3}}}"
+    preset = load_preset(changed(tmp_path, old, f"{{psf: {{pixels: psf.{ending}}}}}"))
+    assert isinstance(preset.instrument.psf, PixelPSF)
+    np.testing.assert_array_equal(preset.instrument.psf.pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: model-1", "title: model-1", "unknown key 'title'"),
+        ("name: model-1", "", "name is missing"),
+        ("shape: [150, 150]", "shape: 150", r"grid: shape must be \[rows, columns\]"),
+        ("shape: [150, 150]", "shape: [150, a]", "grid: "),
+        ("shape: [150, 150]", "shape: [0, 150]", "grid: "),
+        ("pixel_scale: 0.05", "pixel_scale: fine", "grid: pixel_scale: a number is needed"),
+        ("pixel_scale: 0.05", "scale: 0.05", "grid: unknown key 'scale'"),
+        ("mass: 1.0e+12", "mas: 1.0e+12", "lens: unknown key 'mas'"),
+        ("mass: 1.0e+12", "shear_angle: 0", "lens: give either mass or einstein_radius"),
+        ("mass: 1.0e+12", "mass: {uniform: [2, 1]}", "lens: mass: .* needs low < high"),
+        ("mass: 1.0e+12", "mass: heavy", "lens: mass: 'heavy' is neither a number"),
+        ("  redshift: 1.0\n", "", "source: redshift is missing"),
+        ("amplitude: 20", "magnitude: {triangle: 1}", "source: magnitude: "),
+        ("sersic_index: 1", "sersic_index: 1\n  b_n: 7", "source: b_n: 7 is none of exact,"),
+        ("- subhalos:", "- clumps:", "classes: sphere: exactly one of subhalos, line is needed"),
+        ("no: []", "no: nothing", "classes: no: a list of substructure is needed"),
+        ("mass: 3.0e+10", "", "classes: vort: line: mass is missing"),
+        ("{photon: {background_rms: 0.01}}", "{photons: {}}", "noise: exactly one of none, photon"),
+        ("{photon: {background_rms: 0.01}}", "{photon: {rms: 1}}", "noise: photon: unknown key"),
+        ("{gaussian: {fwhm: 0.087", "{airy: {fwhm: 0.087", "psf: exactly one of gaussian, pixels"),
+        ("{gaussian: {fwhm: 0.087, truncation: 3}}", "{pixels: none.npy}", "psf: .*cannot be read"),
+        ("Ob0: 0.05}", "Ob0: 0.05, distances: long}", "cosmology: distances: 'long' is none of"),
+        ("shape: [150, 150]", "shape: [150, 1000000]", "of 1 to 16384 pixels"),
+        ("shape: [150, 150]", "shape: [16000, 16000]", "rays for one image"),
+        ("pixel_scale: 0.05", "pixel_scale: 1.0e-30", "grid: .*from 1e-6 to 3600"),
+        ("mass: 1.0e+12", "mass: 1.0e+30", "lens: mass: 1e.30 is out of range"),
+        ("mass: 1.0e+12", "mass: {uniform: [1, 1.0e+30]}", "lens: mass: 1e.30 is out of range"),
+        ("mass: 1.0e+12", "mass: 1.0e+400", "not a finite number"),
+        ("mass: 1.0e+12", "mass: 1" + 400 * "0", "a number of 401 digits"),
+        ("mass: 3.0e+10", "mass: 3.0e+10\n        points: 1000000000", "points must be from 0"),
+        ("mass: 3.0e+10", "mass: 3.0e+10\n        points: 1.5", "a whole number is needed"),
+        ("truncation: 3}}", "truncation: 3}}, supersampling: 1000000", "must be from 1 to 64"),
+        ("truncation: 3}}", "truncation: 3}}, supersampling: 64", "rays for one image"),
+        ("truncation: 3}}", "truncation: 1.0e+9}}", "psf: fwhm and truncation"),
+        ("fwhm: 0.087", "fwhm: 3000", "psf: a kernel of"),
+        ("{photon: {background_rms: 0.01}}", "{ccd: {exposures: 100000000}}", "exposures must be"),
+        ("grid: {", "grid: [", r"line \d+: not plain YAML"),
+    ],
+)
+def test_a_wrong_preset_is_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = changed(tmp_path, old, new)
+    with pytest.raises(BadPreset, match=message) as caught:
+        Simulator(path).lens(0)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "just words", "name: x", "\x00", "a: !!python/object:os.x"]
+)
+def test_a_file_that_is_no_preset_is_one_line(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BadPreset) as caught:
+        load_preset(write(tmp_path, text))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("number", ["1.0e+6", "{poisson: 1.0e+8}", "{uniform: [0, 1.0e+7]}"])
+def test_the_number_of_subhalos_is_bounded(tmp_path: Path, number: str) -> None:
+    text = re.sub(r"number: \S.*", f"number: {number}", preset_text("model-1"), count=1)
+    assert f"number: {number}" in text
+    with pytest.raises(BadPreset, match="number may be at most 100000"):
+        load_preset(write(tmp_path, text))
+
+
+def test_an_alias_bomb_is_refused_at_once(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x]"] + [
+        f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]" for k in range(1, 12)
+    ]
+    with pytest.raises(BadPreset, match=r"line 1: .*anchors"):
+        load_preset(write(tmp_path, "\n".join(lines)))
+
+
+def test_files_of_psfs_are_read_with_care(tmp_path: Path) -> None:
+    old = "{psf: {gaussian: {fwhm: 0.087, truncation: 3}}}"
+    np.save(tmp_path / "objects.npy", np.array([["a", 1]], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "line.npy", np.ones(5))
+    np.save(tmp_path / "wide.npy", np.ones((1, 2001)))
+    np.save(tmp_path / "words.npy", np.array([["a"]]))
+    huge = np.lib.format.magic(1, 0) + (118).to_bytes(2, "little")
+    header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }"
+    (tmp_path / "huge.npy").write_bytes(huge + header.ljust(117).encode() + b"\n")
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "zipped.fits").write_bytes(b"\x1f\x8b\x08" + bytes(100))
+    (tmp_path / "cut.fits").write_bytes(b"SIMPLE  =                    T")
+    fits.writeto(tmp_path / "cube.fits", np.ones((3, 5, 5)))
+    fits.writeto(tmp_path / "wide.fits", np.ones((1, 2001)))
+    fits.CompImageHDU(np.ones((5, 5))).writeto(tmp_path / "compressed.fits")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    for name in [*names, "none.npy", "..", "/dev/zero"]:
+        path = changed(tmp_path, old, f"{{psf: {{pixels: {name}}}}}")
+        with pytest.raises(BadPreset, match="psf: ") as caught:
+            load_preset(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
+    with pytest.raises(BadPreset, match="there is no preset 'model-9': choose common-test-1"):
+        load_preset("model-9")
+    with pytest.raises(BadPreset, match="cannot be read"):
+        load_preset(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  axis_ratio: 0.8181818181818182 ", "  axis_ratio: {uniform: [1.5, 2]} ", "axis_ratio"),
+        ("  redshift: 1.0\n", "  redshift: 0.3\n", "must lie before the source"),
+        ("  radius: 0.25\n", "  radius: -1\n", "radius -1 must be positive"),
+        ("amplitude: 20\n", "amplitude: 1.0e+9\n", "more than 65535"),
+        ("amplitude: 20\n", "magnitude: 20\n", "needs a zero_point"),
+    ],
+)
+def test_impossible_draws_are_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    simulator = Simulator(changed(tmp_path, old, new))
+    with pytest.raises(BadPreset, match=message) as caught:
+        simulator.lens(0)
+    assert "\n" not in str(caught.value)
+
+
+def test_legacy_preset_has_the_noise_of_deeplensesim() -> None:
+    assert load_preset("model-1-legacy").noise == DeepLenseSimNoise(background_rms=0.01)
+
+
+def test_all_numbers_of_the_shipped_files_are_read_as_numbers() -> None:
+    # In YAML 1.1 `1e12` is a word; the shipped files write 1.0e+12.
+    def words(value: object) -> list[str]:
+        if isinstance(value, dict):
+            return [word for item in value.values() for word in words(item)]
+        if isinstance(value, list):
+            return [word for item in value for word in words(item)]
+        return [value] if isinstance(value, str) else []
+
+    for name in SHIPPED:
+        for word in words(yaml.safe_load(preset_text(name))):
+            with pytest.raises(ValueError, match="could not convert"):
+                float(word)
+
+
+def test_model_2_legacy_is_twice_the_image_of_lenstronomy() -> None:
+    """The published code adds the model image once more where noise should be."""
+    preset = load_preset("model-2-legacy")
+    lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
+    theta = preset.cosmology.einstein_radius(1e12, 0.5, 1.0)
+    assert lens.parameters["einstein_radius"] == pytest.approx(theta)
+    assert theta == pytest.approx(1.28, abs=0.005)
+    band = {
+        "read_noise": 4.2,
+        "pixel_scale": 0.101,
+        "ccd_gain": 1.0,
+        "exposure_time": 565.0,
+        "sky_brightness": 22.35,
+        "magnitude_zero_point": 24.0,
+        "num_exposures": 4,
+        "seeing": 0.16,
+        "psf_type": "GAUSSIAN",
+    }
+    models = {
+        "lens_model_list": ["SIE", "SHEAR"],
+        "source_light_model_list": ["SERSIC_ELLIPSE"],
+    }
+    simulation = SimAPI(64, band, models)
+    source = {"R_sersic": 0.25, "n_sersic": 1, "e1": -0.1, "e2": 0.1}
+    centre = {
+        "center_x": lens.parameters["source_x"],
+        "center_y": lens.parameters["source_y"],
+    }
+    _, light, _ = simulation.magnitude2amplitude(
+        kwargs_source_mag=[{"magnitude": 20, **source, **centre}]
+    )
+    mass = {"theta_E": theta, "e1": 0.1, "e2": 0.0, "center_x": 0.0, "center_y": 0.0}
+    shear = {"gamma1": 0.05, "gamma2": 0.0, "ra_0": 0.0, "dec_0": 0.0}
+    image = simulation.image_model_class({}).image([mass, shear], kwargs_source=light)
+    assert np.abs(lens.image[0] - 2 * image).max() < 0.01 * image.max()
+    assert lens.image.sum() == pytest.approx(2 * image.sum(), rel=1e-3)
+
+
+def test_an_image_of_model_2_as_published_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 300)
+    preset = load_preset("model-2-legacy")
+    lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
+    found = ImageFitter(preset).fit(lens.image[0])
+    assert found.verdict(5.0) == "ok"
+    assert found.fit.chi_square < 1e-3
+    assert found.fit.values["source_x"] == pytest.approx(lens.parameters["source_x"], abs=1e-3)

@@ -1,0 +1,88 @@
+"""Images that are prepared once are those of the preprocessing, and a stopped run keeps them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from darklens.cli.main import main
+from darklens.errors import BadConfig, BadInput
+from darklens.hub import load_card, model_preprocessing
+from darklens.simulation import Simulator
+from darklens.simulation.presets import preset_text
+from darklens.train.prepared_simulations import PreparedImages, prepare
+
+STEPS = [{"center_crop": {"size": 32}}, {"sqrt": {"scale": 0.01}}]
+RESIDUAL = {"preset": "common-test-1", "size": 80, "binning": 2}
+WANTED = PreparedImages("model-1-legacy", STEPS, seed=3, count=7, shard=4)
+
+
+def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
+    dataset = prepare(WANTED, tmp_path / "train.npy", workers=1, quiet=True)
+    assert dataset.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert dataset.classes == ("no", "sphere", "vort")
+    image = Simulator("model-1-legacy").lens(6, seed=3).image
+    expected = model_preprocessing(STEPS)(image)
+    assert np.array_equal(dataset.images([6])[0], expected.astype(np.float16))
+
+
+def test_a_stopped_run_keeps_what_is_done(tmp_path: Path) -> None:
+    path = tmp_path / "train.npy"
+    whole = np.array(prepare(WANTED, path, workers=1, quiet=True).images())
+    (path.with_suffix(".done") / "1").unlink()
+    images = np.load(path, mmap_mode="r+")
+    images[0] = 0.0  # of a shard that is done, so it must not be made again
+    images[5] = 0.0
+    images.flush()
+    again = prepare(WANTED, path, workers=1, quiet=True).images()
+    assert not again[0].any()
+    assert np.array_equal(again[1:], whole[1:])
+
+
+def test_other_images_are_not_taken(tmp_path: Path) -> None:
+    path = tmp_path / "train.npy"
+    prepare(WANTED, path, workers=1, quiet=True)
+    other = PreparedImages("model-1-legacy", STEPS, seed=4, count=7)
+    with pytest.raises(BadConfig, match="other images"):
+        prepare(other, path, workers=1, quiet=True)
+
+
+def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
+    text = preset_text("model-1-legacy")
+    line = text[text.index("instrument:") :].splitlines()[0]
+    (tmp_path / "own.yaml").write_text(text.replace(line, "instrument: {psf: {pixels: psf.npy}}"))
+    np.save(tmp_path / "psf.npy", np.full((3, 3), 1 / 9))
+    wanted = PreparedImages(str(tmp_path / "own.yaml"), STEPS, seed=3, count=2)
+    prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    np.save(tmp_path / "psf.npy", np.eye(3) / 3)
+    with pytest.raises(BadConfig, match="other images"):
+        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+
+
+def test_no_room_for_the_images_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
+    wanted = PreparedImages("model-1-legacy", STEPS, seed=3, count=10**12)
+    with pytest.raises(BadInput, match=r"cannot write .*train\.npy"):
+        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    assert not (tmp_path / "train.npy").exists()
+
+
+def test_a_run_on_prepared_images(tmp_path: Path) -> None:
+    words = [
+        "--data.preset=common-test-1",
+        "--data.prepared_images=6",
+        "--data.validation_images=3",
+        "--data.batch_size=3",
+        "--data.workers=1",
+        "--budget.images=6",
+        '--network={"name": "backbone", "backbone": "test_resnet"}',
+        "--preprocessing=" + json.dumps([{"smooth_residual": RESIDUAL}]),
+        f"--output={tmp_path / 'run'}",
+        "--quiet=true",
+    ]
+    assert main(["train", "classifier", *words]) == 0
+    card = load_card(tmp_path / "run" / "model")
+    assert (card.input.height, card.channels) == (150, 6)
+    assert card.preprocessing[0]["smooth_residual"]["size"] == 80
+    words[1] = "--data.prepared_images=9"
+    assert main(["train", "classifier", *words, "--resume=true"]) == 2
