@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 
 import pytest
 
@@ -14,7 +15,7 @@ def fitter_of() -> Callable[[str], object]:
 
     def make(preset: str) -> SmoothFitter:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("darklens.modelling.smooth_model._DRAWS", 1000)
+            patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 1000)
             return SmoothFitter(load_preset(preset))
 
     return cache(make)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ LARGEST = 5.0
 def few_draws() -> Iterator[None]:
     """Starts from fewer lenses of the prior: thousands take seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darklens.modelling.smooth_model._DRAWS", 600)
+        patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 600)
         yield
 
 

@@ -1,6 +1,7 @@
 """The way to the optimum: SciPy's least squares ends at the same place."""
 
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ PRESETS = ["common-test-1", "model-1-legacy"]
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds from a hundred lenses of the prior: thousands take seconds."""
-    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 100)
+    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 100)
 
 
 def problem(preset: str, index: int = 0) -> tuple[SmoothModel, np.ndarray, np.ndarray]:

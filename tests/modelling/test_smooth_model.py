@@ -1,6 +1,7 @@
 """The smooth model: its image is the renderer's, its derivatives are those of its image."""
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ GENERAL = {
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds from a hundred lenses of the prior: thousands take seconds."""
-    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 100)
+    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 100)
 
 
 def general_preset(tmp_path: Path, **changes: object) -> Preset:

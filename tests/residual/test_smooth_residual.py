@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ GENUINE = {"1": 1.0033, "2": 1.0104, "3": 0.9929, "4": 1.0146, "5": 0.9962}
 def few_draws() -> Iterator[None]:
     """Starts from fewer lenses of the prior: thousands take seconds."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("darklens.modelling.smooth_model._DRAWS", 600)
+        patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 600)
         yield
 
 

@@ -1,6 +1,7 @@
 """Presets whose PSF and sky differ from image to image."""
 
 import hashlib
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def test_the_sky_may_have_a_magnitude_that_varies() -> None:
 
 
 def test_a_fit_finds_the_sky_that_was_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 600)
+    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 600)
     preset = drawn()
     preset["instrument"] = content()["instrument"]
     preset = parse_preset(preset)

@@ -1,6 +1,7 @@
 """Presets: the shipped ones, those of users, and what is said about wrong ones."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -337,7 +338,7 @@ def test_model_2_legacy_is_twice_the_image_of_lenstronomy() -> None:
 
 
 def test_an_image_of_model_2_as_published_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("darklens.modelling.smooth_model._DRAWS", 300)
+    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 300)
     preset = load_preset("model-2-legacy")
     lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
     found = ImageFitter(preset).fit(lens.image[0])
