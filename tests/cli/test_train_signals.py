@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from darklens.classify import ClassifierTask
-from darklens.cli import train
+from darklens.cli import train_classifier as train
 from darklens.cli.main import main
 from darklens.nn import Budget, Stopped
 from darklens.train.run import open_run

