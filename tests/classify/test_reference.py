@@ -15,9 +15,10 @@ def test_reference_network_has_the_published_parameters_and_layers() -> None:
         assert network.backbone(torch.zeros(1, 1, 100, 100)).shape == (1, 1408, 4, 4)
         assert network(torch.zeros(2, 1, 100, 100)).shape == (2, 3)
     block = network.block
-    assert isinstance(block.attention, nn.MultiheadAttention)
-    assert block.attention.num_heads == 4
-    assert [type(layer) for layer in block.mlp] == [nn.Linear, nn.GELU, nn.Linear]
+    assert isinstance(block.self_attn, nn.MultiheadAttention)
+    assert block.self_attn.num_heads == 4
+    assert (block.linear1.out_features, block.linear2.out_features) == (1408, 1408)
+    assert block.norm_first
     described = [
         (type(layer).__name__, getattr(layer, "out_features", getattr(layer, "p", None)))
         for layer in network.head

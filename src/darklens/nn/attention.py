@@ -1,17 +1,27 @@
 """Self-attention over the cells of a feature map."""
 
-from jaxtyping import Float
+from typing import Any
+
 from torch import Tensor, nn
 
 __all__ = ["AttentionBlock"]
 
+_NAMES_IN_FILES = {
+    "norm1": "attention_norm",
+    "self_attn": "attention",
+    "norm2": "mlp_norm",
+    "linear1": "mlp.0",
+    "linear2": "mlp.2",
+}
 
-class AttentionBlock(nn.Module):
+
+class AttentionBlock(nn.TransformerEncoderLayer):
     r"""One transformer layer with the norms in front, as wide inside as outside.
 
     .. math:: y = x + A(N_1(x)), \qquad z = y + W_2\, g(W_1 N_2(y))
 
-    with the self-attention :math:`A`, layer norms :math:`N_i` and the GELU :math:`g`.
+    with the self-attention :math:`A`, layer norms :math:`N_i` and the GELU :math:`g`. State
+    dictionaries keep the parameter names of earlier versions, so old models and checkpoints load.
 
     Args:
         width: Length of a token.
@@ -19,16 +29,29 @@ class AttentionBlock(nn.Module):
     """
 
     def __init__(self, width: int, *, heads: int) -> None:
-        super().__init__()
-        self.attention_norm = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+        super().__init__(
+            width, heads, width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        for name in _NAMES_IN_FILES:  # optimiser states are stored in the order of the parameters
+            part = getattr(self, name)
+            delattr(self, name)
+            self.add_module(name, part)
+        block: Any = self  # torch gives these two no types
+        block.register_state_dict_post_hook(_to_files)
+        block.register_load_state_dict_pre_hook(_from_files)
 
-    def forward(self, tokens: Float[Tensor, "n t width"]) -> Float[Tensor, "n t width"]:
-        """Tokens after attention and the two-layer network."""
-        normed = self.attention_norm(tokens)
-        attended, _ = self.attention(normed, normed, normed, need_weights=False)
-        tokens = tokens + attended
-        mixed: Tensor = tokens + self.mlp(self.mlp_norm(tokens))
-        return mixed
+
+def _to_files(_block: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    _rename(state, prefix, _NAMES_IN_FILES)
+
+
+def _from_files(_block: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    _rename(state, prefix, {theirs: ours for ours, theirs in _NAMES_IN_FILES.items()})
+
+
+def _rename(state: dict[str, Tensor], prefix: str, names: dict[str, str]) -> None:
+    """Rename the parts of the block in a state dictionary, in place."""
+    for before, after in names.items():
+        start = f"{prefix}{before}."
+        for key in [key for key in state if key.startswith(start)]:
+            state[f"{prefix}{after}.{key.removeprefix(start)}"] = state.pop(key)
