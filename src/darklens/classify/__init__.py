@@ -5,7 +5,7 @@ from darklens.classify.base import ClassifierNetwork
 from darklens.classify.network import build_network, network_spec
 from darklens.classify.predictor import Classifier
 from darklens.classify.pretrained import load_imagenet
-from darklens.classify.reference import ReferenceConfig, ReferenceNetwork
+from darklens.classify.reference import ReferenceClassifierConfig, ReferenceNetwork
 from darklens.classify.subspace import SubspaceConfig, SubspaceNetwork
 from darklens.classify.task import ClassifierTask, TrainingConfig
 
@@ -15,7 +15,7 @@ __all__ = [
     "Classifier",
     "ClassifierNetwork",
     "ClassifierTask",
-    "ReferenceConfig",
+    "ReferenceClassifierConfig",
     "ReferenceNetwork",
     "SubspaceConfig",
     "SubspaceNetwork",

@@ -7,7 +7,7 @@ import torch
 
 from darklens.classify.backbone import BackboneConfig, BackboneNetwork
 from darklens.classify.base import ClassifierNetwork
-from darklens.classify.reference import ReferenceConfig, ReferenceNetwork
+from darklens.classify.reference import ReferenceClassifierConfig, ReferenceNetwork
 from darklens.classify.subspace import SubspaceConfig, SubspaceNetwork
 from darklens.errors import BadModel
 from darklens.nn import parse_spec, write_spec
@@ -18,7 +18,7 @@ _LARGEST_SIZE = 4096
 _MOST_COMPONENTS = 10_000
 
 _CONFIGS: dict[str, type[Any]] = {
-    "reference": ReferenceConfig,
+    "reference": ReferenceClassifierConfig,
     "subspace": SubspaceConfig,
     "backbone": BackboneConfig,
 }

@@ -12,11 +12,11 @@ from darklens.classify.base import ClassifierNetwork
 from darklens.errors import BadModel
 from darklens.nn import AttentionBlock
 
-__all__ = ["ReferenceConfig", "ReferenceNetwork"]
+__all__ = ["ReferenceClassifierConfig", "ReferenceNetwork"]
 
 
 @dataclass(frozen=True)
-class ReferenceConfig:
+class ReferenceClassifierConfig:
     """Configuration of the published reference network.
 
     Attributes:
@@ -39,7 +39,9 @@ class ReferenceNetwork(ClassifierNetwork):
         ML4SCI DeepLense, the classifier that the benchmark's users compare with.
     """
 
-    def __init__(self, config: ReferenceConfig, *, in_channels: int, classes: int) -> None:
+    def __init__(
+        self, config: ReferenceClassifierConfig, *, in_channels: int, classes: int
+    ) -> None:
         super().__init__()
         self.config = config
         self.backbone = timm.create_model(

@@ -6,7 +6,7 @@ from darklens.diffusion.ddpm import (
     DiffusersConfig,
     DiscreteConfig,
     DiscreteDiffusion,
-    ReferenceConfig,
+    ReferenceDiffusionConfig,
 )
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.diffusion.generator import GeneratedImages, Generator
@@ -30,7 +30,7 @@ __all__ = [
     "GeneratorNetwork",
     "GeneratorTask",
     "Previews",
-    "ReferenceConfig",
+    "ReferenceDiffusionConfig",
     "ReferenceUNet",
     "SeededNoise",
     "build_generator",

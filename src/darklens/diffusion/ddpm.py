@@ -32,7 +32,7 @@ from darklens.diffusion.noise import SeededNoise
 from darklens.diffusion.reference import ReferenceUNet
 from darklens.errors import BadModel
 
-__all__ = ["DiffusersConfig", "DiscreteConfig", "DiscreteDiffusion", "ReferenceConfig"]
+__all__ = ["DiffusersConfig", "DiscreteConfig", "DiscreteDiffusion", "ReferenceDiffusionConfig"]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class DiscreteConfig:
 
 
 @dataclass(frozen=True)
-class ReferenceConfig(DiscreteConfig):
+class ReferenceDiffusionConfig(DiscreteConfig):
     """Configuration of the reference; see `DiscreteConfig` for the other attributes.
 
     Attributes:
@@ -118,13 +118,13 @@ class DiscreteDiffusion(GeneratorNetwork):
     """
 
     def __init__(
-        self, config: ReferenceConfig | DiffusersConfig, *, channels: int, classes: int
+        self, config: ReferenceDiffusionConfig | DiffusersConfig, *, channels: int, classes: int
     ) -> None:
         super().__init__()
         self.config = config
         self.shape = (channels, config.size, config.size)
         self.classes = classes if config.conditional else 0
-        if isinstance(config, ReferenceConfig):
+        if isinstance(config, ReferenceDiffusionConfig):
             self.core = ReferenceUNet(
                 channels,
                 config.widths,
@@ -200,7 +200,7 @@ class DiscreteDiffusion(GeneratorNetwork):
         DDPMPipeline(self.core, self.scheduler).save_pretrained(folder)
 
     def _noise(self, images: Tensor, times: Tensor, rows: Tensor) -> Tensor:
-        if isinstance(self.config, ReferenceConfig):
+        if isinstance(self.config, ReferenceDiffusionConfig):
             noise: Tensor = self.core(images, times, rows)
         else:
             known = rows if self.classes else None

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from darklens.diffusion.base import GeneratorNetwork
-from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceConfig
+from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceDiffusionConfig
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.nn import parse_spec, write_spec
 
@@ -12,7 +12,7 @@ __all__ = ["build_generator", "generator_spec"]
 
 _CONFIGS: dict[str, type[Any]] = {
     "components": ComponentConfig,
-    "reference": ReferenceConfig,
+    "reference": ReferenceDiffusionConfig,
     "diffusers": DiffusersConfig,
 }
 _NETWORKS: dict[str, Callable[..., GeneratorNetwork]] = {
