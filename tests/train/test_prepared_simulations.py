@@ -11,15 +11,15 @@ from darklens.errors import BadConfig, BadInput
 from darklens.hub import load_card, model_preprocessing
 from darklens.simulation import Simulator
 from darklens.simulation.presets import preset_text
-from darklens.train.prepared_simulations import PreparedImages, prepare
+from darklens.train.prepared_simulations import PreparedSimulations, prepare_simulations
 
 STEPS = [{"center_crop": {"size": 32}}, {"sqrt": {"scale": 0.01}}]
 RESIDUAL = {"preset": "common-test-1", "size": 80, "binning": 2}
-WANTED = PreparedImages("model-1-legacy", STEPS, seed=3, count=7, shard=4)
+WANTED = PreparedSimulations("model-1-legacy", STEPS, seed=3, count=7, shard=4)
 
 
 def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
-    dataset = prepare(WANTED, tmp_path / "train.npy", workers=1, quiet=True)
+    dataset = prepare_simulations(WANTED, tmp_path / "train.npy", workers=1, quiet=True)
     assert dataset.labels.tolist() == [0, 1, 2, 0, 1, 2, 0]
     assert dataset.classes == ("no", "sphere", "vort")
     image = Simulator("model-1-legacy").lens(6, seed=3).image
@@ -29,23 +29,23 @@ def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
 
 def test_a_stopped_run_keeps_what_is_done(tmp_path: Path) -> None:
     path = tmp_path / "train.npy"
-    whole = np.array(prepare(WANTED, path, workers=1, quiet=True).images())
+    whole = np.array(prepare_simulations(WANTED, path, workers=1, quiet=True).images())
     (path.with_suffix(".done") / "1").unlink()
     images = np.load(path, mmap_mode="r+")
     images[0] = 0.0  # of a shard that is done, so it must not be made again
     images[5] = 0.0
     images.flush()
-    again = prepare(WANTED, path, workers=1, quiet=True).images()
+    again = prepare_simulations(WANTED, path, workers=1, quiet=True).images()
     assert not again[0].any()
     assert np.array_equal(again[1:], whole[1:])
 
 
 def test_other_images_are_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "train.npy"
-    prepare(WANTED, path, workers=1, quiet=True)
-    other = PreparedImages("model-1-legacy", STEPS, seed=4, count=7)
+    prepare_simulations(WANTED, path, workers=1, quiet=True)
+    other = PreparedSimulations("model-1-legacy", STEPS, seed=4, count=7)
     with pytest.raises(BadConfig, match="other images"):
-        prepare(other, path, workers=1, quiet=True)
+        prepare_simulations(other, path, workers=1, quiet=True)
 
 
 def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
@@ -53,17 +53,17 @@ def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
     line = text[text.index("instrument:") :].splitlines()[0]
     (tmp_path / "own.yaml").write_text(text.replace(line, "instrument: {psf: {pixels: psf.npy}}"))
     np.save(tmp_path / "psf.npy", np.full((3, 3), 1 / 9))
-    wanted = PreparedImages(str(tmp_path / "own.yaml"), STEPS, seed=3, count=2)
-    prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    wanted = PreparedSimulations(str(tmp_path / "own.yaml"), STEPS, seed=3, count=2)
+    prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
     np.save(tmp_path / "psf.npy", np.eye(3) / 3)
     with pytest.raises(BadConfig, match="other images"):
-        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+        prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
 
 
 def test_no_room_for_the_images_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
-    wanted = PreparedImages("model-1-legacy", STEPS, seed=3, count=10**12)
+    wanted = PreparedSimulations("model-1-legacy", STEPS, seed=3, count=10**12)
     with pytest.raises(BadInput, match=r"cannot write .*train\.npy"):
-        prepare(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+        prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
     assert not (tmp_path / "train.npy").exists()
 
 

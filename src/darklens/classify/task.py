@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from darklens.classify.base import ClassifierNetwork
 from darklens.errors import BadConfig
 from darklens.metrics import accuracy, macro_auc
-from darklens.nn import Batch, Budget, BudgetedTask, OptimiserConfig
+from darklens.nn import Budget, BudgetedTask, OptimiserConfig
 
 __all__ = ["ClassifierTask", "TrainingConfig"]
 
@@ -72,7 +72,7 @@ class ClassifierTask(BudgetedTask):
         assert isinstance(network, ClassifierNetwork)
         return network
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
         """Loss of one batch."""
         images, labels = batch
         logits = self.network(images)
@@ -80,7 +80,7 @@ class ClassifierTask(BudgetedTask):
         self.count_images(len(images), loss)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         """Keep the logits of one batch, by one pass even where predictions average over turns."""
         images, labels = batch
         self._outputs.append((self.best_network.logits(images), labels))

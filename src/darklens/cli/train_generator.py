@@ -42,7 +42,7 @@ from darklens.nn import Budget, OptimiserConfig, RunConfig
 from darklens.progress import say
 from darklens.train.data import DataOptions, TrainingData, training_data
 from darklens.train.data_check import DataNeeds
-from darklens.train.latents import CodedImages, encoded
+from darklens.train.latents import LatentImages, encode_data
 from darklens.train.run import (
     CardOptions,
     Run,
@@ -257,11 +257,11 @@ def _coded(
     }
     if begin is not None and begin.card.weights is not None:
         source["init"] = begin.card.weights.sha256
-    wanted = CodedImages(data.prepared_images, augmentation.flips, source)
+    wanted = LatentImages(data.prepared_images, augmentation.flips, source)
     parts = replace(parts, preprocessing=left)
     path = opened.folder / "prepared" / "codes.npz"
     known = begin is not None
-    return encoded(parts, space, wanted, path, known=known, quiet=opened.quiet), AUGMENTATION
+    return encode_data(parts, space, wanted, path, known=known, quiet=opened.quiet), AUGMENTATION
 
 
 def _normalising(left: Preprocessing, parts: TrainingData) -> dict[str, dict[str, float]]:

@@ -1,5 +1,6 @@
 """What one training step and one validation of a generator do, as a Lightning module."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from darklens.diffusion.base import GeneratorNetwork
-from darklens.nn import Batch, BudgetedTask
+from darklens.nn import BudgetedTask
 
 __all__ = ["GeneratorTask", "Previews"]
 
@@ -28,7 +29,7 @@ class GeneratorTask(BudgetedTask):
         assert isinstance(network, GeneratorNetwork)
         return network
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: Sequence[Tensor], batch_idx: int) -> Tensor:
         """Loss of one batch."""
         images, labels = batch
         assert isinstance(self.network, GeneratorNetwork)
@@ -36,7 +37,7 @@ class GeneratorTask(BudgetedTask):
         self.count_images(len(images), loss)
         return loss
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         """Add up the loss of one batch."""
         images, labels = batch
         with torch.random.fork_rng(devices=[]):

@@ -12,11 +12,10 @@ from darklens.nn.specs import parse_spec, write_spec
 from darklens.nn.stopping import Stopped, StopSignals
 from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
-from darklens.nn.training import Batch, BudgetedTask, OptimiserConfig
+from darklens.nn.training import BudgetedTask, OptimiserConfig
 
 __all__ = [
     "AttentionBlock",
-    "Batch",
     "Budget",
     "BudgetedTask",
     "MovingAverage",

@@ -19,9 +19,7 @@ from darklens.nn.averaging import MovingAverage
 from darklens.nn.freezing import keep_frozen
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
 
-__all__ = ["Batch", "BudgetedTask", "OptimiserConfig"]
-
-Batch = Sequence[Tensor]  # images (n, c, h, w) and labels (n,); loaders make lists of pairs
+__all__ = ["BudgetedTask", "OptimiserConfig"]
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ class BudgetedTask(LightningModule):
         """Stop the clock."""
         self._seconds_before, self._started = self.seconds, None
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Sequence[Tensor], batch_idx: int) -> None:
         """Set the learning rate and the random state of this step."""
         batches = self.trainer.num_training_batches
         epochs = self.current_epoch + (0.0 if batches == float("inf") else batch_idx / batches)

@@ -14,7 +14,7 @@ from darklens.errors import BadConfig, BadData
 from darklens.progress import say
 from darklens.simulation import Simulator
 from darklens.train.data_check import DataNeeds, check_data, check_values
-from darklens.train.prepared_simulations import PreparedImages, prepare
+from darklens.train.prepared_simulations import PreparedSimulations, prepare_simulations
 
 __all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
 
@@ -202,13 +202,15 @@ def _prepared(
 ) -> TrainingData:
     simulator = Simulator(preset)
     parts = {
-        "val": PreparedImages(
+        "val": PreparedSimulations(
             preset, steps.spec, options.validation_seed, options.validation_images
         ),
-        "train": PreparedImages(preset, steps.spec, options.stream_seed, options.prepared_images),
+        "train": PreparedSimulations(
+            preset, steps.spec, options.stream_seed, options.prepared_images
+        ),
     }
     made = {
-        name: prepare(
+        name: prepare_simulations(
             part, folder / "prepared" / f"{name}.npy", workers=options.workers, quiet=quiet
         )
         for name, part in parts.items()

@@ -24,14 +24,14 @@ from darklens.files.plain_yaml import dump_yaml
 from darklens.progress import progress
 from darklens.train.data import TrainingData
 
-__all__ = ["CodedImages", "encoded"]
+__all__ = ["LatentImages", "encode_data"]
 
 _CHUNK = 512
 _FITTED = 8192  # images that the components are found from
 
 
 @dataclass(frozen=True)
-class CodedImages:
+class LatentImages:
     """What is encoded, and how.
 
     Attributes:
@@ -45,10 +45,10 @@ class CodedImages:
     source: dict[str, Any]
 
 
-def encoded(
+def encode_data(
     parts: TrainingData,
     space: ComponentSpace,
-    wanted: CodedImages,
+    wanted: LatentImages,
     path: Path,
     *,
     known: bool = False,
@@ -91,7 +91,7 @@ def encoded(
 
 
 def _encode(
-    parts: TrainingData, space: ComponentSpace, wanted: CodedImages, *, known: bool, quiet: bool
+    parts: TrainingData, space: ComponentSpace, wanted: LatentImages, *, known: bool, quiet: bool
 ) -> dict[str, np.ndarray]:
     val, val_labels = _frequencies(parts, _chunks(parts.val), space)
     if isinstance(parts.train, ImageDataset):
@@ -154,5 +154,5 @@ def _read(path: Path, description: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _plain(wanted: CodedImages) -> dict[str, Any]:
+def _plain(wanted: LatentImages) -> dict[str, Any]:
     return {"count": wanted.count, "flips": wanted.flips, "source": wanted.source}

@@ -27,11 +27,11 @@ from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
 from darklens.workers import in_processes, processors
 
-__all__ = ["PreparedImages", "prepare"]
+__all__ = ["PreparedSimulations", "prepare_simulations"]
 
 
 @dataclass(frozen=True)
-class PreparedImages:
+class PreparedSimulations:
     """What is simulated and how it is prepared.
 
     Attributes:
@@ -58,7 +58,9 @@ class PreparedImages:
         return range(-(-self.count // self.shard))
 
 
-def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) -> ImageDataset:
+def prepare_simulations(
+    wanted: PreparedSimulations, path: Path, *, workers: int, quiet: bool
+) -> ImageDataset:
     """Simulate and prepare images, or take those that are there.
 
     Args:
@@ -92,7 +94,7 @@ def prepare(wanted: PreparedImages, path: Path, *, workers: int, quiet: bool) ->
 
 
 def _fill(
-    wanted: PreparedImages, path: Path, missing: list[int], *, workers: int, quiet: bool
+    wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int, quiet: bool
 ) -> None:
     """Make the missing shards."""
     calls = [(number,) for number in missing]
@@ -128,7 +130,7 @@ def _make_file(path: Path, shape: tuple[int, ...]) -> None:
 _worker: dict[str, Any] = {}
 
 
-def _start(wanted: PreparedImages, path: Path) -> None:
+def _start(wanted: PreparedSimulations, path: Path) -> None:
     """Set up a worker process."""
     steps = model_preprocessing(wanted.steps)
     _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
@@ -144,5 +146,7 @@ def _make_shard(number: int) -> None:
     (path.with_suffix(".done") / str(number)).touch()
 
 
-def _image(simulator: Simulator, wanted: PreparedImages, index: int) -> Num[np.ndarray, "c h w"]:
+def _image(
+    simulator: Simulator, wanted: PreparedSimulations, index: int
+) -> Num[np.ndarray, "c h w"]:
     return simulator.lens(index, seed=wanted.seed).image

@@ -10,7 +10,7 @@ from darklens.classes import UNLABELLED
 from darklens.data import ImageDataset
 from darklens.diffusion import Generator
 from darklens.errors import BadData
-from darklens.evaluate.generator.measurement import Batch
+from darklens.evaluate.generator.measurement import ImageBatch
 from darklens.simulation import Simulator
 
 __all__ = ["ImageStream", "stream_dataset", "stream_generator", "stream_simulations"]
@@ -30,7 +30,7 @@ class ImageStream:
     words: str
     classes: tuple[str, ...]
     labels: Int[np.ndarray, " n"]
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int], Iterator[ImageBatch]]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -68,7 +68,7 @@ def stream_dataset(
     if dataset.together > 1:
         order = np.sort(order)
 
-    def batches(size: int) -> Iterator[Batch]:
+    def batches(size: int) -> Iterator[ImageBatch]:
         for start in range(0, len(order), size):
             chosen = order[start : start + size]
             yield dataset.images(chosen), labels[chosen]
@@ -81,7 +81,7 @@ def stream_simulations(
 ) -> ImageStream:
     """Fresh simulations, all classes in turn."""
 
-    def batches(size: int) -> Iterator[Batch]:
+    def batches(size: int) -> Iterator[ImageBatch]:
         for start in range(0, count, size):
             lenses = simulator.simulate(min(size, count - start), seed=seed, start=start)
             yield lenses.images, lenses.labels
@@ -135,7 +135,7 @@ def stream_generator(
     known = labels if generator.conditional and not unknown_classes else np.full(len(labels), -1)
     generator.batches(len(labels), labels=wanted, steps=steps, guidance=guidance, seed=seed)
 
-    def batches(size: int) -> Iterator[Batch]:
+    def batches(size: int) -> Iterator[ImageBatch]:
         made = generator.batches(
             len(labels),
             labels=wanted,

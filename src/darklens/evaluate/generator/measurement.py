@@ -22,9 +22,9 @@ from darklens.evaluate.generator.embedding import Embedding, embed_images, join_
 from darklens.evaluate.generator.features import Features
 from darklens.evaluate.generator.summary_statistics import SummaryStatistics
 
-__all__ = ["Batch", "Measured", "Measurer", "Pixels", "common_pixels"]
+__all__ = ["ImageBatch", "Measured", "Measurer", "Pixels", "common_pixels"]
 
-Batch = tuple[Num[np.ndarray, "_ c h w"], Int[np.ndarray, " _"]]
+ImageBatch = tuple[Num[np.ndarray, "_ c h w"], Int[np.ndarray, " _"]]
 """Images and the number of each one's class, -1 where there is none."""
 
 Observe = Callable[[Num[np.ndarray, "n c h w"], int], Num[np.ndarray, "n c h w"]]
@@ -115,7 +115,7 @@ class Measurer:
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     observe: Observe | None = None
 
-    def measure(self, batches: Iterable[Batch], pixels: Pixels) -> Measured:
+    def measure(self, batches: Iterable[ImageBatch], pixels: Pixels) -> Measured:
         """Measure all images of a set, one batch at a time."""
         parts: list[Measured] = []
         start = 0
