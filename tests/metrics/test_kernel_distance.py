@@ -6,13 +6,18 @@ import torch
 from numpy.testing import assert_allclose
 from torchmetrics.image.kid import poly_mmd
 
-from darklens.metrics import kernel_distance, kernel_distance_interval
+from darklens.metrics import kernel_distance_interval
 
 
 def sets(n: int = 40, m: int = 30, *, shift: float = 0.4, seed: int = 0) -> tuple[np.ndarray, ...]:
     """Two sets of eight features."""
     generator = np.random.default_rng(seed)
     return generator.normal(size=(n, 8)), generator.normal(size=(m, 8)) + shift
+
+
+def kernel_distance(x: np.ndarray, y: np.ndarray, **given: int) -> float:
+    """The distance alone."""
+    return float(kernel_distance_interval(x, y, resamples=1, **given).value)
 
 
 def by_sums(x: np.ndarray, y: np.ndarray) -> float:
@@ -38,10 +43,13 @@ def test_distance_is_that_of_torchmetrics() -> None:
     assert_allclose(kernel_distance(x, y), float(expected), rtol=1e-10)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = kernel_distance(*sets())
-    monkeypatch.setitem(kernel_distance.__globals__, "_BLOCK", 70)
-    assert_allclose(kernel_distance(*sets()), whole, rtol=1e-12)
+def test_sets_of_several_blocks() -> None:
+    x, y = sets(2100, 2000)  # more pairs than are held at once
+    found, weights = kernel_distance(x, y), [2100 * 2099, 2000 * 1999, -2100 * 1000]
+    kernels = [(a @ b.T / 8 + 1) ** 3 for a, b in ((x, x), (y, y), (x, y))]
+    sums = [kernels[0].sum() - np.trace(kernels[0]), kernels[1].sum() - np.trace(kernels[1])]
+    expected = sum(s / w for s, w in zip([*sums, kernels[2].sum()], weights, strict=True))
+    assert_allclose(found, expected, rtol=1e-9)
 
 
 def test_equal_distributions_have_distance_zero_on_average_at_any_size() -> None:

@@ -1,19 +1,11 @@
-"""Nearest neighbours against SciPy and scikit-learn, and copies of the training set found."""
+"""Nearest neighbours against SciPy, and copies of training images that must be found."""
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
-from sklearn.neighbors import NearestNeighbors
 
 from darklens.metrics import memorisation_test, nearest_neighbours
-from darklens.metrics.neighbours import squared_distance_tiles
-
-
-@pytest.fixture(params=[10**9, 60], ids=["one tile", "many tiles"])
-def _tiles(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both few and many tiles."""
-    monkeypatch.setitem(nearest_neighbours.__globals__, "_NUMBERS", request.param)
 
 
 def images(count: int, *, seed: int) -> np.ndarray:
@@ -21,24 +13,16 @@ def images(count: int, *, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, size=(count, 3, 4), dtype=np.uint8)
 
 
-@pytest.mark.usefixtures("_tiles")
-def test_tiles_are_the_distances_of_scipy() -> None:
-    points, reference = images(20, seed=0), images(33, seed=1)
-    found = np.full((20, 33), np.nan)
-    for rows, columns, squared in squared_distance_tiles(points, reference):
-        found[rows, columns] = squared
-    expected = cdist(points.reshape(20, -1), reference.reshape(33, -1), "sqeuclidean")
-    assert_allclose(found, expected, rtol=1e-9)
-
-
-@pytest.mark.usefixtures("_tiles")
-def test_neighbours_are_those_of_scikit_learn() -> None:
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, np.uint16, np.int64])
+def test_neighbours_are_those_of_all_distances(dtype: type) -> None:
     generator = np.random.default_rng(2)
-    points, reference = generator.normal(size=(25, 7)), generator.normal(size=(40, 7))
-    expected = NearestNeighbors(n_neighbors=4).fit(reference).kneighbors(points)
+    points, reference = (
+        (100 * generator.normal(size=(n, 7)) + 1000).astype(dtype) for n in (25, 40)
+    )
     distances, indices = nearest_neighbours(points, reference, count=4)
-    assert_allclose(distances, expected[0], rtol=1e-12)
-    assert_array_equal(indices, expected[1])
+    every = cdist(points.astype(float), reference.astype(float))
+    assert_array_equal(indices, np.argsort(every, axis=1)[:, :4])
+    assert_allclose(distances, np.sort(every, axis=1)[:, :4], rtol=1e-12)
 
 
 def test_a_copy_is_at_distance_zero_and_a_near_copy_at_its_own() -> None:

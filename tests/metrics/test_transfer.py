@@ -45,7 +45,7 @@ def test_a_class_that_was_not_learned_from_is_wrong() -> None:
 
 
 def test_one_class_is_not_enough() -> None:
-    with pytest.raises(ValueError, match="one class"):
+    with pytest.raises(ValueError, match="two classes"):
         transfer_accuracy(
             np.zeros((4, 2)), np.ones(4, dtype=int), np.zeros((4, 2)), np.ones(4, int)
         )

@@ -1,10 +1,12 @@
-"""Metrics as pure functions: of labels and probabilities, and of a generated and a genuine set.
+"""Metrics as pure functions, for classifiers and for generators.
 
-For classifiers every statistic takes `weights`: how often each image counts. Bootstrap resamples
-are such weights, so an interval needs no loop over resamples.
+Statistics of a classifier take labels, probabilities and `weights`, the number of times that each
+image counts. A bootstrap resample is such a row of weights, so intervals need no loop over
+resamples.
 
-For generators a set is a table of features with a row for each image, or the images themselves.
-Work is done in double precision, block by block, so that memory stays flat.
+Scores of a generator compare two sets, real and generated. A set is a table of features with one
+row per image, or the images themselves. All sums are in double precision and in blocks, so that
+memory does not grow with the size of the sets.
 """
 
 from darklens.metrics.bootstrap import (
@@ -31,14 +33,10 @@ from darklens.metrics.coverage import (
 )
 from darklens.metrics.frechet import (
     Extrapolation,
-    Floor,
     extrapolate_frechet,
     frechet_distance,
-    gaussian_frechet_distance,
-    split_half_floor,
 )
 from darklens.metrics.kernel_distance import (
-    kernel_distance,
     kernel_distance_interval,
 )
 from darklens.metrics.morphology import (
@@ -72,7 +70,6 @@ from darklens.metrics.two_sample import (
 __all__ = [
     "CoverageScores",
     "Extrapolation",
-    "Floor",
     "Interval",
     "Memorisation",
     "accuracy",
@@ -88,9 +85,7 @@ __all__ = [
     "extrapolate_frechet",
     "fit_temperature",
     "frechet_distance",
-    "gaussian_frechet_distance",
     "holm_correction",
-    "kernel_distance",
     "kernel_distance_interval",
     "kolmogorov_smirnov",
     "logistic_scores",
@@ -104,7 +99,6 @@ __all__ = [
     "resampling_weights",
     "ring_radius",
     "roc_curve",
-    "split_half_floor",
     "total_flux",
     "transfer_accuracy",
 ]

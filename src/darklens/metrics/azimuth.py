@@ -1,4 +1,4 @@
-"""Means over rings, which turn maps into profiles."""
+"""Azimuthal averages: radial profiles of images and of two-dimensional spectra."""
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -19,18 +19,18 @@ def ring_means(
     rings: int,
     shared: bool = False,
 ) -> Float[np.ndarray, "n {rings}"]:
-    """Mean of each map over rings of unit width about the radii 0, 1, 2, ...; NaN without pixels.
+    """Mean of each map over rings of unit width at radii 0, 1, 2, ...; NaN for an empty ring.
 
     Args:
         maps: The maps.
-        radius: Radius of each pixel, in units of a ring's width.
-        rings: Number of rings; pixels further out are left out.
-        shared: A pixel between the middles of two rings counts in both, the more in the nearer
-            one. Otherwise it counts in the nearest only.
+        radius: Radius of each pixel, in units of the ring width.
+        rings: Number of rings; pixels farther out are ignored.
+        shared: Divide each pixel between the two nearest rings by linear interpolation instead
+            of giving it to the nearest one.
     """
     lower = np.floor(radius if shared else radius + 0.5).ravel()
     upper_share = radius.ravel() - lower if shared else np.zeros(radius.size)
-    index = np.minimum(lower, rings).astype(np.int64)  # one more ring for the pixels left out
+    index = np.minimum(lower, rings).astype(np.int64)  # one extra ring for pixels farther out
 
     def sums(values: np.ndarray) -> np.ndarray:
         inner = np.bincount(index, values * (1 - upper_share), minlength=rings + 2)

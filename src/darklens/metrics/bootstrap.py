@@ -1,7 +1,7 @@
 """Bootstrap intervals of statistics over images, and of the difference between two models.
 
-A resample is a row of weights: how often each image was drawn. A statistic is a function of
-such rows, (b, n) to (b,) or (b, ...), so all resamples of a block are worked out at once.
+A resample is a row of weights: the number of times each image was drawn. A statistic maps such
+rows, (b, n), to values, (b,) or (b, ...), so that a block of resamples is computed at once.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ __all__ = [
 ]
 
 RESAMPLES = 2000
-_BLOCK = 1_000_000  # weights held at once, which keeps memory flat
+_BLOCK = 1_000_000  # weights in memory at once
 
 Statistic = Callable[[Any], Any]  # weights (b, n) to values (b, ...)
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic and the ends of its interval; arrays when the statistic is one."""
+    """The value of a statistic and its interval; arrays for a statistic that is an array."""
 
     value: Float[np.ndarray, "..."]
     low: Float[np.ndarray, "..."]
@@ -47,13 +47,13 @@ def bootstrap_interval(
 
     Args:
         statistic: Function of weights (b, n) that returns values (b, ...).
-        strata: Group of each image; images are drawn within their group, so that every resample
-            has as many of each class as the data. All zeros for no groups.
+        strata: Stratum of each image, usually its class. Images are resampled within strata, so
+            each resample keeps the class counts. All zeros for a plain bootstrap.
         resamples: Number of resamples.
-        level: Coverage.
+        level: Confidence level.
         seed: Seed of the resamples.
-        centred: Shift the resampled values so that their mean is the statistic's value. For
-            statistics that resampling biases, such as the calibration error.
+        centred: Shift the resampled values so that their mean equals the value on the data. For
+            statistics that are biased under resampling, such as the calibration error.
 
     >>> heights = np.array([1.0, 2.0, 3.0, 4.0])
     >>> result = bootstrap_interval(lambda w: w @ heights / w.sum(-1), np.zeros(4, int))
@@ -78,7 +78,7 @@ def paired_difference(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Interval of `first - second`, both on the same resampled images."""
+    """Interval of `first - second`, with both computed on the same resampled images."""
     return bootstrap_interval(
         lambda weights: np.asarray(first(weights)) - np.asarray(second(weights)),
         strata,
@@ -91,7 +91,7 @@ def paired_difference(
 def resampling_weights(
     strata: Int[np.ndarray, " n"], *, resamples: int, seed: int
 ) -> Iterator[Float[np.ndarray, "b n"]]:
-    """Blocks of resamples, each row the number of times that each image was drawn."""
+    """Blocks of resamples; a row holds the number of times each image was drawn."""
     generator = np.random.default_rng(seed)
     images = len(strata)
     groups = [np.flatnonzero(strata == group) for group in np.unique(strata)]
@@ -108,7 +108,7 @@ def resampling_weights(
 
 
 def _percentiles(samples: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends over the first axis, without resamples that have no value; NaN if none has."""
+    """Both ends over the first axis, ignoring NaN; NaN where every resample is NaN."""
     tail = (1 - level) / 2
     missing = np.isnan(samples).all(axis=0)
     ends = np.nanquantile(np.where(missing, 0.0, samples), [tail, 1 - tail], axis=0)

@@ -1,8 +1,8 @@
-r"""Whether probabilities can be taken at their word, and the temperature that makes them so.
+r"""Calibration of class probabilities, and temperature scaling.
 
-The confidence of an image is the probability of its most probable class. Calibrated means: of
-the images with confidence :math:`c`, a fraction :math:`c` is classified rightly. Weights as in
-`darklens.metrics.classification`.
+The confidence of an image is the probability of its most probable class. A classifier is
+calibrated if a fraction :math:`c` of the images with confidence :math:`c` is classified
+correctly. Weights are as in `darklens.metrics.classification`.
 """
 
 import numpy as np
@@ -23,7 +23,7 @@ def expected_calibration_error(
     *,
     bins: int = BINS,
 ) -> Float[np.ndarray, "*b"]:
-    r"""Mean distance between confidence and accuracy over bins of equal width.
+    r"""Expected calibration error: mean gap between confidence and accuracy, in equal-width bins.
 
     .. math:: \mathrm{ECE} = \sum_b \frac{n_b}{n} \, | \mathrm{acc}_b - \mathrm{conf}_b |
 
@@ -49,9 +49,9 @@ def reliability_curve(
 ) -> tuple[
     Float[np.ndarray, "*b {bins}"], Float[np.ndarray, "*b {bins}"], Float[np.ndarray, "*b {bins}"]
 ]:
-    """Mean confidence, accuracy and weight of the images in each confidence bin.
+    """Mean confidence, accuracy and total weight in each confidence bin.
 
-    Empty bins have NaN for the first two.
+    The first two are NaN in an empty bin.
     """
     confidence, correct, member = _binned(labels, probabilities, bins)
     weights = np.ones(len(labels)) if weights is None else weights
@@ -63,12 +63,12 @@ def reliability_curve(
 
 
 def fit_temperature(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"]) -> float:
-    r"""Temperature :math:`T` that makes softmax(logits / T) most likely given the labels.
+    r"""Maximum-likelihood temperature :math:`T` of softmax(logits / T).
 
-    The negative log-likelihood is convex in :math:`1 / T`, so it has one minimum.
+    The negative log-likelihood is convex in :math:`1 / T`, so the minimum is unique.
 
     Args:
-        logits: Outputs of the network before the softmax, for images it was not trained on.
+        logits: Network outputs before the softmax, on images not used for training.
         labels: True classes.
 
     References:

@@ -1,8 +1,8 @@
-r"""How well a classifier tells the classes apart: accuracy, AUC, confusion matrix, ROC curves.
+r"""Performance of a classifier: accuracy, AUC, confusion matrix, ROC curves.
 
 Symbols: :math:`n` images, :math:`k` classes, probabilities :math:`p` of shape (n, k), labels
 :math:`y` of shape (n,). The optional weights :math:`w` have shape (..., n), and the results
-have the leading axes of the weights; without weights every image counts once.
+have the leading axes of the weights. Without weights every image counts once.
 """
 
 import numpy as np
@@ -35,13 +35,13 @@ def auc_per_class(
 ) -> Float[np.ndarray, "*b k"]:
     r"""Area under the ROC curve of each class against the rest.
 
-    The probability that an image of the class scores higher than one of another class, ties
-    counting half. With the scores sorted and :math:`N_i` the weight of negatives below image
-    :math:`i`, :math:`t_i` that of negatives tied with it:
+    The probability that an image of the class scores higher than an image of another class,
+    with ties counted as one half. With :math:`N_i` the weight of the negatives that score below
+    image :math:`i` and :math:`t_i` the weight of those tied with it:
 
     .. math:: A = \frac{\sum_{i \in +} w_i (N_i + t_i / 2)}{\sum_{i \in +} w_i \sum_{j \in -} w_j}
 
-    A class without images, or with nothing but its images, gives NaN.
+    The value is NaN for a class without positives or without negatives.
 
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     >>> auc_per_class(np.array([0, 1, 1]), p).tolist()
@@ -65,7 +65,7 @@ def macro_auc(
 def confusion_matrix(
     labels: Labels, probabilities: Probabilities, weights: Weights | None = None
 ) -> Float[np.ndarray, "*b k k"]:
-    """Weight of the images by true class (rows) and most probable class (columns).
+    """Weight of the images by true class (row) and predicted class (column).
 
     >>> p = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]])
     >>> confusion_matrix(np.array([0, 1, 1]), p).tolist()
@@ -88,7 +88,7 @@ def roc_curve(
         index: The class.
 
     Returns:
-        The two rates at each distinct threshold, from the highest down.
+        The two rates at each distinct threshold, from the highest threshold to the lowest.
     """
     order = np.argsort(-probabilities[:, index], kind="stable")
     scores = probabilities[order, index]
@@ -96,7 +96,7 @@ def roc_curve(
     last_of_tie = np.append(np.diff(scores) != 0, True)
     hits = np.cumsum(positive)[last_of_tie]
     misses = np.cumsum(1 - positive)[last_of_tie]
-    with np.errstate(invalid="ignore"):  # a class without images has no curve: NaN
+    with np.errstate(invalid="ignore"):  # NaN for a class without images
         return np.append(0.0, misses / misses[-1]), np.append(0.0, hits / hits[-1])
 
 
@@ -111,7 +111,7 @@ def _auc(
     plus = np.add.reduceat(sorted_weights * sign, starts, axis=-1)
     minus = np.add.reduceat(sorted_weights * ~sign, starts, axis=-1)
     below = np.cumsum(minus, axis=-1) - minus / 2
-    with np.errstate(invalid="ignore"):  # a class without images: NaN
+    with np.errstate(invalid="ignore"):  # NaN for a class without images
         return np.asarray((plus * below).sum(axis=-1) / (plus.sum(axis=-1) * minus.sum(axis=-1)))
 
 

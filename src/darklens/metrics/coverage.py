@@ -1,20 +1,22 @@
-r"""Precision, recall, density and coverage: what is right in a generated set, what is missing.
+r"""Precision, recall, density and coverage: fidelity and diversity of a generated set.
 
-Around each image of a set lies a ball that reaches to its :math:`k`-th nearest neighbour in the
-set; the balls together are the set's manifold. Genuine images are :math:`x_i`, :math:`i \le n`,
-with balls :math:`B(x_i)`, and generated ones :math:`y_j`, :math:`j \le m`.
+Each image of a set has a ball whose radius is the distance to its :math:`k`-th nearest neighbour
+in the same set; the union of the balls estimates the manifold of the set. Real images are
+:math:`x_i`, :math:`i \le n`, with balls :math:`B(x_i)`; generated images are :math:`y_j`,
+:math:`j \le m`.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Real
 
-from darklens.metrics.neighbours import nearest_neighbours, squared_distance_tiles
+from darklens.metrics.neighbours import nearest_neighbours
 
 __all__ = ["CoverageScores", "coverage_scores"]
 
-_TOLERANCE = 1 + 1e-9  # of squared radii: on the surface is inside, whatever the rounding
+_TOLERANCE = 1 + 1e-9  # of radii: a point on the surface is inside despite rounding
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,11 @@ class CoverageScores:
     r"""Scores of a generated set.
 
     Attributes:
-        precision: Share of the generated images inside at least one genuine ball.
-        recall: Share of the genuine images inside at least one generated ball.
-        density: Number of genuine balls around a generated image, in units of :math:`k`; one
-            for equal distributions, and above one where the generated images crowd.
-        coverage: Share of the genuine balls with at least one generated image inside.
+        precision: Fraction of the generated images inside at least one ball of a real image.
+        recall: Fraction of the real images inside at least one ball of a generated image.
+        density: Mean number of balls of real images around a generated image, divided by
+            :math:`k`. One for equal distributions; larger where generated images crowd together.
+        coverage: Fraction of the real images with at least one generated image in their ball.
     """
 
     precision: float
@@ -36,9 +38,9 @@ class CoverageScores:
 
 
 def coverage_scores(
-    genuine: Real[np.ndarray, "n d"], generated: Real[np.ndarray, "m d"], *, neighbours: int = 5
+    real: Real[np.ndarray, "n d"], generated: Real[np.ndarray, "m d"], *, neighbours: int = 5
 ) -> CoverageScores:
-    r"""Precision and recall (which outliers mislead), density and coverage (which they do not).
+    r"""Precision and recall (sensitive to outliers), density and coverage (robust against them).
 
     .. math::
         \mathrm{precision} &= \frac{1}{m} \sum_j [\, \exists i: y_j \in B(x_i) \,], \quad
@@ -46,27 +48,35 @@ def coverage_scores(
         \mathrm{density} &= \frac{1}{k m} \sum_{i, j} [\, y_j \in B(x_i) \,], \quad
         \mathrm{coverage} = \frac{1}{n} \sum_i [\, \exists j: y_j \in B(x_i) \,]
 
-    For equal distributions and :math:`n = m \gg k` coverage is :math:`1 - 2^{-k}`. All depend on
-    the sizes of the sets: compare only sets of equal sizes.
+    For equal distributions and :math:`n = m \gg k` the coverage is :math:`1 - 2^{-k}`. All four
+    depend on the sizes of the sets, so compare sets of equal size only.
 
     Args:
-        genuine: Features of the genuine set.
-        generated: Features of the generated set.
-        neighbours: The neighbour :math:`k` that a ball reaches to; both sets have more images.
+        real: Features of the real images.
+        generated: Features of the generated images.
+        neighbours: Number of neighbours :math:`k` that sets the radius; less than the size of
+            either set.
 
     References:
         Kynkäänniemi et al. 2019, arXiv:1904.06991, eqs. 1 and 2; Naeem et al. 2020,
         arXiv:2002.09797, section 3.
     """
-    reach, own_reach = _squared_radii(genuine, neighbours), _squared_radii(generated, neighbours)
+    # Slow to import, and few metrics need it.
+    from sklearn.metrics import pairwise_distances_chunked
+
+    centre = real.mean(axis=0, dtype=np.float64)  # smaller values, smaller rounding errors
+    real, generated = real - centre, generated - centre
+    radii, generated_radii = (_radii(x, neighbours) for x in (real, generated))
+
     balls_around = np.zeros(len(generated))
-    covered = np.zeros(len(genuine), dtype=np.bool_)
-    recalled = np.zeros(len(genuine), dtype=np.bool_)
-    for i, j, squared in squared_distance_tiles(genuine, generated):
-        inside = squared <= reach[i, np.newaxis]
-        balls_around[j] += inside.sum(axis=0)
-        covered[i] |= inside.any(axis=1)
-        recalled[i] |= (squared <= own_reach[j]).any(axis=1)
+
+    def count(distances: np.ndarray, start: int) -> Any:
+        inside = distances <= radii[start : start + len(distances), np.newaxis]
+        np.add(balls_around, inside.sum(axis=0), out=balls_around)
+        return np.stack([inside.any(axis=1), (distances <= generated_radii).any(axis=1)], axis=1)
+
+    chunks = pairwise_distances_chunked(real, generated, reduce_func=count)
+    covered, recalled = np.concatenate(list(chunks)).T
     return CoverageScores(
         precision=float((balls_around > 0).mean()),
         recall=float(recalled.mean()),
@@ -75,7 +85,7 @@ def coverage_scores(
     )
 
 
-def _squared_radii(features: Real[np.ndarray, "n d"], neighbours: int) -> Float[np.ndarray, " n"]:
-    """Squared radius of each image's ball; the nearest neighbour of all is the image itself."""
+def _radii(features: Float[np.ndarray, "n d"], neighbours: int) -> Float[np.ndarray, " n"]:
+    """Radius of the ball around each image, whose nearest neighbour is the image itself."""
     distances, _ = nearest_neighbours(features, features, count=neighbours + 1)
-    return np.asarray(distances[:, -1] ** 2 * _TOLERANCE)
+    return np.asarray(distances[:, -1] * _TOLERANCE)

@@ -1,13 +1,12 @@
-r"""Fréchet distance between two sets of features, its floor, and its limit at infinite size.
+r"""Fréchet distance between two sets of features, and its limit at infinite sample size.
 
-Each set is taken for a Gaussian with mean :math:`\mu` and covariance :math:`C`. A factor
-:math:`F` with :math:`F^T F = C` spares the square root of a matrix that need not have one to
-working precision: the eigenvalues of :math:`(C_1 C_2)^{1/2}` are the singular values of
-:math:`F_1 F_2^T`. With fewer images than features this is exact, too.
+Each set is modelled as a Gaussian with mean :math:`\mu` and covariance :math:`C`. With factors
+:math:`F^T F = C`, the eigenvalues of :math:`(C_1 C_2)^{1/2}` are the singular values of
+:math:`F_1 F_2^T`. This avoids the square root of a nearly singular matrix, and is exact also with
+fewer images than features.
 
-The estimate is biased upwards, to first order as one over the number of images. So a distance
-means something only beside that of two halves of one set (`split_half_floor`), or extrapolated
-(`extrapolate_frechet`).
+The estimate is biased high, to first order in one over the number of images. Compare it with the
+distance between two halves of one set, or extrapolate it (`extrapolate_frechet`).
 """
 
 from collections.abc import Callable
@@ -19,11 +18,8 @@ from jaxtyping import Float, Int, Real
 __all__ = [
     "Distance",
     "Extrapolation",
-    "Floor",
     "extrapolate_frechet",
     "frechet_distance",
-    "gaussian_frechet_distance",
-    "split_half_floor",
 ]
 
 Distance = Callable[[np.ndarray, np.ndarray], float]
@@ -31,24 +27,15 @@ _Moments = tuple[np.ndarray, np.ndarray]  # mean (d,) and factor (r, d) of the c
 
 
 @dataclass(frozen=True)
-class Floor:
-    """Distances between random halves of one set, their mean and their standard deviation."""
-
-    mean: float
-    spread: float
-    distances: Float[np.ndarray, " m"]
-
-
-@dataclass(frozen=True)
 class Extrapolation:
-    """A straight line through distances against one over the number of images.
+    """Straight-line fit to distances against one over the number of images.
 
     Attributes:
         value: Distance at infinite size, the intercept.
-        error: Standard error of the intercept from the scatter about the line. It holds neither
-            the sampling error that all points share nor a curvature.
-        slope: Distance gained for each unit of one over the size.
-        sizes: Images of the smaller set behind each point, from all of them down.
+        error: Standard error of the intercept, from the scatter about the line. It includes
+            neither the sampling error common to all points nor any curvature.
+        slope: Change of distance per unit of one over the size.
+        sizes: Number of images of the smaller set at each point, in descending order.
         distances: Mean distance at each size.
     """
 
@@ -64,10 +51,10 @@ def frechet_distance(first: Real[np.ndarray, "n d"], second: Real[np.ndarray, "m
 
     .. math:: D = |\mu_1 - \mu_2|^2 + \mathrm{Tr}\,(C_1 + C_2 - 2 (C_1 C_2)^{1/2})
 
-    Covariances are the unbiased ones. This is the FID when the features are Inception's.
+    Covariances are unbiased estimates. With features of Inception this is the FID.
 
     Args:
-        first: Features of one set, at least two images.
+        first: Features of one set, of at least two images.
         second: Features of the other set.
 
     >>> round(frechet_distance(np.array([[0.0], [2.0]]), np.array([[3.0], [7.0]])), 6)
@@ -80,51 +67,6 @@ def frechet_distance(first: Real[np.ndarray, "n d"], second: Real[np.ndarray, "m
     return _distance(_sample_moments(first), _sample_moments(second))
 
 
-def gaussian_frechet_distance(
-    first_mean: Float[np.ndarray, " d"],
-    first_covariance: Float[np.ndarray, "d d"],
-    second_mean: Float[np.ndarray, " d"],
-    second_covariance: Float[np.ndarray, "d d"],
-) -> float:
-    """Squared Fréchet distance between two Gaussians, as in `frechet_distance`.
-
-    Eigenvalues of a covariance below its rounding errors count as zero.
-    """
-    return _distance(
-        (first_mean, _covariance_factor(first_covariance)),
-        (second_mean, _covariance_factor(second_covariance)),
-    )
-
-
-def split_half_floor(
-    features: Real[np.ndarray, "n d"],
-    *,
-    distance: Distance = frechet_distance,
-    repeats: int = 10,
-    seed: int = 0,
-) -> Floor:
-    """What a distance is between two sets that differ by chance alone.
-
-    The halves have :math:`n / 2` images each, so the floor belongs beside a distance between two
-    sets of that size.
-
-    Args:
-        features: Features of the genuine set.
-        distance: Function of two sets.
-        repeats: Number of random halvings.
-        seed: Seed of the halvings.
-    """
-    generator = np.random.default_rng(seed)
-    half = len(features) // 2
-    values = []
-    for _ in range(repeats):
-        order = generator.permutation(len(features))
-        values.append(distance(features[order[:half]], features[order[half : 2 * half]]))
-    distances = np.array(values, dtype=np.float64)
-    spread = float(distances.std(ddof=1)) if repeats > 1 else np.nan
-    return Floor(float(distances.mean()), spread, distances)
-
-
 def extrapolate_frechet(
     first: Real[np.ndarray, "n d"],
     second: Real[np.ndarray, "m d"],
@@ -133,28 +75,28 @@ def extrapolate_frechet(
     distance: Distance = frechet_distance,
     seed: int = 0,
 ) -> Extrapolation:
-    r"""Fréchet distance at infinite size, from that of parts of the sets.
+    r"""Fréchet distance extrapolated to infinite sample size.
 
-    Both sets are cut at random into :math:`k = 1, 2, ...` parts, and the mean distance between
-    the parts is :math:`D_k`. The bias is :math:`b_1 / n + b_2 / m` to first order, so that
+    Both sets are divided at random into :math:`k = 1, 2, ...` parts, with mean distance
+    :math:`D_k` between parts. The bias is :math:`b_1 / n + b_2 / m` to first order, so that
 
     .. math:: D_k = D_\infty + b k = D_\infty + b' / N_k
 
-    is a line, also for sets of different sizes. Every image is in every point, which therefore
-    all have about the same error.
+    is a straight line, also for sets of different sizes. Every image contributes to every point,
+    so all points have about the same error.
 
-    Parts that have fewer images than the features have directions bend the line downwards, and
-    the limit comes out too high: look at the points before you trust the intercept.
+    Parts with fewer images than feature dimensions bend the line downwards, and the intercept
+    comes out too high: inspect the points before you trust it.
 
     Args:
         first: Features of one set.
         second: Features of the other set.
-        parts: Largest number of parts, at least three; there are as many points.
-        distance: Function of two sets whose bias is linear in one over the size.
-        seed: Seed of the random order.
+        parts: Largest number of parts, at least three; also the number of points.
+        distance: Distance between two sets, with a bias linear in one over the size.
+        seed: Seed of the random divisions.
 
     Raises:
-        ValueError: If there are less than three points or less than two images in a part.
+        ValueError: If there are fewer than three points, or fewer than two images in a part.
 
     References:
         Chong & Forsyth 2020, arXiv:1911.07023.
@@ -184,20 +126,13 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 
 
 def _sample_moments(features: Real[np.ndarray, "n d"]) -> _Moments:
-    """Mean and a factor of the covariance, triangular where that is smaller than the sample."""
+    """Mean and factor of the covariance; the factor is triangular if that is smaller."""
     count, size = features.shape
     if count < 2:
         raise ValueError("a covariance needs at least two images")
     mean = features.mean(axis=0, dtype=np.float64)
     factor = (features - mean) / np.sqrt(count - 1)
     return mean, np.asarray(np.linalg.qr(factor, mode="r")) if count > size else factor
-
-
-def _covariance_factor(covariance: Float[np.ndarray, "d d"]) -> Float[np.ndarray, "r d"]:
-    """Rows, as many as the covariance has rank, whose product with themselves it is."""
-    values, vectors = np.linalg.eigh(covariance.astype(np.float64))
-    kept = values > len(values) * np.finfo(np.float64).eps * values[-1]
-    return np.asarray(np.sqrt(values[kept])[:, np.newaxis] * vectors.T[kept])
 
 
 def _distance(first: _Moments, second: _Moments) -> float:

@@ -1,9 +1,9 @@
-r"""Kernel distance (KID): the squared maximum mean discrepancy with a cubic polynomial kernel.
+r"""Kernel distance (KID): squared maximum mean discrepancy with a cubic polynomial kernel.
 
 .. math:: k(x, y) = (x \cdot y / d + 1)^3
 
-It compares the first three moments of two sets of features of :math:`d` numbers. Its estimate is
-unbiased at any number of images, and so can be below zero, unlike the Fréchet distance.
+It compares the first three moments of two sets of features of dimension :math:`d`. Unlike the
+Fréchet distance, the estimate is unbiased for any number of images; it may therefore be negative.
 """
 
 import numpy as np
@@ -11,35 +11,10 @@ from jaxtyping import Float, Real
 
 from darklens.metrics.bootstrap import Interval, bootstrap_interval
 
-__all__ = ["kernel_distance", "kernel_distance_interval"]
+__all__ = ["kernel_distance_interval"]
 
 DEGREE = 3
-_BLOCK = 4_000_000  # kernel values held at once, which keeps memory flat
-
-
-def kernel_distance(
-    first: Real[np.ndarray, "n d"], second: Real[np.ndarray, "m d"], *, degree: int = DEGREE
-) -> float:
-    r"""Unbiased squared maximum mean discrepancy between two sets of features.
-
-    .. math::
-        \frac{1}{n (n - 1)} \sum_{i \ne j} k(x_i, x_j)
-        + \frac{1}{m (m - 1)} \sum_{i \ne j} k(y_i, y_j) - \frac{2}{n m} \sum_{i, j} k(x_i, y_j)
-
-    All images at once. The mean over random subsets, as the KID is often reported, estimates the
-    same number with more noise. Many multiply it by 1,000.
-
-    Args:
-        first: Features :math:`x` of one set, at least two images.
-        second: Features :math:`y` of the other set.
-        degree: Power of the polynomial kernel.
-
-    References:
-        Bińkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13, 723,
-        eq. 3.
-    """
-    weights = np.ones((1, len(first) + len(second)))
-    return float(_weighted_distance(_float(first), _float(second), weights, degree)[0])
+_BLOCK = 4_000_000  # kernel values in memory at once
 
 
 def kernel_distance_interval(
@@ -51,19 +26,32 @@ def kernel_distance_interval(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Kernel distance with its bootstrap interval; images are drawn within each set.
+    r"""Unbiased squared maximum mean discrepancy of two sets, with its bootstrap interval.
 
-    An image that is drawn twice is not a pair with itself, so that resamples are unbiased, too.
-    Near zero the interval is wider than its level: there the statistic is degenerate, and the
-    bootstrap's variance up to three times the true one.
+    .. math::
+        \frac{1}{n (n - 1)} \sum_{i \ne j} k(x_i, x_j)
+        + \frac{1}{m (m - 1)} \sum_{i \ne j} k(y_i, y_j) - \frac{2}{n m} \sum_{i, j} k(x_i, y_j)
+
+    All images are used at once. The mean over random subsets, as the KID is often reported,
+    estimates the same quantity with more noise; many authors multiply it by 1,000.
+
+    Images are resampled within each set. An image drawn twice does not form a pair with itself,
+    so resamples are unbiased as well. Near zero the statistic is degenerate and the interval is
+    conservative: the bootstrap variance is up to three times the true one.
 
     Args:
-        first: Features of one set.
-        second: Features of the other set.
-        degree: Power of the polynomial kernel.
+        first: Features :math:`x` of one set, at least two images.
+        second: Features :math:`y` of the other set.
+        degree: Degree of the polynomial kernel.
         resamples: Number of resamples.
-        level: Coverage.
+        level: Confidence level.
         seed: Seed of the resamples.
+
+    Raises:
+        ValueError: If a set has fewer than two images.
+
+    References:
+        Bińkowski et al. 2018, arXiv:1801.01401; Gretton et al. 2012, JMLR 13, 723, eq. 3.
     """
     x, y = _float(first), _float(second)
     return bootstrap_interval(
@@ -81,7 +69,7 @@ def _weighted_distance(
     weights: Float[np.ndarray, "b n+m"],
     degree: int,
 ) -> Float[np.ndarray, " b"]:
-    """The distance for each row of weights, over pairs of different images."""
+    """Distance for each row of weights, over pairs of distinct images."""
     u, v = weights[:, : len(x)], weights[:, len(x) :]
     across = _kernel_sums(x, y, u, v, degree) / (u.sum(axis=1) * v.sum(axis=1))
     return np.asarray(_mean_within(x, u, degree) + _mean_within(y, v, degree) - 2 * across)

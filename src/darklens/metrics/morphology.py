@@ -1,7 +1,7 @@
-r"""What physicists measure in an image first: brightness, flux, the ring's radius, its shape.
+r"""Simple measurements on lens images: brightness, flux, ring radius and ellipticity.
 
-Each is a number or a row for each image of a batch, ready for a two-sample test
-(`darklens.metrics.two_sample`). Lengths are in pixels, x grows with the column and y with the
+Each returns a number or a row per image, ready for a two-sample test
+(`darklens.metrics.two_sample`). Lengths are in pixels; x increases with the column, y with the
 row.
 """
 
@@ -17,13 +17,13 @@ __all__ = ["ellipticity", "pixel_histogram", "ring_radius", "total_flux"]
 def pixel_histogram(
     images: Real[np.ndarray, "n h w"], edges: Real[np.ndarray, " e"]
 ) -> Float[np.ndarray, "n e-1"]:
-    """Share of each image's pixels in each bin of brightness.
+    """Fraction of the pixels of each image in each brightness bin.
 
-    Pixels of an image are no independent draws: to test a bin, compare its shares over images.
+    Pixels within an image are not independent: to test a bin, compare its fractions over images.
 
     Args:
         images: The images.
-        edges: Edges of the bins, ascending. What is outside counts in the first or last bin.
+        edges: Bin edges, ascending. Values outside count in the first or the last bin.
 
     >>> pixel_histogram(np.array([[[0, 1], [2, 9]]]), np.array([0, 1, 2, 3])).tolist()
     [[0.25, 0.25, 0.5]]
@@ -37,22 +37,22 @@ def pixel_histogram(
 
 
 def total_flux(images: Real[np.ndarray, "n h w"]) -> Float[np.ndarray, " n"]:
-    """Sum over all pixels of each image."""
+    """Sum of the pixels of each image."""
     return np.asarray(images.sum(axis=(1, 2), dtype=np.float64))
 
 
 def ring_radius(
     images: Real[np.ndarray, "n h w"], *, smoothing: float = 1.0, smallest: float = 0.0
 ) -> Float[np.ndarray, " n"]:
-    """Radius at which the mean brightness around the image's centre is largest [pixel].
+    """Radius of the peak of the azimuthally averaged profile [pixel].
 
-    The peak of the azimuthal profile is placed between rings by a parabola through three of
-    them. Only rings that lie within the image count.
+    Profiles are centred on the image. The peak is refined by a parabola through three rings. Only
+    complete rings are used.
 
     Args:
         images: The images.
         smoothing: Standard deviation of the Gaussian that smooths the profile [pixel].
-        smallest: Smallest radius looked at, to pass over the lens's own light [pixel].
+        smallest: Smallest radius considered, to exclude the light of the lens [pixel].
     """
     shape = images.shape[1:]
     rings = (min(shape) + 1) // 2
@@ -66,21 +66,21 @@ def ring_radius(
 def ellipticity(
     images: Real[np.ndarray, "n h w"], *, threshold: float = 0.1, smoothing: float = 2.0
 ) -> Float[np.ndarray, "n 2"]:
-    r"""Ellipticity along the axes and along the diagonals, from second moments.
+    r"""Ellipticity components along the axes and the diagonals, from second moments.
 
     .. math::
         e_1 = \frac{Q_{xx} - Q_{yy}}{Q_{xx} + Q_{yy}}, \quad
         e_2 = \frac{2 Q_{xy}}{Q_{xx} + Q_{yy}}
 
-    Moments are about the flux's centroid, of the pixels whose smoothed brightness exceeds a share
-    of its peak. Brightness is above the background, the median of the pixels outside the largest
-    circle in the image. An ellipse of axis ratio :math:`q` has
-    :math:`|e| = (1 - q^2) / (1 + q^2)`; an image without light has NaN.
+    Moments are taken about the flux centroid, over the pixels whose smoothed brightness exceeds
+    `threshold` times the peak. The background, the median of the pixels outside the inscribed
+    circle, is subtracted first. An ellipse of axis ratio :math:`q` has
+    :math:`|e| = (1 - q^2) / (1 + q^2)`. Images without light have NaN.
 
     Args:
         images: The images.
-        threshold: Share of the peak that a pixel must exceed.
-        smoothing: Standard deviation of the Gaussian that smooths the selection [pixel].
+        threshold: Fraction of the peak brightness that a pixel must exceed.
+        smoothing: Standard deviation of the Gaussian used for the selection [pixel].
 
     References:
         Bartelmann & Schneider 2001, arXiv:astro-ph/9912508, eq. 4.4 (:math:`\chi` there).
@@ -100,7 +100,7 @@ def ellipticity(
 def _moment_ellipticity(
     light: Float[np.ndarray, " p"], x: Float[np.ndarray, " p"], y: Float[np.ndarray, " p"]
 ) -> tuple[float, float]:
-    """Both components from the pixels' light and places."""
+    """Both components from the brightness and the coordinates of the selected pixels."""
     total = light.sum()
     if not total > 0:
         return np.nan, np.nan
@@ -113,7 +113,7 @@ def _moment_ellipticity(
 def _parabola_offset(
     profiles: Float[np.ndarray, "n k"], peak: np.ndarray
 ) -> Float[np.ndarray, " n"]:
-    """Where the parabola through a peak and its two neighbours is highest, from the peak."""
+    """Vertex of the parabola through a peak and its two neighbours, relative to the peak."""
     last = profiles.shape[1] - 1
     rows = np.arange(len(profiles))
     middle = profiles[rows, peak]

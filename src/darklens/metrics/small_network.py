@@ -1,7 +1,7 @@
-"""A small fixed network as the classifier of a two-sample test.
+"""A small neural network as the classifier of a two-sample test.
 
-It sees combinations of features that a logistic regression cannot. Nothing about it is tuned to
-the sets: width, penalty and length of the training are the same always.
+Unlike a logistic regression it is sensitive to combinations of features. Its hyperparameters
+(width, weight decay, dropout, number of epochs) are fixed and never tuned to the data.
 """
 
 import numpy as np
@@ -24,17 +24,17 @@ def network_scores(
     epochs: int = 20,
     seed: int = 0,
 ) -> Float[np.ndarray, " m"]:
-    """Scores by a network with one hidden layer on standardised features.
+    """Scores of a network with one hidden layer, on standardised features.
 
     Args:
-        train: Features to learn from.
-        labels: Their sets, 0 or 1.
+        train: Training features.
+        labels: The set of each training row, 0 or 1.
         test: Features to score.
         width: Units of the hidden layer.
         epochs: Passes over the training rows.
-        seed: Seed of the first weights and of the order.
+        seed: Seed of the initial weights and of the order of the batches.
     """
-    import torch  # takes seconds to import, and the other metrics do not need it
+    import torch  # slow to import, and no other metric needs it
     from torch import nn
 
     mean, deviation = train.mean(axis=0), train.std(axis=0)

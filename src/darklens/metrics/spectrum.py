@@ -1,6 +1,6 @@
-r"""Azimuthal power spectrum of images: how much of their variance is at which scale.
+r"""Azimuthally averaged power spectrum of images.
 
-Frequencies are in cycles per pixel: 0.5 is the finest pattern that pixels hold.
+Frequencies are in cycles per pixel; 0.5 is the Nyquist frequency.
 """
 
 import numpy as np
@@ -11,26 +11,26 @@ from darklens.metrics.azimuth import ring_means
 
 __all__ = ["azimuthal_power_spectrum"]
 
-_BLOCK = 4_000_000  # pixels transformed at once, which keeps memory flat
+_BLOCK = 4_000_000  # pixels transformed at once
 
 
 def azimuthal_power_spectrum(
     images: Real[np.ndarray, "n h w"],
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "n k"]]:
-    r"""Power of each image against the frequency, averaged over directions.
+    r"""Power of each image as a function of frequency, averaged over position angle.
 
     .. math:: P(f) = \left\langle \frac{|\hat I(\mathbf f)|^2}{h w} \right\rangle_{|\mathbf f| = f}
 
-    White noise of variance :math:`\sigma^2` has :math:`P = \sigma^2` at all frequencies. The
-    rings are one cycle on the shorter side wide. Frequency zero, the total flux, is left out,
-    and so are the corners beyond 0.5. No window is applied, so an image that does not vanish at
-    its edges has a cross of extra power along the axes.
+    White noise of variance :math:`\sigma^2` has :math:`P = \sigma^2` at all frequencies. Rings
+    are one cycle per shorter side wide. Zero frequency (the total flux) and the corners beyond
+    the Nyquist frequency are excluded. No window is applied: an image that does not vanish at its
+    edges has extra power along the axes.
 
     Args:
         images: Images of one size.
 
     Returns:
-        The frequencies [cycles per pixel] and the power of each image at them.
+        Frequencies [cycles per pixel], and the power of each image at each of them.
     """
     count, height, width = images.shape
     side = min(height, width)

@@ -1,4 +1,4 @@
-"""What a generated set teaches: trained on it, how many genuine images are classified rightly."""
+"""Train on generated images, test on real ones: a classification score for generators."""
 
 import numpy as np
 from jaxtyping import Int, Real
@@ -16,27 +16,27 @@ def transfer_accuracy(
     *,
     scorer: Scorer = logistic_scores,
 ) -> float:
-    """Accuracy on one set of a classifier that was trained on another, on fixed features.
+    """Accuracy on one set of a classifier trained on another, with fixed features.
 
-    Each class is scored against the rest and the highest score decides. Trained on generated and
-    tested on genuine images it measures what the generated ones hold of the classes, beside the
-    same trained on as many genuine ones.
+    Each class is scored against the rest, and the highest score decides. Training on generated
+    images and testing on real ones measures how well the generator reproduces the classes. Compare
+    with training on as many real images.
 
     Args:
-        train: Features to learn from, at least two classes of them.
-        train_labels: Their classes.
+        train: Training features, of at least two classes.
+        train_labels: Class of each training image.
         test: Features to classify.
-        test_labels: Their classes; an image of a class that was not learned from is always wrong.
-        scorer: The classifier of one class against the rest.
+        test_labels: True classes. An image of a class absent from the training set counts as wrong.
+        scorer: Binary classifier, of one class against the rest.
 
     Raises:
-        ValueError: If there is only one class to learn from.
+        ValueError: If the training set has only one class.
 
     References:
         Ravuri & Vinyals 2019, arXiv:1905.10887, section 2.
     """
     classes = np.unique(train_labels)
     if len(classes) < 2:
-        raise ValueError("to learn from one class is not enough")
+        raise ValueError("the training set needs at least two classes")
     scores = [scorer(train, (train_labels == label).astype(np.int64), test) for label in classes]
     return float((classes[np.argmax(scores, axis=0)] == test_labels).mean())
