@@ -1,6 +1,5 @@
 """Declared preprocessing with the fit of the smooth lens among its steps."""
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,7 @@ from darklens.simulation import Simulator
 STEP = {"preset": "model-2", "size": 32, "binning": 2}
 
 
-def test_the_fit_is_a_step_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 200)
+def test_the_fit_is_a_step_like_others() -> None:
     spec = [{"smooth_residual": STEP}, {"center_crop": {"size": 10}}]
     preprocessing = model_preprocessing(spec)
     assert preprocessing.spec == spec

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 
 import pytest
 
@@ -14,8 +13,6 @@ def fitter_of() -> Callable[[str], object]:
     from darklens.simulation import load_preset
 
     def make(preset: str) -> SmoothFitter:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 1000)
-            return SmoothFitter(load_preset(preset))
+        return SmoothFitter(load_preset(preset), draws=1000)
 
     return cache(make)

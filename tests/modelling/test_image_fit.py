@@ -1,8 +1,6 @@
 """Fits of presets to images in any container, and what is said of those that do not match."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -12,19 +10,12 @@ from darklens.modelling import ImageFitter
 from darklens.simulation import Simulator, load_preset
 
 LARGEST = 5.0
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_draws() -> Iterator[None]:
-    """Starts from fewer lenses of the prior: thousands take seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 600)
-        yield
+DRAWS = 600  # fewer than the default, which takes seconds
 
 
 @pytest.fixture(scope="module")
 def fitter() -> ImageFitter:
-    return ImageFitter(load_preset("common-test-1"))
+    return ImageFitter(load_preset("common-test-1"), draws=DRAWS)
 
 
 def lens(sky: float, index: int = 0) -> np.ndarray:
@@ -42,7 +33,7 @@ def test_an_image_of_the_preset_is_ok(fitter: ImageFitter) -> None:
 @pytest.mark.parametrize("name", ["model-1", "model-1-legacy", "model-2", "model-3"])
 def test_images_of_other_presets_are_ok(name: str) -> None:
     preset = load_preset(name)
-    fitter = ImageFitter(preset)
+    fitter = ImageFitter(preset, draws=DRAWS)
     for index in range(3):
         image = Simulator(preset, classes=["no"]).lens(index, seed=2).image[0]
         found = fitter.fit(image)
@@ -71,7 +62,7 @@ def test_fewer_photons_than_the_container_says(fitter: ImageFitter) -> None:
 def test_an_image_without_noise_is_said_to_be() -> None:
     preset = load_preset("model-2")
     clean = Simulator(replace(preset, noise=NoNoise())).lens(0)
-    fitter = ImageFitter(preset)
+    fitter = ImageFitter(preset, draws=DRAWS)
     found = fitter.fit(2 * clean.image[0] / (566))
     assert found.verdict(LARGEST) == "noise differs"
     assert "noise-free" in found.note

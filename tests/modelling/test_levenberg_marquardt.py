@@ -1,7 +1,6 @@
 """The way to the optimum: SciPy's least squares ends at the same place."""
 
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -16,18 +15,12 @@ from darklens.simulation import Simulator
 PRESETS = ["common-test-1", "model-1-legacy"]
 
 
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds from a hundred lenses of the prior: thousands take seconds."""
-    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 100)
-
-
 def problem(preset: str, index: int = 0) -> tuple[SmoothModel, np.ndarray, np.ndarray]:
     """Model, counts and true numbers of one lens without substructure."""
     simulator = Simulator(preset, classes=["no"])
     lens = simulator.lens(index)
     truth = scene_numbers(lens.scene, lens.parameters["exposure"])
-    return smooth_model(simulator.preset), lens.image[0].astype(np.float64), truth
+    return smooth_model(simulator.preset, draws=100), lens.image[0].astype(np.float64), truth
 
 
 def displaced(model: SmoothModel, truth: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -25,9 +24,7 @@ LINE = ["line_x", "line_y", "line_angle", "line_strength"]
 
 @pytest.fixture(scope="module")
 def fitter() -> LineFitter:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 300)
-        return LineFitter(load_preset("common-test-1"))
+    return LineFitter(load_preset("common-test-1"), draws=300)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """The smooth model: its image is the renderer's, its derivatives are those of its image."""
 
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, scene_numbe
 from darklens.simulation import Simulator, load_preset
 from darklens.simulation.presets import Preset, preset_text
 
+DRAWS = 100  # of the prior, for the bounds: thousands take seconds
 GENERAL = {
     "lens": {
         "redshift": 0.5,
@@ -45,12 +45,6 @@ GENERAL = {
 }
 
 
-@pytest.fixture(autouse=True)
-def few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bounds from a hundred lenses of the prior: thousands take seconds."""
-    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 100)
-
-
 def general_preset(tmp_path: Path, **changes: object) -> Preset:
     """`model-1` with everything free and lens light, or with some parts replaced."""
     content = yaml.safe_load(preset_text("model-1")) | GENERAL | changes
@@ -75,7 +69,7 @@ def differences(model: SmoothModel, numbers: np.ndarray, step: float = 1e-5) -> 
 @pytest.mark.parametrize("preset", ["common-test-1", "model-1-legacy", "model-2", "model-3"])
 def test_image_is_the_renderers(preset: str) -> None:
     simulator = Simulator(preset)
-    model = smooth_model(simulator.preset)
+    model = smooth_model(simulator.preset, draws=DRAWS)
     lens = simulator.lens(0, seed=1)
     expected = simulator.expected_rate(lens.scene)
     image = model.image(scene_numbers(lens.scene, lens.parameters["exposure"]))
@@ -84,7 +78,7 @@ def test_image_is_the_renderers(preset: str) -> None:
 
 def test_image_of_the_general_family(tmp_path: Path) -> None:
     simulator = Simulator(general_preset(tmp_path))
-    model = smooth_model(simulator.preset)
+    model = smooth_model(simulator.preset, draws=DRAWS)
     for index in (0, 3):
         lens = simulator.lens(index)
         expected = simulator.expected_rate(lens.scene)
@@ -94,7 +88,7 @@ def test_image_of_the_general_family(tmp_path: Path) -> None:
 
 def test_derivatives_of_the_general_family(tmp_path: Path) -> None:
     preset = general_preset(tmp_path)
-    model = smooth_model(preset)
+    model = smooth_model(preset, draws=DRAWS)
     assert len(model.free) == 21
     fixed = {name for name in PARAMETERS if name not in model.names}
     assert {name for name in fixed if "line" not in name} == {"lens_light_y", "background"}
@@ -103,7 +97,7 @@ def test_derivatives_of_the_general_family(tmp_path: Path) -> None:
 
 
 def test_derivatives_of_a_round_lens_by_its_ellipticity(tmp_path: Path) -> None:
-    model = smooth_model(general_preset(tmp_path))
+    model = smooth_model(general_preset(tmp_path), draws=DRAWS)
     numbers = model.draws[5].copy()
     numbers[1:3] = 0.0
     errors = differences(model, numbers)
@@ -111,7 +105,7 @@ def test_derivatives_of_a_round_lens_by_its_ellipticity(tmp_path: Path) -> None:
 
 
 def test_the_benchmark_has_seven_free_numbers() -> None:
-    model = smooth_model(load_preset("common-test-1"))
+    model = smooth_model(load_preset("common-test-1"), draws=DRAWS)
     assert model.names == (
         "einstein_radius",
         "gamma1",
@@ -125,13 +119,13 @@ def test_the_benchmark_has_seven_free_numbers() -> None:
 
 
 def test_the_published_simulator_has_three_free_numbers() -> None:
-    names = smooth_model(load_preset("model-1-legacy")).names
+    names = smooth_model(load_preset("model-1-legacy"), draws=DRAWS).names
     assert names == ("source_x", "source_y", "log_exposure")
 
 
 def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact() -> None:
     simulator = Simulator("common-test-1", classes=["vort"])
-    model = smooth_model(simulator.preset, line=True)
+    model = smooth_model(simulator.preset, line=True, draws=DRAWS)
     assert model.names[-4:] == ("line_x", "line_y", "line_angle", "line_strength")
     scene = simulator.lens(1).scene
     numbers = scene_numbers(scene, line=True)
@@ -148,7 +142,7 @@ def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact() -> None
 
 
 def test_further_deflection_is_a_moved_source() -> None:
-    model = smooth_model(load_preset("common-test-1"))
+    model = smooth_model(load_preset("common-test-1"), draws=DRAWS)
     numbers = model.draws[1].copy()
     response = model.deflection_response(numbers)
     _, jacobian = model.derivatives(numbers)
@@ -156,7 +150,7 @@ def test_further_deflection_is_a_moved_source() -> None:
 
 
 def test_coarse_model_is_near_the_mean_of_blocks() -> None:
-    model = smooth_model(load_preset("common-test-1"))
+    model = smooth_model(load_preset("common-test-1"), draws=DRAWS)
     fine = model.image(model.draws[2])
     blocks = fine.reshape(50, 3, 50, 3).sum(axis=(1, 3))
     coarse = model.coarse(3).image(model.draws[2])
@@ -165,7 +159,7 @@ def test_coarse_model_is_near_the_mean_of_blocks() -> None:
 
 
 def test_numbers_stay_inside() -> None:
-    model = smooth_model(load_preset("common-test-1"))
+    model = smooth_model(load_preset("common-test-1"), draws=DRAWS)
     far = model.draws[0].copy()
     far[PARAMETERS.index("source_e1")] = 3.0
     far[PARAMETERS.index("einstein_radius")] = -1.0
@@ -176,7 +170,7 @@ def test_numbers_stay_inside() -> None:
 
 def test_a_preset_without_noise_needs_a_likelihood(tmp_path: Path) -> None:
     with pytest.raises(BadPreset, match="noise"):
-        smooth_model(general_preset(tmp_path, noise="none"))
+        smooth_model(general_preset(tmp_path, noise="none"), draws=DRAWS)
 
 
 def test_a_preset_of_constants_leaves_nothing_to_fit(tmp_path: Path) -> None:
@@ -186,4 +180,4 @@ def test_a_preset_of_constants_leaves_nothing_to_fit(tmp_path: Path) -> None:
     path = tmp_path / "constant.yaml"
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(BadInput, match="no number"):
-        smooth_model(load_preset(path))
+        smooth_model(load_preset(path), draws=DRAWS)

@@ -1,8 +1,6 @@
 """The step `smooth_residual`: its maps, what it says of them, and genuine images."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +16,17 @@ from darklens.simulation.presets import preset_text
 
 # physics_common_test_1, the reduced chi-squares of the images of class no
 GENUINE = {"1": 1.0033, "2": 1.0104, "3": 0.9929, "4": 1.0146, "5": 0.9962}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_draws() -> Iterator[None]:
-    """Starts from fewer lenses of the prior: thousands take seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 600)
-        yield
+DRAWS = 600  # of the prior, fewer than the default: thousands take seconds
 
 
 @pytest.fixture(scope="module")
 def step() -> SmoothResidual:
-    return SmoothResidual("common-test-1", 120, 2, [0.85], 6)
+    return SmoothResidual("common-test-1", 120, 2, [0.85], 6, draws=DRAWS)
 
 
 @pytest.fixture(scope="module")
 def plain() -> SmoothResidual:
-    return SmoothResidual("common-test-1", 100, 4)
+    return SmoothResidual("common-test-1", 100, 4, draws=DRAWS)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +94,7 @@ def test_maps_are_the_same_every_time(
 ) -> None:
     together = plain(images)
     assert np.array_equal(together, np.concatenate([plain(images[i : i + 1]) for i in range(3)]))
-    again = SmoothResidual("common-test-1", 100, 4)
+    again = SmoothResidual("common-test-1", 100, 4, draws=DRAWS)
     assert np.array_equal(together[1:2], again(images[1:2]))
     assert np.array_equal(step(images[2:])[0, 0], maps["residual"][2])
 
@@ -155,24 +146,24 @@ def test_a_line_is_fitted_on_another_sky(step: SmoothResidual) -> None:
 
 
 def test_other_images_are_said_to_be_unlike(images: np.ndarray) -> None:
-    strict = SmoothResidual("common-test-1", 100, 4, largest_chi_square=1.03)
+    strict = SmoothResidual("common-test-1", 100, 4, largest_chi_square=1.03, draws=DRAWS)
     _, columns = strict.explain(images[2:])
     assert columns["fit"] == ["unlike the family"]
     other = Simulator("model-1", classes=["no"]).simulate(1).images.astype(np.float32)
-    _, columns = SmoothResidual("common-test-1", 100, 4).explain(other)
+    _, columns = SmoothResidual("common-test-1", 100, 4, draws=DRAWS).explain(other)
     assert columns["fit"][0] in ("unlike the family", "not converged")
 
 
 def test_images_in_other_units_than_counts() -> None:
     images = Simulator("model-2").simulate(1).images
-    step = SmoothResidual("model-2", 64, 2)
+    step = SmoothResidual("model-2", 64, 2, draws=DRAWS)
     assert step(images).shape == (1, 6, 32, 32)
     assert step.explain(images)[1]["fit"] == ["ok"]
 
 
 def test_a_preset_may_be_given_whole(plain: SmoothResidual, images: np.ndarray) -> None:
     content = yaml.safe_load(preset_text("common-test-1"))
-    step = SmoothResidual(content, 100, 4)
+    step = SmoothResidual(content, 100, 4, draws=DRAWS)
     assert np.array_equal(step(images[:1]), plain(images[:1]))
 
 

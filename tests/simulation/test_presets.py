@@ -1,7 +1,6 @@
 """Presets: the shipped ones, those of users, and what is said about wrong ones."""
 
 import re
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -337,11 +336,10 @@ def test_model_2_legacy_is_twice_the_image_of_lenstronomy() -> None:
     assert lens.image.sum() == pytest.approx(2 * image.sum(), rel=1e-3)
 
 
-def test_an_image_of_model_2_as_published_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(import_module("darklens.modelling.smooth_model"), "_DRAWS", 300)
+def test_an_image_of_model_2_as_published_is_explained() -> None:
     preset = load_preset("model-2-legacy")
     lens = Simulator(preset, classes=["no"]).lens(0, seed=4)
-    found = ImageFitter(preset).fit(lens.image[0])
+    found = ImageFitter(preset, draws=300).fit(lens.image[0])
     assert found.verdict(5.0) == "ok"
     assert found.fit.chi_square < 1e-3
     assert found.fit.values["source_x"] == pytest.approx(lens.parameters["source_x"], abs=1e-3)

@@ -12,10 +12,17 @@ from darklens.modelling.line_fit import LineFitter
 from darklens.modelling.matched_filter import Detection, DetectionMaps, FoundLine, central
 from darklens.modelling.parameter_table import Estimate, fit_estimates, fitted_scene
 from darklens.modelling.photon_counts import Counts, recover_counts
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, scene_numbers, smooth_model
+from darklens.modelling.smooth_model import (
+    PARAMETERS,
+    PRIOR_DRAWS,
+    SmoothModel,
+    scene_numbers,
+    smooth_model,
+)
 
 __all__ = [
     "PARAMETERS",
+    "PRIOR_DRAWS",
     "Counts",
     "Detection",
     "DetectionMaps",

@@ -19,7 +19,7 @@ from darklens.lensing.grid import border_pixels
 from darklens.modelling.initial_guess import first_guesses
 from darklens.modelling.levenberg_marquardt import Climb, RoughNoise, block_sums, climb
 from darklens.modelling.likelihood import GaussianLikelihood
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, smooth_model
+from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
 from darklens.naming import sides
 from darklens.simulation.presets import Preset
 
@@ -94,7 +94,8 @@ class SmoothFitter:
     """Fits smooth lenses of one family.
 
     Args:
-        model: The family, or a preset that declares it.
+        model: The model, or a preset that declares it.
+        draws: Number of lenses drawn from the prior of a preset.
 
     Example:
         >>> from darklens.simulation import Simulator, load_preset
@@ -104,8 +105,8 @@ class SmoothFitter:
         True
     """
 
-    def __init__(self, model: SmoothModel | Preset) -> None:
-        self.model = model if isinstance(model, SmoothModel) else smooth_model(model)
+    def __init__(self, model: SmoothModel | Preset, *, draws: int = PRIOR_DRAWS) -> None:
+        self.model = model if isinstance(model, SmoothModel) else smooth_model(model, draws=draws)
         free = self.model.names
         light = {"background", "lens_light_log_amplitude"} & set(free)
         self._wide = bool(light) and "source_log_amplitude" in free

@@ -17,7 +17,7 @@ from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.photon_counts import Counts, recover_counts
-from darklens.modelling.smooth_model import SmoothModel, smooth_model
+from darklens.modelling.smooth_model import PRIOR_DRAWS, SmoothModel, smooth_model
 from darklens.simulation.distributions import Constant
 from darklens.simulation.presets import Preset
 
@@ -99,13 +99,15 @@ class ImageFitter:
     of its lenses stands for it, so that chi-square is no more than a measure of likeness.
 
     Args:
-        preset: The family.
+        preset: Declares the model.
+        draws: Number of lenses drawn from the prior.
     """
 
-    def __init__(self, preset: Preset) -> None:
+    def __init__(self, preset: Preset, *, draws: int = PRIOR_DRAWS) -> None:
         self._preset = preset
         noiseless = isinstance(preset.noise, NoNoise)
-        self._fitter = SmoothFitter(_with_nominal_noise(preset) if noiseless else preset)
+        model = _with_nominal_noise(preset, draws) if noiseless else preset
+        self._fitter = SmoothFitter(model, draws=draws)
 
     def fit(self, image: Num[np.ndarray, "h w"]) -> ImageFit:
         """Fit one image.
@@ -166,9 +168,9 @@ class ImageFitter:
         return replace(_with_noise_checked(fit), matter=SKY, note=note)
 
 
-def _with_nominal_noise(preset: Preset) -> SmoothModel:
+def _with_nominal_noise(preset: Preset, draws: int) -> SmoothModel:
     """The family of a preset without noise, with noise that is small beside its lenses."""
-    model = smooth_model(preset, GaussianLikelihood(np.ones(preset.grid.shape)))
+    model = smooth_model(preset, GaussianLikelihood(np.ones(preset.grid.shape)), draws=draws)
     peaks = [float(model.image(numbers).max()) for numbers in model.draws[:_PEAKS]]
     noise = np.full(preset.grid.shape, _NOMINAL * float(np.median(peaks)))
     return replace(model, likelihood=GaussianLikelihood(noise))

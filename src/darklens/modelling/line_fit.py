@@ -16,7 +16,7 @@ from darklens.lensing.grid import PixelGrid
 from darklens.modelling.fit import SmoothFit, fit_result
 from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, climb
 from darklens.modelling.matched_filter import FoundLine
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, smooth_model
+from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
 from darklens.simulation.presets import Preset
 
 __all__ = ["LineFitter"]
@@ -39,13 +39,16 @@ class LineFitter:
     Args:
         preset: Declares the smooth lens, and the line by its first class with one.
         hold_smooth: Whether the smooth lens stays as it is and the line alone is fitted.
+        draws: Number of lenses drawn from the prior.
 
     Raises:
         BadPreset: If no class of the preset has a line.
     """
 
-    def __init__(self, preset: Preset, *, hold_smooth: bool = False) -> None:
-        model = smooth_model(preset, line=True)
+    def __init__(
+        self, preset: Preset, *, hold_smooth: bool = False, draws: int = PRIOR_DRAWS
+    ) -> None:
+        model = smooth_model(preset, line=True, draws=draws)
         line = tuple(k for k in model.free if k >= _LINE)
         self.model = replace(model, free=line) if hold_smooth else model
         coarse = self.model.coarse(_FACTOR)

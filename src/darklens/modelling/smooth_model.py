@@ -24,10 +24,13 @@ from darklens.simulation.distributions import Constant, Distribution
 from darklens.simulation.population import draw_scene
 from darklens.simulation.presets import LightPrior, LinePrior, Preset
 
-__all__ = ["PARAMETERS", "SmoothModel", "scene_numbers", "smooth_model"]
+__all__ = ["PARAMETERS", "PRIOR_DRAWS", "SmoothModel", "scene_numbers", "smooth_model"]
 
 Numbers = Float[np.ndarray, " p"]
 Image = Float[np.ndarray, "h w"]
+
+PRIOR_DRAWS = 4000
+"""Lenses drawn from the prior, unless told otherwise."""
 
 _LIGHT = ("x", "y", "e1", "e2", "log_radius", "sersic_index", "log_amplitude")
 PARAMETERS: tuple[str, ...] = (
@@ -59,7 +62,6 @@ _ELLIPTICITIES = tuple(PARAMETERS.index(f"{part}_e1") for part in ("lens", "sour
 _AMPLITUDES = tuple(PARAMETERS.index(f"{part}_log_amplitude") for part in ("source", "lens_light"))
 _LARGEST_ELLIPTICITY = 0.85
 _INDEX_STEP = 1e-5
-_DRAWS = 4000
 _SEED = 20_260_101
 
 
@@ -194,6 +196,7 @@ def smooth_model(
     *,
     background: bool = False,
     line: bool = False,
+    draws: int = PRIOR_DRAWS,
 ) -> SmoothModel:
     """The smooth lenses of a preset.
 
@@ -202,6 +205,7 @@ def smooth_model(
         likelihood: Noise; the preset's own if None.
         background: Whether a flat background is free, too; it is for a general preset.
         line: Whether the model has the line of mass of the preset's first class with one.
+        draws: Number of lenses drawn from the prior; they set the bounds, and fits start from them.
 
     Raises:
         BadPreset: If the preset has no noise and no likelihood is given, or no line.
@@ -217,7 +221,7 @@ def smooth_model(
     if line:
         label, prior = _line_class(preset)
         free = (*free, *_line_free(prior))
-    table = _draws(preset, label, line)
+    table = _draws(preset, label, line, draws)
     low, high = table.min(axis=0), table.max(axis=0)
     margin = 0.5 * (high - low)
     lower, upper = low - margin, high + margin
@@ -269,10 +273,10 @@ def scene_numbers(scene: Scene, exposure: float = 1.0, *, line: bool = False) ->
     return np.array([*numbers, 0.0, np.log(exposure), *vortex])
 
 
-def _draws(preset: Preset, label: str, line: bool) -> Float[np.ndarray, "d p"]:
+def _draws(preset: Preset, label: str, line: bool, count: int) -> Float[np.ndarray, "d p"]:
     """Numbers of lenses from the prior, always the same ones."""
     rows = []
-    for index in range(_DRAWS):
+    for index in range(count):
         rng = Generator(Philox(key=np.array([_SEED, index], dtype=np.uint64)))
         scene, record = draw_scene(preset, label, rng)
         rows.append(scene_numbers(scene, record["exposure"], line=line))

@@ -17,6 +17,7 @@ from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
     PARAMETERS,
+    PRIOR_DRAWS,
     Detection,
     DetectionMaps,
     ImageFit,
@@ -48,6 +49,7 @@ class SmoothResidual:
         orientations: Directions in which each line is tried.
         largest_chi_square: Reduced chi-square above which an image is said to be unlike the
             family.
+        draws: Number of lenses drawn from the prior, from which fits start.
 
     Raises:
         BadModel: If the numbers do not fit each other.
@@ -61,6 +63,8 @@ class SmoothResidual:
         half_lengths: Any = (),
         orientations: int = 12,
         largest_chi_square: float = 5.0,
+        *,
+        draws: int = PRIOR_DRAWS,
     ) -> None:
         self._preset: Preset = (
             parse_preset(preset) if isinstance(preset, Mapping) else load_preset(str(preset))
@@ -82,7 +86,7 @@ class SmoothResidual:
             )
         self._size, self._binning = size, binning
         self._half_lengths, self._orientations = tuple(half_lengths), orientations
-        self._largest = largest_chi_square
+        self._largest, self._draws = largest_chi_square, draws
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -135,11 +139,11 @@ class SmoothResidual:
 
     @cached_property
     def _fitter(self) -> ImageFitter:
-        return ImageFitter(self._preset)
+        return ImageFitter(self._preset, draws=self._draws)
 
     @cached_property
     def _line_fitter(self) -> LineFitter:
-        return LineFitter(self._preset)
+        return LineFitter(self._preset, draws=self._draws)
 
     @cached_property
     def _line_fitter_of_sky(self) -> LineFitter:
