@@ -1,0 +1,86 @@
+"""The pages that show how to extend the package: their code runs and prints what they show."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGES = sorted(DOCS.glob("add_*.md"))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = "=== end of block ==="
+NUMBER = r"-?\d+\.\d+"
+
+
+def _run(code: str, folder: Path) -> list[str]:
+    """What each part of a program prints in a folder."""
+    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.split(f"{MARK}\n")
+
+
+def _program(blocks: list[tuple[str, str]]) -> str:
+    """All Python and console blocks of a page in their order, as one program."""
+    parts = ["import os, shlex, subprocess, sys"]
+    for language, text in blocks:
+        if language == "python":
+            parts.append(f"{text}\nprint({MARK!r}, flush=True)")
+        elif language == "console":
+            parts += [
+                f"subprocess.run([sys.executable, '-m', *shlex.split({line!r})], "
+                "check=True, stdout=subprocess.DEVNULL)"
+                for line in text.splitlines()
+            ]
+    return "\n".join(parts)
+
+
+def _same(shown: str, printed: str) -> bool:
+    """Whether two outputs agree; the last digits depend on the processor."""
+    if re.sub(NUMBER, "#", shown).split() != re.sub(NUMBER, "#", printed).split():
+        return False
+    pairs = zip(re.findall(NUMBER, shown), re.findall(NUMBER, printed), strict=True)
+    return all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in pairs)
+
+
+def test_there_are_pages() -> None:
+    assert [path.stem for path in PAGES] == [
+        "add_mass_profile",
+        "add_network",
+        "add_preset",
+        "add_score",
+    ]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_page_runs_and_prints_what_it_shows(path: Path, tmp_path: Path) -> None:
+    blocks = BLOCK.findall(path.read_text())
+    for language, text in blocks:
+        named = re.match(r"# (\S+\.yaml)\n", text)
+        if language == "yaml" and named:
+            (tmp_path / named[1]).write_text(text)
+    printed = _run(_program(blocks), tmp_path)
+    index = -1
+    for language, text in blocks:
+        if language == "python":
+            index += 1
+        elif language == "text":
+            assert _same(text, printed[index]), printed[index]
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_files_to_edit_exist(path: Path) -> None:
+    """The tables of files name what there is, but for the files that the page adds."""
+    rows = re.findall(r"^\| `([\w./-]+)`", path.read_text(), re.MULTILINE)
+    added = {"src/darklens/classify/radial.py", "recipes/classifier-radial.yaml"}
+    assert [row for row in rows if not (DOCS.parent / row).exists() and row not in added] == []
