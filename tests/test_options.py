@@ -3,7 +3,6 @@
 import ast
 import re
 from collections.abc import Iterator
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import get_type_hints
@@ -31,7 +30,7 @@ EXEMPT = {"arguments.py"}  # says that underscores are taken, too
 
 def _options() -> Iterator[str]:
     for verb in VERBS.values():
-        function = getattr(import_module(f"darklens.cli.{verb.module}"), verb.function)
+        function = verb.load()
         hints = get_type_hints(function)
         for name in signature(function).parameters:
             yield name

@@ -1,8 +1,27 @@
-"""Dark-matter substructure in strong gravitational lenses: simulate, classify, explain.
+"""Dark-matter substructure in strong gravitational lenses: simulate, fit, classify, generate.
 
-Importing this package loads nothing heavy; the work is in the subpackages.
+The verbs of the command line are functions here with the same names and defaults. Importing this
+package loads nothing heavy: each function is imported when it is first used.
 """
 
-__all__ = ["__version__"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from darklens.production import simulate
+
+__all__ = ["__version__", "simulate"]
 
 __version__ = "0.1.0"
+
+_HOMES = {"simulate": "darklens.production"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

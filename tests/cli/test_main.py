@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from importlib import import_module
 from inspect import signature
 from pathlib import Path
 
@@ -78,9 +77,7 @@ def test_every_verb_has_help_with_a_text_for_each_argument(
     assert main([*name.split(), "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"usage: darklens {name}" in shown
-    verb = VERBS[name]
-    function = getattr(import_module(f"darklens.cli.{verb.module}"), verb.function)
-    for parameter in signature(function).parameters:
+    for parameter in signature(VERBS[name].load()).parameters:
         assert parameter.replace("_", "-") in shown
 
 

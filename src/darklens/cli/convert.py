@@ -13,7 +13,6 @@ import pandas as pd
 
 from darklens import __version__
 from darklens.classes import UNLABELLED, order_classes
-from darklens.cli.image_output import configuration_place
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.data.collection import Found, check_found, collect_images
 from darklens.errors import BadInput, reason_of
@@ -22,6 +21,7 @@ from darklens.files.configuration import check_configuration, write_configuratio
 from darklens.files.locks import only_writer
 from darklens.files.places import check_folder_name
 from darklens.naming import visible
+from darklens.production.outputs import configuration_place
 from darklens.progress import progress, say
 
 __all__ = ["convert"]

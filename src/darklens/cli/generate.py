@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from darklens import __version__
 from darklens.classes import UNLABELLED, canonical_class
-from darklens.cli.image_output import configuration_place, kind_of_output
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.diffusion import GeneratedImages, Generator
 from darklens.display import grid_picture, write_picture
@@ -26,6 +25,7 @@ from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
 from darklens.files.places import check_added_folder
 from darklens.hub import ModelCard, find_model, load_card, load_generator
+from darklens.production.outputs import configuration_place, kind_of_output
 from darklens.progress import say
 
 __all__ = ["generate"]

@@ -1,9 +1,14 @@
 """The command `darklens`: find the verb, read its arguments, run it, report errors in one line.
 
-Each verb is a plain typed function in its own file of `darklens.cli`, imported only when it is
-asked for. Its parameters are its arguments (see `darklens.cli.arguments`): those without a default
-stand alone, `--config FILE` reads any of them from YAML, and `--print-config` shows them. A verb
-returns its exit code, or None for 0.
+Each verb calls one function of the library, which is imported only when the verb is used. The
+function's parameters are the verb's options and its docstring is their help, so that a call from
+Python and the command line have the same defaults. Parameters without a default are positional.
+Two options exist on the command line only: `--config FILE` reads any argument from YAML, and
+`--print-config` prints them all (see `darklens.cli.arguments`).
+
+Where a verb prints its result, a module of `darklens.cli` has a function `show`. It takes the
+result and, by name, those arguments of the verb that it needs, and returns the exit code, or None
+for 0.
 
 Exit codes: 0 done, 1 done but some inputs failed, 2 wrong input (one line on stderr), 130 stopped
 by Ctrl-C, 143 by SIGTERM.
@@ -11,12 +16,14 @@ by Ctrl-C, 143 by SIGTERM.
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from darklens import __version__
 from darklens.cli.ending import Terminated, closed_pipe, fail, report, stopped_by_signals
@@ -26,46 +33,82 @@ __all__ = ["VERBS", "Verb", "main"]
 
 @dataclass(frozen=True)
 class Verb:
-    """Where a verb lives and what it does.
+    """The library function behind a verb, and what shows its result.
 
     Attributes:
-        module: File in `darklens.cli`.
-        function: Name of the function in that file.
+        function: Module and name of the function, such as `darklens.production:simulate`.
         summary: One line for `darklens --help`.
+        shown_by: Module of `darklens.cli` whose `show` prints the result; None prints nothing.
     """
 
-    module: str
     function: str
     summary: str
+    shown_by: str | None = None
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function."""
+        module, name = self.function.split(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function
+
+    def show(self, result: Any, values: Mapping[str, Any]) -> int:
+        """Print the result of the function.
+
+        Args:
+            result: What the function returned.
+            values: The arguments it was called with; `show` is given those that it names.
+
+        Returns:
+            The exit code.
+        """
+        if self.shown_by is None:
+            return result if isinstance(result, int) else 0
+        show = import_module(f"darklens.cli.{self.shown_by}").show
+        _, *wanted = signature(show).parameters
+        return show(result, **{name: values[name] for name in wanted}) or 0
 
 
 VERBS = {
     "simulate": Verb(
-        "simulate", "simulate", "Write labelled simulated lenses with their true parameters."
+        "darklens.production:simulate",
+        "Write labelled simulated lenses with their true parameters.",
+        "simulate",
     ),
     "train classifier": Verb(
-        "train_classifier", "classifier", "Train a classifier on files or on fresh simulations."
+        "darklens.cli.train_classifier:classifier",
+        "Train a classifier on files or on fresh simulations.",
     ),
     "train generator": Verb(
-        "train_generator", "generator", "Train a generator of lenses on files or simulations."
+        "darklens.cli.train_generator:generator",
+        "Train a generator of lenses on files or simulations.",
     ),
     "evaluate classifier": Verb(
-        "evaluate_classifier",
-        "classifier",
+        "darklens.cli.evaluate_classifier:classifier",
         "Measure a classifier: metrics, figures and an HTML report.",
     ),
     "evaluate generator": Verb(
-        "evaluate_generator",
-        "generator",
+        "darklens.cli.evaluate_generator:generator",
         "Measure a generator: distances, tests, figures and an HTML report.",
     ),
-    "predict": Verb("predict", "predict", "Class probabilities for image files and folders."),
-    "fit": Verb("fit", "fit", "Fit the smooth lens: numbers with errors, residuals, pictures."),
-    "generate": Verb("generate", "generate", "Write new lenses from a trained generator."),
-    "convert": Verb("convert", "convert", "Write images from any files as a store, with classes."),
-    "models": Verb("models", "models", "List the models that are shipped or cached."),
-    "export": Verb("export", "export", "Write a model folder for sharing or for the hub."),
-    "demo": Verb("demo", "demo", "Simulate and classify a few lenses and write a report."),
+    "predict": Verb(
+        "darklens.cli.predict:predict", "Class probabilities for image files and folders."
+    ),
+    "fit": Verb(
+        "darklens.cli.fit:fit", "Fit the smooth lens: numbers with errors, residuals, pictures."
+    ),
+    "generate": Verb(
+        "darklens.cli.generate:generate", "Write new lenses from a trained generator."
+    ),
+    "convert": Verb(
+        "darklens.cli.convert:convert", "Write images from any files as a store, with classes."
+    ),
+    "models": Verb("darklens.cli.models:models", "List the models that are shipped or cached."),
+    "export": Verb(
+        "darklens.cli.export:export", "Write a model folder for sharing or for the hub."
+    ),
+    "demo": Verb(
+        "darklens.cli.demo:demo", "Simulate and classify a few lenses and write a report."
+    ),
 }
 
 
@@ -117,13 +160,12 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _run(name: str, verb: Verb, words: list[str]) -> int:
-    """Import a verb's file, read its arguments and call it."""
+    """Read a verb's arguments, call its function and show the result."""
     from darklens.cli.arguments import read_arguments
 
-    function: Callable[..., int | None] = getattr(
-        import_module(f"darklens.cli.{verb.module}"), verb.function
-    )
-    return function(**read_arguments(name, verb.summary, function, words)) or 0
+    function = verb.load()
+    values = read_arguments(name, verb.summary, function, words)
+    return verb.show(function(**values), values)
 
 
 def _overview(group: str) -> str:
