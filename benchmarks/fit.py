@@ -4,7 +4,7 @@
 
 Four questions, one table each: how long does a fit take, beside SciPy's least squares with finite
 differences; are its errors right, on simulations without substructure; does the search find the
-optimum that is found from the truth; does lenstronomy find the same numbers.
+optimum that is found from the truth; does lenstronomy find the same parameters.
 The tables go to `benchmarks/results/fit.md`.
 """
 
@@ -35,8 +35,8 @@ from scipy.optimize import least_squares
 from darklens.lensing import GaussianPSF
 from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.profiles import sersic_b
-from darklens.modelling import PARAMETERS, SmoothFitter, SmoothModel, scene_numbers
-from darklens.modelling.levenberg_marquardt import climb
+from darklens.modelling import PARAMETERS, SmoothFitter, SmoothModel, scene_parameters
+from darklens.modelling.levenberg_marquardt import optimise
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.simulation import Lens, Simulator, load_preset
 
@@ -67,8 +67,8 @@ def lenses_of(preset: str, *, seed: int, smooth: bool = False, start: int = 0) -
 
 
 def truth_of(lens: Lens) -> np.ndarray:
-    """True numbers of the smooth lens."""
-    return scene_numbers(lens.scene, lens.parameters["exposure"])
+    """True parameters of the smooth lens."""
+    return scene_parameters(lens.scene, lens.parameters["exposure"])
 
 
 def milliseconds(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -88,9 +88,9 @@ def scipy_fit(
     free = list(model.free)
 
     def moments(values: np.ndarray) -> Any:
-        numbers = start.copy()
-        numbers[free] = values
-        return model.likelihood.moments(model.image(numbers), model.exposure(numbers))
+        parameters = start.copy()
+        parameters[free] = values
+        return model.likelihood.moments(model.image(parameters), model.exposure(parameters))
 
     found = least_squares(lambda v: ((data - moments(v).mean) / noise).ravel(), start[free])
     return np.asarray(found.x)
@@ -99,7 +99,7 @@ def scipy_fit(
 def speed_table(count: int) -> list[str]:
     """Median processor time of a fit, and of SciPy's from the same start."""
     lines = [
-        "| preset | free numbers | search and fit (bar, goal) | mean | 95 % of images | search "
+        "| preset | free parameters | search and fit (bar, goal) | mean | 95 % of images | search "
         "| fit from the start | SciPy from the start | times as fast | largest difference |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
@@ -112,7 +112,7 @@ def speed_table(count: int) -> list[str]:
             alone, _ = milliseconds(partial(fitter.fit, data, start))
             scipy, found = milliseconds(partial(scipy_fit, fitter.model, data, start, fit.noise))
             errors = np.sqrt(np.diag(fit.covariance))
-            difference = abs(found - fit.numbers[list(fitter.model.free)]) / errors
+            difference = abs(found - fit.parameters[list(fitter.model.free)]) / errors
             rows.append((whole, search, alone, scipy, difference.max()))
         whole, search, alone, scipy, _ = np.median(rows, axis=0)
         times = np.array(rows)[:, 0]
@@ -131,13 +131,13 @@ def speed_table(count: int) -> list[str]:
 
 
 def pulls_of(preset: str, start: int) -> np.ndarray:
-    """Pulls of the free numbers, with chi-square and convergence, one row for each of a chunk."""
+    """Pulls of the free parameters, chi-square and convergence, one row a lens."""
     fitter = fitter_of(preset)
     free, rows = list(fitter.model.free), []
     for lens in islice(lenses_of(preset, seed=SEEDS["pulls"], smooth=True, start=start), CHUNK):
         fit = fitter.fit(lens.image[0])
         errors = np.sqrt(np.diag(fit.covariance))
-        pulls = (fit.numbers - truth_of(lens))[free] / errors
+        pulls = (fit.parameters - truth_of(lens))[free] / errors
         rows.append([*pulls, fit.chi_square, float(fit.converged)])
     return np.array(rows)
 
@@ -240,7 +240,7 @@ def fixed_parts(lens: Lens) -> dict[str, list[dict[str, float]]]:
 
 
 def kwargs_params(model: SmoothModel, lens: Lens, start: np.ndarray) -> dict[str, list[Any]]:
-    """Start, widths, fixed numbers and bounds as lenstronomy wants them."""
+    """Start, widths, fixed parameters and bounds as lenstronomy wants them."""
     fixed = fixed_parts(lens)
     parts = {}
     for part, components in fixed.items():
@@ -287,16 +287,16 @@ def fitting_sequence(
     )
 
 
-def lenstronomy_numbers(sequence: FittingSequence, start: np.ndarray) -> np.ndarray:
+def lenstronomy_parameters(sequence: FittingSequence, start: np.ndarray) -> np.ndarray:
     """Run the fit: downhill simplex, and once more from where it ended."""
     with contextlib.redirect_stdout(io.StringIO()):
         sequence.fit_sequence([["SIMPLEX", {"n_iterations": 4000}] for _ in range(2)])
         result = sequence.best_fit()
     found = {"lens_model": result["kwargs_lens"], "source_model": result["kwargs_source"]}
-    numbers = start.copy()
+    parameters = start.copy()
     for part, k, theirs, ours in LENSTRONOMY:
-        numbers[PARAMETERS.index(ours)] = found[part][k][theirs]
-    return numbers
+        parameters[PARAMETERS.index(ours)] = found[part][k][theirs]
+    return parameters
 
 
 def compare(lens: Lens) -> Comparison:
@@ -309,12 +309,12 @@ def compare(lens: Lens) -> Comparison:
     noise = np.sqrt(fitter.model.image(truth_of(lens)) + background)
     model = replace(fitter.model, likelihood=GaussianLikelihood(noise))
     start = fitter.start(lens.image[0].astype(np.float64))
-    ours, end = milliseconds(partial(climb, model, data, start, STEPS))
+    ours, end = milliseconds(partial(optimise, model, data, start, STEPS))
     sequence = fitting_sequence(model, lens, data, noise, start)
-    theirs, numbers = milliseconds(partial(lenstronomy_numbers, sequence, start))
+    theirs, parameters = milliseconds(partial(lenstronomy_parameters, sequence, start))
     errors = np.sqrt(np.diag(np.linalg.inv(end.curvature)))
-    difference = abs(numbers - end.numbers)[list(model.free)] / errors
-    chi_square = float(np.sum(((data - model.image(numbers)) / noise) ** 2))
+    difference = abs(parameters - end.parameters)[list(model.free)] / errors
+    chi_square = float(np.sum(((data - model.image(parameters)) / noise) ** 2))
     return Comparison(float(difference.max()), ours, theirs, chi_square - end.chi_square)
 
 
@@ -386,7 +386,7 @@ def main() -> None:
         "## Beside lenstronomy",
         "",
         "Smooth images of `common-test-1`; Gaussian noise with the map of the true image; both fit",
-        "the same seven numbers from the same start, lenstronomy by `FittingSequence` with",
+        "the same seven parameters from the same start, lenstronomy by `FittingSequence` with",
         "`SIMPLEX` twice. Differences are the largest of the seven, in standard errors.",
         "",
         *beside,

@@ -31,9 +31,9 @@ import numpy as np
 import yaml
 
 from darklens.metrics import accuracy, bootstrap_interval, macro_auc
-from darklens.modelling import LineFitter, SmoothFit, scene_numbers
+from darklens.modelling import LineFitter, SmoothFit, scene_parameters
 from darklens.modelling.fit import fit_result
-from darklens.modelling.levenberg_marquardt import climb
+from darklens.modelling.levenberg_marquardt import optimise
 from darklens.residual.smooth_residual import SmoothResidual
 from darklens.simulation import Lens, Preset, Simulator, parse_preset
 from darklens.simulation.presets import preset_text
@@ -194,8 +194,8 @@ class TrueResidual(SmoothResidual):
     def fit(self, image: np.ndarray) -> tuple[np.ndarray, SmoothFit, str]:
         """The residual against the truth, with no freedom of the smooth lens left."""
         values, model = image[0].astype(np.float64), self._fitter.model
-        there = fit_result(model, values, climb(model, values, self.truth, 0))
-        return values, replace(there, tangents=np.zeros((1, *values.shape))), "stored"
+        there = fit_result(model, values, optimise(model, values, self.truth, 0))
+        return values, replace(there, whitened_jacobian=np.zeros((1, *values.shape))), "stored"
 
     @cached_property
     def _line_fitter(self) -> LineFitter:
@@ -213,7 +213,7 @@ def maps(job: tuple[int, int]) -> np.ndarray:
     seed, index = job
     lens = _worker["simulator"].lens(index, seed=seed)
     if _worker["truth"]:
-        _worker["step"].truth = scene_numbers(lens.scene)
+        _worker["step"].truth = scene_parameters(lens.scene)
     made: np.ndarray = _worker["step"](lens.image[None].astype(np.float32))[0]
     return made.astype(np.float16)
 

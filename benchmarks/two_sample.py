@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import fft, ndimage
 
-from darklens.lensing.noise import NoiseLaw
+from darklens.lensing.noise import NoiseModel
 from darklens.lensing.poisson import poisson
 from darklens.metrics import classifier_two_sample, holm_correction, kolmogorov_smirnov
 from darklens.simulation import Simulator, load_preset
@@ -42,7 +42,7 @@ holm = holm_correction
 
 
 @dataclass(frozen=True)
-class SingleNoise(NoiseLaw):
+class SingleNoise(NoiseModel):
     """The noise of DeepLenseSim Model I without its first photon noise: the positive control."""
 
     background_rms: float = 0.01

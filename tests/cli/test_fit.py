@@ -15,7 +15,7 @@ from astropy.io import fits
 from darklens.cli.main import main
 from darklens.lensing import GaussianPSF, PixelGrid
 from darklens.lensing.noise import NoNoise, PhotonNoise
-from darklens.modelling import family_for
+from darklens.modelling import adapt_preset
 from darklens.simulation import Simulator, load_preset
 
 CHI_SQUARES = {1: 1.0033, 2: 1.0104, 3: 0.9929, 4: 1.0146, 5: 0.9962}
@@ -44,7 +44,7 @@ def telescope(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """
     root = tmp_path_factory.mktemp("telescope")
     psf = GaussianPSF(0.25, 4)
-    preset = family_for(
+    preset = adapt_preset(
         load_preset("galaxy"), grid=PixelGrid((64, 64), 0.1), psf=psf, lens_light=False
     )
     lens = Simulator(replace(preset, noise=NoNoise())).lens(0, seed=3)

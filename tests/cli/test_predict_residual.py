@@ -51,7 +51,7 @@ def test_the_table_says_how_the_fit_went(
     assert "images do not match the model's preset; see the column note" in capsys.readouterr().err
     assert rows.chi_square["counts"] == pytest.approx(1.0, abs=0.05)
     assert rows.p_no["counts"] == pytest.approx(rows.p_no["scaled"], abs=1e-5)
-    assert rows.fit["ramp"] in ("not converged", "unlike the family")
+    assert rows.fit["ramp"] in ("not converged", "unlike the preset")
     assert "neither counts nor" in rows.error["negative"]
     assert pd.isna(rows.label["negative"])
     drawn = sorted(path.name for path in figures.glob("*.png"))

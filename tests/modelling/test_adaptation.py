@@ -11,7 +11,7 @@ from darklens.lensing.noise import NoNoise
 from darklens.modelling import (
     GaussianLikelihood,
     SmoothFitter,
-    family_for,
+    adapt_preset,
     fit_estimates,
     sky_noise,
     smooth_model,
@@ -28,25 +28,25 @@ def kernel(sides: int, width: float) -> PixelPSF:
 
 
 def test_the_grid_of_the_image_is_taken_by_general_presets_only() -> None:
-    assert family_for(load_preset("galaxy"), grid=GRID).grid == GRID
+    assert adapt_preset(load_preset("galaxy"), grid=GRID).grid == GRID
     preset = load_preset("model-1")
     close = PixelGrid(preset.grid.shape, preset.grid.pixel_scale * (1 + 1e-6))
-    assert family_for(preset, grid=close).grid == preset.grid
+    assert adapt_preset(preset, grid=close).grid == preset.grid
     with pytest.raises(BadInput, match=r"150 x 150 pixels of 0.05 arcsec, not 100 x 110 of 0.06"):
-        family_for(preset, grid=GRID)
+        adapt_preset(preset, grid=GRID)
 
 
 def test_sphere_ellipsoid_and_light() -> None:
     galaxy = load_preset("galaxy")
     unit = GaussianLikelihood(np.ones(galaxy.grid.shape))
     assert len(smooth_model(galaxy, unit).names) == 22
-    sphere = smooth_model(family_for(galaxy, mass="sphere", lens_light=False), unit).names
+    sphere = smooth_model(adapt_preset(galaxy, mass="sphere", lens_light=False), unit).names
     assert "lens_e1" not in sphere
     assert not any(name.startswith("lens_light") for name in sphere)
-    wider = smooth_model(family_for(load_preset("common-test-1"), mass="ellipsoid"))
+    wider = smooth_model(adapt_preset(load_preset("common-test-1"), mass="ellipsoid"))
     assert {"lens_e1", "lens_e2"} <= set(wider.names)
     with pytest.raises(BadInput, match="light of the lens"):
-        family_for(load_preset("model-1"), lens_light=True)
+        adapt_preset(load_preset("model-1"), lens_light=True)
 
 
 def test_sky_noise() -> None:
@@ -72,7 +72,7 @@ def test_sky_noise_within_a_frame_of_nan() -> None:
 def test_a_galaxy_with_a_pixelised_psf_is_found(unit: float) -> None:
     """A simulated telescope's image, in any unit: within the errors, reduced chi-square 1."""
     psf = kernel(15, 1.4)
-    preset = replace(family_for(load_preset("galaxy"), grid=GRID, psf=psf), noise=NoNoise())
+    preset = replace(adapt_preset(load_preset("galaxy"), grid=GRID, psf=psf), noise=NoNoise())
     lens = Simulator(preset).lens(0, seed=5)
     expected = lens.image[0] / lens.parameters["exposure"]
     sky = 0.004 * float(expected.max())
@@ -88,7 +88,7 @@ def test_a_galaxy_with_a_pixelised_psf_is_found(unit: float) -> None:
 
 
 def test_pixels_of_infinite_noise_are_left_out() -> None:
-    preset = family_for(load_preset("galaxy"), grid=GRID, psf=GaussianPSF(0.15), lens_light=False)
+    preset = adapt_preset(load_preset("galaxy"), grid=GRID, psf=GaussianPSF(0.15), lens_light=False)
     lens = Simulator(replace(preset, noise=NoNoise())).lens(1, seed=2)
     image = lens.image[0] / lens.parameters["exposure"]
     noise = np.full(image.shape, 0.01 * float(image.max()))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darklens.errors import BadInput
-from darklens.modelling import PARAMETERS, SmoothFit, SmoothFitter, scene_numbers
+from darklens.modelling import PARAMETERS, SmoothFit, SmoothFitter, scene_parameters
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.simulation import Lens, Simulator
 
@@ -31,7 +31,7 @@ def fit(fitter: SmoothFitter, lens: Lens) -> SmoothFit:
 
 
 def truth_of(lens: Lens) -> np.ndarray:
-    return scene_numbers(lens.scene, lens.parameters["exposure"])
+    return scene_parameters(lens.scene, lens.parameters["exposure"])
 
 
 def pulls(fit: SmoothFit, truth: np.ndarray) -> np.ndarray:
@@ -63,12 +63,12 @@ def test_covariance_is_that_of_repeated_observations(fitter: SmoothFitter, lens:
     expected = fitter.model.image(truth) + SKY
     free, count = list(fitter.model.free), 80
     fits = [fitter.fit(rng.poisson(expected), truth) for _ in range(count)]
-    numbers = np.array([fit.numbers[free] for fit in fits])
+    parameters = np.array([fit.parameters[free] for fit in fits])
     errors = np.sqrt(np.diag(fits[0].covariance))
-    assert numbers.std(axis=0) == pytest.approx(errors, rel=4 / np.sqrt(2 * count))
-    assert abs(numbers.mean(axis=0) - truth[free]).max() < 4 * (errors / np.sqrt(count)).max()
+    assert parameters.std(axis=0) == pytest.approx(errors, rel=4 / np.sqrt(2 * count))
+    assert abs(parameters.mean(axis=0) - truth[free]).max() < 4 * (errors / np.sqrt(count)).max()
     expected_correlation = fits[0].covariance / np.outer(errors, errors)
-    correlation = np.corrcoef(numbers.T)
+    correlation = np.corrcoef(parameters.T)
     assert abs(correlation - expected_correlation).max() < 4 / np.sqrt(count)
 
 
@@ -95,19 +95,19 @@ def test_what_is_told_belongs_together(fit: SmoothFit, lens: Lens) -> None:
     expected = np.square(fit.residual).sum() / (fit.residual.size - free)
     assert fit.chi_square == pytest.approx(expected)
     assert fit.covariance.shape == (free, free)
-    assert fit.tangents.shape == (free, 150, 150)
-    tangents = fit.tangents.reshape(free, -1)
-    assert np.allclose(np.linalg.inv(tangents @ tangents.T), fit.covariance, rtol=1e-4)
+    assert fit.whitened_jacobian.shape == (free, 150, 150)
+    jacobian = fit.whitened_jacobian.reshape(free, -1)
+    assert np.allclose(np.linalg.inv(jacobian @ jacobian.T), fit.covariance, rtol=1e-4)
     assert set(fit.values) == set(fit.errors) == set(fit.names)
-    assert fit.values["gamma1"] == fit.numbers[PARAMETERS.index("gamma1")]
+    assert fit.values["gamma1"] == fit.parameters[PARAMETERS.index("gamma1")]
 
 
 def test_sensitivity_is_the_effect_of_a_moved_source(fit: SmoothFit, fitter: SmoothFitter) -> None:
     model, step = fitter.model, 1e-5
     for k, name in enumerate(("source_x", "source_y")):
-        moved = fit.numbers.copy()
+        moved = fit.parameters.copy()
         moved[PARAMETERS.index(name)] += step
-        change = (model.image(moved) - model.image(fit.numbers)) / step / fit.noise
+        change = (model.image(moved) - model.image(fit.parameters)) / step / fit.noise
         assert abs(fit.sensitivity[k] - change).max() < 1e-3 * abs(change).max()
 
 
@@ -115,7 +115,7 @@ def test_sensitivity_does_not_ask_for_a_free_source(
     fit: SmoothFit, fitter: SmoothFitter, lens: Lens
 ) -> None:
     model = replace(fitter.model, free=(PARAMETERS.index("einstein_radius"),))
-    less = SmoothFitter(model).fit(lens.image[0], fit.numbers)
+    less = SmoothFitter(model).fit(lens.image[0], fit.parameters)
     assert less.names == ("einstein_radius",)
     assert abs(less.sensitivity - fit.sensitivity).max() < 1e-2 * abs(fit.sensitivity).max()
 
@@ -125,7 +125,7 @@ def test_the_type_of_the_pixels_does_not_matter(
     kind: type, fit: SmoothFit, fitter: SmoothFitter, lens: Lens
 ) -> None:
     again = fitter.fit(lens.image[0].astype(kind))
-    assert np.array_equal(again.numbers, fit.numbers)
+    assert np.array_equal(again.parameters, fit.parameters)
     assert np.array_equal(again.residual, fit.residual)
 
 
@@ -135,11 +135,11 @@ def test_a_noise_map_may_mask_pixels(fitter: SmoothFitter, lens: Lens, fit: Smoo
     image = lens.image[0] - SKY
     image[:75, :30] = 1e4
     model = replace(fitter.model, likelihood=GaussianLikelihood(noise))
-    masked = SmoothFitter(model).fit(image, fit.numbers)
+    masked = SmoothFitter(model).fit(image, fit.parameters)
     assert masked.converged
     assert masked.chi_square == pytest.approx(1, abs=0.05)
     assert np.array_equal(masked.residual[:75, :30], np.zeros((75, 30)))
-    assert abs(pulls(masked, fit.numbers)).max() < 1
+    assert abs(pulls(masked, fit.parameters)).max() < 1
 
 
 def test_pixels_may_be_nan_where_the_noise_is_infinite(
@@ -149,14 +149,14 @@ def test_pixels_may_be_nan_where_the_noise_is_infinite(
     noise[:75, :30] = np.inf
     image = lens.image[0] - SKY
     masked = SmoothFitter(replace(fitter.model, likelihood=GaussianLikelihood(noise)))
-    expected = masked.fit(image, fit.numbers)
+    expected = masked.fit(image, fit.parameters)
     image[:75, :30] = np.nan
-    found = masked.fit(image, fit.numbers)
-    np.testing.assert_array_equal(found.numbers, expected.numbers)
+    found = masked.fit(image, fit.parameters)
+    np.testing.assert_array_equal(found.parameters, expected.parameters)
     assert np.isfinite(found.residual).all()
     image[80, 80] = np.nan
     with pytest.raises(BadInput, match="not finite"):
-        masked.fit(image, fit.numbers)
+        masked.fit(image, fit.parameters)
 
 
 def test_an_image_of_sky_is_no_lens(fitter: SmoothFitter) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from darklens.errors import BadPreset
-from darklens.lensing.noise import CCDNoise, DeepLenseSimNoise, NoiseLaw, NoNoise, PhotonNoise
+from darklens.lensing.noise import CCDNoise, DeepLenseSimNoise, NoiseModel, NoNoise, PhotonNoise
 from darklens.modelling.likelihood import (
     CCDLikelihood,
     DeepLenseSimLikelihood,
@@ -25,11 +25,11 @@ LAWS = [
 
 
 @pytest.fixture(params=LAWS, ids=str)
-def law(request: pytest.FixtureRequest) -> NoiseLaw:
+def law(request: pytest.FixtureRequest) -> NoiseModel:
     return request.param
 
 
-def test_moments_are_those_of_the_noise(law: NoiseLaw) -> None:
+def test_moments_are_those_of_the_noise(law: NoiseModel) -> None:
     rng, draws = np.random.default_rng(0), 60_000
     moments = likelihood_of(law, SKY).moments(FLUX, EXPOSURE)
     for k, flux in enumerate(FLUX[0]):
@@ -41,7 +41,7 @@ def test_moments_are_those_of_the_noise(law: NoiseLaw) -> None:
         assert image.var() == pytest.approx(variance, abs=5 * error)
 
 
-def test_slopes_are_derivatives_of_the_mean(law: NoiseLaw) -> None:
+def test_slopes_are_derivatives_of_the_mean(law: NoiseModel) -> None:
     likelihood, step = likelihood_of(law, SKY), 1e-6
     moments = likelihood.moments(FLUX + 0.001, EXPOSURE)
     above, below = (likelihood.moments(FLUX + 0.001 + s, EXPOSURE).mean for s in (step, -step))
@@ -54,7 +54,7 @@ def test_slopes_are_derivatives_of_the_mean(law: NoiseLaw) -> None:
     assert (above - below) / (2 * step) == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
 
-def test_scale_and_gain_are_those_of_bright_pixels(law: NoiseLaw) -> None:
+def test_scale_and_gain_are_those_of_bright_pixels(law: NoiseModel) -> None:
     likelihood = likelihood_of(law, SKY)
     bright = likelihood.moments(np.array([[50.0, 100.0]]), EXPOSURE)
     scale, gain = np.diff(bright.mean)[0, 0] / 50, np.diff(bright.variance) / np.diff(bright.mean)
@@ -70,7 +70,7 @@ def test_empty_sky_of_the_published_noise_is_a_clipped_normal() -> None:
     assert moments.variance[0, 0] == pytest.approx(mean + 200 - mean**2)
 
 
-def test_negative_flux_has_a_positive_variance(law: NoiseLaw) -> None:
+def test_negative_flux_has_a_positive_variance(law: NoiseModel) -> None:
     moments = likelihood_of(law, 0.0).moments(np.full((1, 1), -0.5), EXPOSURE)
     assert np.isfinite(moments.mean).all()
     assert (moments.variance > 0).all()
@@ -96,7 +96,7 @@ def test_a_given_noise_map_stays() -> None:
         (CCDNoise(), CCDLikelihood),
     ],
 )
-def test_each_noise_has_its_likelihood(law: NoiseLaw, kind: type[Likelihood]) -> None:
+def test_each_noise_has_its_likelihood(law: NoiseModel, kind: type[Likelihood]) -> None:
     likelihood = likelihood_of(law, 0.5)
     assert isinstance(likelihood, kind)
     assert likelihood == kind(law, 0.5)  # type: ignore[call-arg]

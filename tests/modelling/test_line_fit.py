@@ -9,12 +9,12 @@ import pytest
 from darklens.errors import BadPreset
 from darklens.modelling import (
     PARAMETERS,
-    DetectionMaps,
     LineFitter,
+    MatchedFilters,
     SmoothFit,
     SmoothFitter,
     central,
-    scene_numbers,
+    scene_parameters,
 )
 from darklens.simulation import Simulator, load_preset
 
@@ -32,11 +32,11 @@ def fits_of(
     fitter: LineFitter, fitter_of: Callable[[str], SmoothFitter]
 ) -> Callable[[np.ndarray], Fits]:
     """The fits of an image without a line and with one, as the preprocessing makes them."""
-    maps = DetectionMaps((60, 60), 0.1, half_lengths=(0.85,), orientations=12, largest_radius=1.5)
+    maps = MatchedFilters((60, 60), 0.1, half_lengths=(0.85,), orientations=12, largest_radius=1.5)
 
     def fits(image: np.ndarray) -> Fits:
         smooth = fitter_of("common-test-1").fit(image)
-        parts = (smooth.residual, smooth.sensitivity, smooth.tangents)
+        parts = (smooth.residual, smooth.sensitivity, smooth.whitened_jacobian)
         found = maps(*(central(part, 120, 2) for part in parts))
         return smooth, fitter.fit(image, smooth, found.lines)
 
@@ -49,7 +49,7 @@ def test_a_vortex_is_recovered(index: int, fits_of: Callable[[np.ndarray], Fits]
     smooth, fit = fits_of(lens.image[0])
     assert smooth.chi_square > 1.05
     assert fit.chi_square == pytest.approx(1, abs=0.03)
-    truth = scene_numbers(lens.scene, line=True)
+    truth = scene_parameters(lens.scene, line=True)
     x, y, angle, strength = (fit.values[name] for name in LINE)
     true_x, true_y, true_angle, true_strength = (truth[PARAMETERS.index(name)] for name in LINE)
     assert np.hypot(x - true_x, y - true_y) < 0.1
@@ -69,10 +69,10 @@ def test_without_a_vortex_the_line_is_weak(fits_of: Callable[[np.ndarray], Fits]
     smooth, fit = fits_of(lens.image[0])
     assert fit.chi_square * (22500 - 11) < smooth.chi_square * (22500 - 7) + 1
     lines = [
-        scene_numbers(Simulator("common-test-1", classes=["vort"]).lens(i).scene, line=True)
+        scene_parameters(Simulator("common-test-1", classes=["vort"]).lens(i).scene, line=True)
         for i in range(10)
     ]
-    weakest = min(numbers[PARAMETERS.index("line_strength")] for numbers in lines)
+    weakest = min(parameters[PARAMETERS.index("line_strength")] for parameters in lines)
     assert fit.values["line_strength"] < weakest
 
 

@@ -1,6 +1,6 @@
 """The matched filters: noise has unit significance, weak perturbers are found with their strength.
 
-What the filters are given has to be free of the tangents, as what a fit leaves is.
+What the filters are given has to be free of the jacobian, as what a fit leaves is.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from darklens.lensing import Perturbers
-from darklens.modelling import DetectionMaps, SmoothFit, SmoothFitter, central, scene_numbers
+from darklens.modelling import MatchedFilters, SmoothFit, SmoothFitter, central, scene_parameters
 from darklens.simulation import Lens, Simulator
 
 SIZE, BINNING, SKY = 120, 2, 10.0
@@ -18,9 +18,9 @@ SIDE, SCALE = SIZE // BINNING, 0.05 * BINNING
 
 
 @pytest.fixture(scope="module")
-def maps() -> DetectionMaps:
+def maps() -> MatchedFilters:
     settings = {"half_lengths": (0.5, 0.85), "orientations": 8, "largest_radius": 1.5}
-    return DetectionMaps((SIDE, SIDE), SCALE, **settings)
+    return MatchedFilters((SIDE, SIDE), SCALE, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -36,18 +36,21 @@ def fit_of(fitter_of: Callable[[str], SmoothFitter], lens: Lens) -> Callable[...
     def fit(**perturbers: np.ndarray) -> SmoothFit:
         scene = replace(lens.scene, perturbers=Perturbers(**perturbers))
         counts = np.asarray(simulator.expected_rate(scene)) + SKY
-        return fitter.fit(counts, scene_numbers(lens.scene))
+        return fitter.fit(counts, scene_parameters(lens.scene))
 
     return fit
 
 
 def parts(fit: SmoothFit) -> list[np.ndarray]:
-    return [central(part, SIZE, BINNING) for part in (fit.residual, fit.sensitivity, fit.tangents)]
+    return [
+        central(part, SIZE, BINNING)
+        for part in (fit.residual, fit.sensitivity, fit.whitened_jacobian)
+    ]
 
 
-def without(residual: np.ndarray, tangents: np.ndarray) -> np.ndarray:
-    """The residual without what the tangents can explain."""
-    flat = tangents.reshape(len(tangents), -1).T.astype(np.float64)
+def without(residual: np.ndarray, jacobian: np.ndarray) -> np.ndarray:
+    """The residual without what the jacobian can explain."""
+    flat = jacobian.reshape(len(jacobian), -1).T.astype(np.float64)
     explained = flat @ np.linalg.lstsq(flat, residual.ravel(), rcond=None)[0]
     return (residual - explained.reshape(residual.shape)).astype(np.float32)
 
@@ -58,14 +61,14 @@ def place(row: int, column: int) -> tuple[float, float]:
 
 
 def test_significance_of_noise_is_a_standard_normal_number(
-    maps: DetectionMaps, fit_of: Callable[..., SmoothFit]
+    maps: MatchedFilters, fit_of: Callable[..., SmoothFit]
 ) -> None:
-    _, sensitivity, tangents = parts(fit_of())
+    _, sensitivity, jacobian = parts(fit_of())
     rng, count = np.random.default_rng(0), 200
     draws = []
     for _ in range(count):
         noise = central(rng.standard_normal((150, 150)), SIZE, BINNING)
-        found = maps(without(noise, tangents), sensitivity, tangents, lines=False)
+        found = maps(without(noise, jacobian), sensitivity, jacobian, lines=False)
         draws.append(found.point)
     error = 1 / np.sqrt(count)
     assert np.mean(draws) == pytest.approx(0, abs=0.05)
@@ -77,7 +80,7 @@ def test_significance_of_noise_is_a_standard_normal_number(
 
 @pytest.mark.parametrize(("x", "y"), [(1.25, 0.25), (-0.75, 0.65), (0.15, -1.05)])
 def test_a_weak_point_mass_is_found(
-    x: float, y: float, maps: DetectionMaps, fit_of: Callable[..., SmoothFit]
+    x: float, y: float, maps: MatchedFilters, fit_of: Callable[..., SmoothFit]
 ) -> None:
     strength = 0.04**2
     found = maps(*parts(fit_of(points=np.array([[x, y, np.sqrt(strength)]]))), lines=False)
@@ -92,14 +95,16 @@ def test_a_weak_point_mass_is_found(
     ("x", "y", "angle"), [(0.5, 0.3, np.pi / 4), (-0.3, 1.0, np.pi / 2), (-0.35, 1.05, 2.5)]
 )
 def test_a_weak_line_is_found(
-    x: float, y: float, angle: float, maps: DetectionMaps, fit_of: Callable[..., SmoothFit]
+    x: float, y: float, angle: float, maps: MatchedFilters, fit_of: Callable[..., SmoothFit]
 ) -> None:
     strength = 0.08**2
     line = np.array([[x, y, angle, 0.85, np.sqrt(strength), 0]])
     lines = maps(*parts(fit_of(lines=line))).lines
-    assert [found.height for found in lines] == sorted((f.height for f in lines), reverse=True)
+    assert [found.significance for found in lines] == sorted(
+        (f.significance for f in lines), reverse=True
+    )
     best = next(found for found in lines if found.half_length == 0.85)
-    assert best.height > 5
+    assert best.significance > 5
     assert np.hypot(best.x - x, best.y - y) < 2.5 * SCALE
     turn = (best.position_angle - angle + np.pi / 2) % np.pi - np.pi / 2
     assert abs(turn) < 0.6 * np.pi / 8
@@ -107,29 +112,29 @@ def test_a_weak_line_is_found(
 
 
 def test_a_moved_source_is_no_perturber(
-    maps: DetectionMaps, fit_of: Callable[..., SmoothFit]
+    maps: MatchedFilters, fit_of: Callable[..., SmoothFit]
 ) -> None:
-    _, sensitivity, tangents = parts(fit_of())
-    moved = 5 * tangents[3] / abs(tangents[3]).max()
-    found = maps(without(moved, tangents), sensitivity, tangents)
+    _, sensitivity, jacobian = parts(fit_of())
+    moved = 5 * jacobian[3] / abs(jacobian[3]).max()
+    found = maps(without(moved, jacobian), sensitivity, jacobian)
     assert max(abs(found.point).max(), abs(found.line).max()) < 0.01
 
 
 def test_tangents_make_perturbers_less_certain(
-    maps: DetectionMaps, fit_of: Callable[..., SmoothFit]
+    maps: MatchedFilters, fit_of: Callable[..., SmoothFit]
 ) -> None:
-    residual, sensitivity, tangents = parts(fit_of())
-    known = maps(residual, sensitivity, np.zeros_like(tangents), lines=False)
-    fitted = maps(residual, sensitivity, tangents, lines=False)
+    residual, sensitivity, jacobian = parts(fit_of())
+    known = maps(residual, sensitivity, np.zeros_like(jacobian), lines=False)
+    fitted = maps(residual, sensitivity, jacobian, lines=False)
     assert (fitted.depth <= known.depth * (1 + 1e-4)).all()
     assert fitted.depth.min() < 0.9 * known.depth.min()
-    twice = maps(residual, sensitivity, np.concatenate([tangents, tangents]), lines=False)
+    twice = maps(residual, sensitivity, np.concatenate([jacobian, jacobian]), lines=False)
     assert np.allclose(twice.depth, fitted.depth, rtol=1e-2)
 
 
 def test_lines_are_found_near_the_centre_alone(lens: Lens) -> None:
     rng = np.random.default_rng(0)
-    narrow = DetectionMaps((20, 24), 0.3, half_lengths=(0.5,), orientations=4, largest_radius=0.5)
+    narrow = MatchedFilters((20, 24), 0.3, half_lengths=(0.5,), orientations=4, largest_radius=0.5)
     images = rng.standard_normal((6, 20, 24)).astype(np.float32)
     found = narrow(images[0], images[1:3], images[3:])
     assert len(found.lines) == 4

@@ -1,4 +1,4 @@
-"""Readable numbers of a fit: names, units, errors against draws, and the scene they describe."""
+"""Readable parameters of a fit: names, units, errors against draws, and the scene they describe."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from darklens.modelling import (
     SmoothFitter,
     fit_estimates,
     fitted_scene,
-    scene_numbers,
+    scene_parameters,
 )
 from darklens.simulation import Simulator, load_preset
 
@@ -49,9 +49,9 @@ def test_errors_are_those_of_draws(fit: SmoothFit) -> None:
 
 
 def test_the_direction_of_what_is_round_is_not_known(fit: SmoothFit) -> None:
-    numbers = fit.numbers.copy()
-    numbers[[PARAMETERS.index("gamma1"), PARAMETERS.index("gamma2")]] = 0.0
-    found = fit_estimates(replace(fit, numbers=numbers))
+    parameters = fit.parameters.copy()
+    parameters[[PARAMETERS.index("gamma1"), PARAMETERS.index("gamma2")]] = 0.0
+    found = fit_estimates(replace(fit, parameters=parameters))
     assert found["shear"].value == pytest.approx(0, abs=1e-9)
     assert found["shear_angle"].error == pytest.approx(52, abs=0.1)
 
@@ -66,23 +66,23 @@ def test_logarithms_become_numbers() -> None:
 
 def test_numbers_and_scene_are_inverse() -> None:
     lens = Simulator("galaxy").lens(2, seed=1)
-    numbers = scene_numbers(lens.scene, line=True)
-    again = scene_numbers(fitted_scene(numbers), line=True)
-    np.testing.assert_allclose(again, numbers, rtol=1e-9, atol=1e-12)
-    assert len(fitted_scene(numbers).perturbers.lines) == 1
+    parameters = scene_parameters(lens.scene, line=True)
+    again = scene_parameters(fitted_scene(parameters), line=True)
+    np.testing.assert_allclose(again, parameters, rtol=1e-9, atol=1e-12)
+    assert len(fitted_scene(parameters).perturbers.lines) == 1
 
 
 def test_a_line_has_an_angle_in_degrees(fit: SmoothFit) -> None:
-    numbers = fit.numbers.copy()
-    numbers[PARAMETERS.index("line_angle")] = np.deg2rad(200)
+    parameters = fit.parameters.copy()
+    parameters[PARAMETERS.index("line_angle")] = np.deg2rad(200)
     names = ("line_angle", "line_log_half_length")
     found = fit_estimates(
         replace(
             fit,
-            numbers=numbers,
+            parameters=parameters,
             names=names,
             covariance=np.diag([np.deg2rad(2) ** 2, 0.01]),
-            tangents=fit.tangents[:2],
+            whitened_jacobian=fit.whitened_jacobian[:2],
         )
     )
     assert found["line_position_angle"] == pytest.approx((20, 2))

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from darklens.errors import BadInput, BadPreset
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, scene_numbers, smooth_model
+from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, scene_parameters, smooth_model
 from darklens.simulation import Simulator, load_preset
 from darklens.simulation.presets import Preset, preset_text
 
@@ -53,15 +53,15 @@ def general_preset(tmp_path: Path, **changes: object) -> Preset:
     return load_preset(path)
 
 
-def differences(model: SmoothModel, numbers: np.ndarray, step: float = 1e-5) -> dict[str, float]:
+def differences(model: SmoothModel, parameters: np.ndarray, step: float = 1e-5) -> dict[str, float]:
     """Largest error of each derivative against a central difference, over its largest value."""
-    _, jacobian = model.derivatives(numbers)
+    _, jacobian = model.derivatives(parameters)
     errors = {}
     for k, row in zip(model.free, jacobian, strict=True):
         if PARAMETERS[k] == "log_exposure":  # the likelihood's part
             continue
         shift = step * np.eye(len(PARAMETERS))[k]
-        slope = (model.image(numbers + shift) - model.image(numbers - shift)) / (2 * step)
+        slope = (model.image(parameters + shift) - model.image(parameters - shift)) / (2 * step)
         errors[PARAMETERS[k]] = float(abs(slope - row).max() / abs(row).max())
     return errors
 
@@ -72,7 +72,7 @@ def test_image_is_the_renderers(preset: str) -> None:
     model = smooth_model(simulator.preset, draws=DRAWS)
     lens = simulator.lens(0, seed=1)
     expected = simulator.expected_rate(lens.scene)
-    image = model.image(scene_numbers(lens.scene, lens.parameters["exposure"]))
+    image = model.image(scene_parameters(lens.scene, lens.parameters["exposure"]))
     assert abs(image - expected).max() < 1e-10 * expected.max()
 
 
@@ -82,7 +82,7 @@ def test_image_of_the_general_family(tmp_path: Path) -> None:
     for index in (0, 3):
         lens = simulator.lens(index)
         expected = simulator.expected_rate(lens.scene)
-        image = model.image(scene_numbers(lens.scene))
+        image = model.image(scene_parameters(lens.scene))
         assert abs(image - expected).max() < 1e-8 * expected.max()
 
 
@@ -98,9 +98,9 @@ def test_derivatives_of_the_general_family(tmp_path: Path) -> None:
 
 def test_derivatives_of_a_round_lens_by_its_ellipticity(tmp_path: Path) -> None:
     model = smooth_model(general_preset(tmp_path), draws=DRAWS)
-    numbers = model.draws[5].copy()
-    numbers[1:3] = 0.0
-    errors = differences(model, numbers)
+    parameters = model.draws[5].copy()
+    parameters[1:3] = 0.0
+    errors = differences(model, parameters)
     assert max(errors["lens_e1"], errors["lens_e2"]) < 2e-4
 
 
@@ -128,14 +128,14 @@ def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact() -> None
     model = smooth_model(simulator.preset, line=True, draws=DRAWS)
     assert model.names[-4:] == ("line_x", "line_y", "line_angle", "line_strength")
     scene = simulator.lens(1).scene
-    numbers = scene_numbers(scene, line=True)
+    parameters = scene_parameters(scene, line=True)
     expected = simulator.expected_rate(scene)
-    assert abs(model.image(numbers) - expected).max() < 1e-9 * expected.max()
+    assert abs(model.image(parameters) - expected).max() < 1e-9 * expected.max()
     model = replace(model, free=(*model.free, PARAMETERS.index("line_log_half_length")))
-    _, jacobian = model.derivatives(numbers)
+    _, jacobian = model.derivatives(parameters)
     for k, row in zip(model.free, jacobian, strict=True):
         shift = 1e-7 * np.eye(len(PARAMETERS))[k]
-        slope = (model.image(numbers + shift) - model.image(numbers - shift)) / 2e-7
+        slope = (model.image(parameters + shift) - model.image(parameters - shift)) / 2e-7
         # the image jumps where a ray crosses the line: most pixels, not all
         error = np.quantile(abs(slope - row), 0.995) / abs(row).max()
         assert error < 1e-4, PARAMETERS[k]
@@ -143,9 +143,9 @@ def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact() -> None
 
 def test_further_deflection_is_a_moved_source() -> None:
     model = smooth_model(load_preset("common-test-1"), draws=DRAWS)
-    numbers = model.draws[1].copy()
-    response = model.deflection_response(numbers)
-    _, jacobian = model.derivatives(numbers)
+    parameters = model.draws[1].copy()
+    response = model.deflection_response(parameters)
+    _, jacobian = model.derivatives(parameters)
     assert np.array_equal(response, jacobian[3:5])
 
 

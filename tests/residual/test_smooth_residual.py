@@ -148,10 +148,10 @@ def test_a_line_is_fitted_on_another_sky(step: SmoothResidual) -> None:
 def test_other_images_are_said_to_be_unlike(images: np.ndarray) -> None:
     strict = SmoothResidual("common-test-1", 100, 4, largest_chi_square=1.03, draws=DRAWS)
     _, columns = strict.explain(images[2:])
-    assert columns["fit"] == ["unlike the family"]
+    assert columns["fit"] == ["unlike the preset"]
     other = Simulator("model-1", classes=["no"]).simulate(1).images.astype(np.float32)
     _, columns = SmoothResidual("common-test-1", 100, 4, draws=DRAWS).explain(other)
-    assert columns["fit"][0] in ("unlike the family", "not converged")
+    assert columns["fit"][0] in ("unlike the preset", "not converged")
 
 
 def test_images_in_other_units_than_counts() -> None:

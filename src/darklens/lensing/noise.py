@@ -17,14 +17,14 @@ from darklens.errors import BadPreset
 from darklens.lensing.poisson import poisson
 from darklens.lensing.threefry import normals
 
-__all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseLaw", "PhotonNoise"]
+__all__ = ["CCDNoise", "DeepLenseSimNoise", "NoNoise", "NoiseModel", "PhotonNoise"]
 
 Image = Float[np.ndarray, "h w"]
 
 _kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
-class NoiseLaw(ABC):
+class NoiseModel(ABC):
     """How an image is observed."""
 
     @abstractmethod
@@ -45,7 +45,7 @@ class NoiseLaw(ABC):
 
 
 @dataclass(frozen=True)
-class NoNoise(NoiseLaw):
+class NoNoise(NoiseModel):
     """The expected counts themselves, float32.
 
     Args:
@@ -67,7 +67,7 @@ class NoNoise(NoiseLaw):
 
 
 @dataclass(frozen=True)
-class PhotonNoise(NoiseLaw):
+class PhotonNoise(NoiseModel):
     r"""Photon counts, :math:`n \sim \mathrm{Poisson}(t (m + s) + b)`, as uint16.
 
     Args:
@@ -94,7 +94,7 @@ class PhotonNoise(NoiseLaw):
 
 
 @dataclass(frozen=True)
-class DeepLenseSimNoise(NoiseLaw):
+class DeepLenseSimNoise(NoiseModel):
     r"""The noise of DeepLenseSim Model I as published, where photon noise enters twice.
 
     It adds a "Poisson" realisation, which lenstronomy draws as a Gaussian of variance `m / t`, and
@@ -120,7 +120,7 @@ class DeepLenseSimNoise(NoiseLaw):
 
 
 @dataclass(frozen=True)
-class CCDNoise(NoiseLaw):
+class CCDNoise(NoiseModel):
     """Photon noise of source and sky and Gaussian read noise, the sky subtracted, in counts/s.
 
     Args:

@@ -16,7 +16,7 @@ from darklens.lensing.instrument import PSF
 from darklens.simulation.distributions import Constant, Uniform
 from darklens.simulation.presets import Preset
 
-__all__ = ["Mass", "family_for", "sky_noise"]
+__all__ = ["Mass", "adapt_preset", "sky_noise"]
 
 Image = Float[np.ndarray, "h w"]
 Mass = Literal["sphere", "ellipsoid"]
@@ -24,7 +24,7 @@ Mass = Literal["sphere", "ellipsoid"]
 _BORDER = 8
 
 
-def family_for(
+def adapt_preset(
     preset: Preset,
     *,
     grid: PixelGrid | None = None,

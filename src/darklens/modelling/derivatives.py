@@ -21,7 +21,7 @@ The conjugate deflection of a line of strength :math:`s = \theta_E^2` from `-l` 
           g' = \frac{-s}{z^2 - l^2}, \quad
           \frac{\partial g}{\partial \ln l} = -(g + z g')
 
-The numbers `p` are those of `darklens.modelling.smooth_model.PARAMETERS`, in that order.
+The parameters `p` are those of `darklens.modelling.smooth_model.PARAMETERS`, in that order.
 """
 
 from typing import Any
@@ -174,7 +174,7 @@ def _add(target, slot, k, values, weight):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _add_mass(target, slot, x, y, fields, light, values, theta, weight):  # type: ignore[no-untyped-def]
-    """Add the derivatives by the numbers of the masses, -grad I . d alpha."""
+    """Add the derivatives by the parameters of the masses, -grad I . d alpha."""
     if slot[0] >= 0:
         for j in range(x.size):
             values[j] = -(light[1, j] * fields[0, j] + light[2, j] * fields[1, j]) / theta
@@ -198,7 +198,7 @@ def _add_mass(target, slot, x, y, fields, light, values, theta, weight):  # type
 
 @_kernel
 def _add_light(target, slot, first, light, weight):  # type: ignore[no-untyped-def]
-    """Add the derivatives by the numbers of a Sersic profile, from `first` on."""
+    """Add the derivatives by the parameters of a Sersic profile, from `first` on."""
     _add(target, slot, first, light[1], -weight)
     _add(target, slot, first + 1, light[2], -weight)
     for k in range(4):
@@ -215,7 +215,7 @@ def render_smooth(image, jacobian, scale, samples, p, slot, constants, lens_ligh
         jacobian: Filled, (free, rows, columns).
         scale: Side of a pixel [arcsec].
         samples: Rays along each side of a pixel.
-        p: The numbers of the model.
+        p: The parameters of the model.
         slot: For each of them its row in `jacobian`, or -1.
         constants: b and db/dn of the source and of the lens light.
         lens_light: Whether the lens shines.

@@ -16,8 +16,8 @@ from jaxtyping import Float, Float32, Num
 
 from darklens.errors import BadInput
 from darklens.lensing.grid import border_pixels
-from darklens.modelling.initial_guess import first_guesses
-from darklens.modelling.levenberg_marquardt import Climb, RoughNoise, block_sums, climb
+from darklens.modelling.initial_guess import initial_guesses
+from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, block_sums, optimise
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
 from darklens.naming import sides
@@ -26,7 +26,7 @@ from darklens.simulation.presets import Preset
 __all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
 
 Image = Float[np.ndarray, "h w"]
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 
 _BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
 _COARSE_SIDE, _WIDE_COARSE_SIDE = 50, 70
@@ -43,21 +43,21 @@ class SmoothFit:
     """The smooth model of one image.
 
     Attributes:
-        numbers: All numbers of the model, in the order of `PARAMETERS`.
+        parameters: All parameters of the model, in the order of `PARAMETERS`.
         names: Names of the free ones.
         covariance: Their covariance, from the curvature of the likelihood.
-        chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free numbers).
+        chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free parameters).
         model: Expected image, in the units of the image.
         noise: Standard deviation of each pixel, sqrt(v).
         residual: (n - m) / sqrt(v).
         sensitivity: Change of the image, in units of noise, for a further deflection of one
             arcsec along x and along y at each pixel.
-        tangents: Change of the image, in units of noise, for each free number.
+        whitened_jacobian: Change of the image, in units of noise, for each free number.
         converged: Whether the last step was a hundredth of the errors or less, within bounds.
         steps: Steps on all pixels.
     """
 
-    numbers: Numbers
+    parameters: Parameters
     names: tuple[str, ...]
     covariance: Float[np.ndarray, "k k"]
     chi_square: float
@@ -65,12 +65,12 @@ class SmoothFit:
     noise: Image
     residual: Image
     sensitivity: Float[np.ndarray, "2 h w"]
-    tangents: Float[np.ndarray, "k h w"]
+    whitened_jacobian: Float[np.ndarray, "k h w"]
     converged: bool
     steps: int
 
     def __repr__(self) -> str:
-        radius = self.numbers[PARAMETERS.index("einstein_radius")]
+        radius = self.parameters[PARAMETERS.index("einstein_radius")]
         end = "converged" if self.converged else "not converged"
         return (
             f"SmoothFit({sides(self.model.shape)} pixels: Einstein radius {radius:.4f} arcsec, "
@@ -80,12 +80,12 @@ class SmoothFit:
 
     @property
     def values(self) -> dict[str, float]:
-        """Free numbers by name."""
-        return {name: float(self.numbers[PARAMETERS.index(name)]) for name in self.names}
+        """Free parameters by name."""
+        return {name: float(self.parameters[PARAMETERS.index(name)]) for name in self.names}
 
     @property
     def errors(self) -> dict[str, float]:
-        """Standard errors of the free numbers by name."""
+        """Standard errors of the free parameters by name."""
         deviations = np.sqrt(np.diag(self.covariance))
         return dict(zip(self.names, map(float, deviations), strict=True))
 
@@ -115,12 +115,12 @@ class SmoothFitter:
         self._coarse = self.model.coarse(self._factor, 2 if self._wide else 1)
         self._scaled = any(n in free for n in ("log_exposure", "source_log_amplitude"))
 
-    def fit(self, image: Num[np.ndarray, "h w"], start: Numbers | None = None) -> SmoothFit:
+    def fit(self, image: Num[np.ndarray, "h w"], start: Parameters | None = None) -> SmoothFit:
         """Fit one image.
 
         Args:
             image: Pixels in the units of the likelihood, such as counts.
-            start: Numbers to start from, such as the truth; searched for if None.
+            start: Parameters to start from, such as the truth; searched for if None.
 
         Raises:
             BadInput: If the image has another shape than the model, or pixels that are not finite
@@ -131,10 +131,10 @@ class SmoothFitter:
         data = self._filled(image.astype(np.float64))
         begins = self._starts(data) if start is None else [start]
         if len(begins) > 1:
-            ends = [climb(self.model, data, begin, _WIDE_TRIAL) for begin in begins]
-            begins = [min(ends, key=lambda end: end.chi_square).numbers]
+            ends = [optimise(self.model, data, begin, _WIDE_TRIAL) for begin in begins]
+            begins = [min(ends, key=lambda end: end.chi_square).parameters]
         steps = _WIDE_STEPS if self._wide else _STEPS
-        return fit_result(self.model, data, climb(self.model, data, begins[0], steps))
+        return fit_result(self.model, data, optimise(self.model, data, begins[0], steps))
 
     def _filled(self, data: Image) -> Image:
         """The image with sky where pixels are NaN and their noise infinite: they do not count."""
@@ -157,11 +157,11 @@ class SmoothFitter:
         other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
         return other
 
-    def start(self, data: Image) -> Numbers:
-        """Numbers near the best, from a search over draws and a fit to blocks of pixels."""
+    def start(self, data: Image) -> Parameters:
+        """Parameters near the best, from a search over draws and a fit to blocks of pixels."""
         return self._starts(data)[0]
 
-    def _starts(self, data: Image) -> list[Numbers]:
+    def _starts(self, data: Image) -> list[Parameters]:
         """One place to start from, or for wide families some, the most promising first."""
         blocks = block_sums(data, self._factor)
         background, variance = self._rough_noise(blocks)
@@ -169,15 +169,15 @@ class SmoothFitter:
         rough = RoughNoise(self.model.likelihood, 0.0 if free else background, variance)
         coarse = replace(self._coarse, likelihood=rough)
         if self._wide:
-            return first_guesses(coarse, blocks, background)[:_STARTS]
+            return initial_guesses(coarse, blocks, background)[:_STARTS]
         best, least = None, np.inf
-        for numbers in self._nearest(blocks - background, variance):
+        for parameters in self._nearest(blocks - background, variance):
             if free:
-                scale = self.model.likelihood.scale(self.model.exposure(numbers))
-                numbers[_BACKGROUND] = background / (scale * self._factor**2)
-            found = climb(coarse, blocks, numbers, _COARSE_STEPS, tolerance=0.3)
+                scale = self.model.likelihood.scale(self.model.exposure(parameters))
+                parameters[_BACKGROUND] = background / (scale * self._factor**2)
+            found = optimise(coarse, blocks, parameters, _COARSE_STEPS, tolerance=0.3)
             if found.chi_square < least:
-                best, least = found.numbers, found.chi_square
+                best, least = found.parameters, found.chi_square
             if least < _GOOD * blocks.size:
                 break
         assert best is not None  # there is one start at least
@@ -211,12 +211,12 @@ class SmoothFitter:
     def _squares(self) -> Float32[np.ndarray, "d c"]:
         return np.asarray(np.square(self._templates))
 
-    def _template(self, numbers: Numbers) -> Float[np.ndarray, " c"]:
+    def _template(self, parameters: Parameters) -> Float[np.ndarray, " c"]:
         """What a lens adds to blocks of coarse pixels, flat."""
-        scale = self.model.likelihood.scale(self.model.exposure(numbers))
-        return block_sums(scale * self._coarse.image(numbers), _SEARCH_BLOCK).ravel()
+        scale = self.model.likelihood.scale(self.model.exposure(parameters))
+        return block_sums(scale * self._coarse.image(parameters), _SEARCH_BLOCK).ravel()
 
-    def _nearest(self, signal: Image, variance: Image) -> list[Numbers]:
+    def _nearest(self, signal: Image, variance: Image) -> list[Parameters]:
         """The draws that resemble the signal most, the best first."""
         weight = (1 / block_sums(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
         wanted = block_sums(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
@@ -226,26 +226,26 @@ class SmoothFitter:
         distance = factor * (factor * power - 2 * cross)
         starts = []
         for k in np.argsort(distance)[:_STARTS]:
-            numbers = self.model.draws[k].copy()
+            parameters = self.model.draws[k].copy()
             for name in ("log_exposure", "source_log_amplitude"):
                 if name in self.model.names and factor[k] > 0:
-                    numbers[PARAMETERS.index(name)] += np.log(factor[k])
+                    parameters[PARAMETERS.index(name)] += np.log(factor[k])
                     break
-            starts.append(self.model.inside(numbers))
+            starts.append(self.model.inside(parameters))
         return starts
 
 
-def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
+def fit_result(model: SmoothModel, data: Image, end: Solution) -> SmoothFit:
     """All that is told of a fit."""
     deviation = np.sqrt(end.moments.variance)
     if {"source_x", "source_y"} <= set(model.names):
         response = end.jacobian[[model.names.index(n) for n in ("source_x", "source_y")]]
     else:
-        response = model.deflection_response(end.numbers) * end.moments.slope
-    inside = np.all((end.numbers > model.lower) & (end.numbers < model.upper) | _fixed(model))
+        response = model.deflection_response(end.parameters) * end.moments.slope
+    inside = np.all((end.parameters > model.lower) & (end.parameters < model.upper) | _fixed(model))
     used = int(np.isfinite(deviation).sum())
     return SmoothFit(
-        numbers=end.numbers,
+        parameters=end.parameters,
         names=model.names,
         covariance=_inverse(end.curvature),
         chi_square=end.chi_square / max(used - len(model.free), 1),
@@ -253,14 +253,14 @@ def fit_result(model: SmoothModel, data: Image, end: Climb) -> SmoothFit:
         noise=deviation,
         residual=(data - end.moments.mean) / deviation,
         sensitivity=response / deviation,
-        tangents=end.jacobian / deviation,
+        whitened_jacobian=end.jacobian / deviation,
         converged=end.converged and bool(inside),
         steps=end.steps,
     )
 
 
 def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
-    """The covariance; numbers are scaled first, for their units may differ by any factor."""
+    """The covariance; parameters are scaled first, for their units may differ by any factor."""
     root = np.sqrt(np.diag(curvature))
     scale = np.where(root > 0, 1 / np.where(root > 0, root, 1), 0.0)
     scales = np.outer(scale, scale)
@@ -268,7 +268,7 @@ def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
 
 
 def _fixed(model: SmoothModel) -> Any:
-    """Which numbers are not free."""
+    """Which parameters are not free."""
     fixed = np.ones(len(PARAMETERS), dtype=bool)
     fixed[list(model.free)] = False
     return fixed

@@ -80,14 +80,14 @@ class ImageFit:
         """How far the fit can be trusted, in two or three words.
 
         Args:
-            largest_chi_square: Reduced chi-square above which an image is unlike the family.
+            largest_chi_square: Reduced chi-square above which an image is unlike the preset.
         """
         if self.matter == NOISE:
             return self.matter
         if not self.fit.converged:
             return "not converged"
         if self.fit.chi_square > largest_chi_square:
-            return "unlike the family"
+            return "unlike the preset"
         return self.matter or "ok"
 
 
@@ -160,7 +160,7 @@ class ImageFitter:
 
     def _on_other_sky(self, fit: ImageFit) -> ImageFit:
         """A fit that found another sky than the preset's, with a word on it."""
-        level = fit.fit.values["background"] * fit.model.exposure(fit.fit.numbers)
+        level = fit.fit.values["background"] * fit.model.exposure(fit.fit.parameters)
         note = (
             f"the sky holds {level:.1f} counts in a pixel, not {self.sky:g} as in the preset "
             f"{self._preset.name}: it was fitted"
@@ -171,7 +171,7 @@ class ImageFitter:
 def _with_nominal_noise(preset: Preset, draws: int) -> SmoothModel:
     """The family of a preset without noise, with noise that is small beside its lenses."""
     model = smooth_model(preset, GaussianLikelihood(np.ones(preset.grid.shape)), draws=draws)
-    peaks = [float(model.image(numbers).max()) for numbers in model.draws[:_PEAKS]]
+    peaks = [float(model.image(parameters).max()) for parameters in model.draws[:_PEAKS]]
     noise = np.full(preset.grid.shape, _NOMINAL * float(np.median(peaks)))
     return replace(model, likelihood=GaussianLikelihood(noise))
 

@@ -8,8 +8,8 @@ follow by linear least squares: with the light `l` projected out of the arcs `s`
 .. math:: a = \frac{s_\perp \cdot d}{s_\perp \cdot s_\perp}, \qquad
           s_\perp = s - \frac{l \cdot s}{l \cdot l} \, l
 
-The best of them, of different Einstein radii, climb on blocks of pixels; the worse half is dropped
-on the way.
+The best of them, spread over the Einstein radius, are then optimised on binned pixels; the worse
+half is dropped on the way.
 """
 
 from dataclasses import replace
@@ -17,13 +17,13 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from darklens.modelling.levenberg_marquardt import RoughNoise, climb
+from darklens.modelling.levenberg_marquardt import RoughNoise, optimise
 from darklens.modelling.smooth_model import PARAMETERS, SmoothModel
 
-__all__ = ["first_guesses"]
+__all__ = ["initial_guesses"]
 
 Image = Float[np.ndarray, "h w"]
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 
 _BACKGROUND, _LENS_LIGHT = PARAMETERS.index("background"), PARAMETERS.index("lens_light_x")
 _SOURCE, _SOURCE_LIGHT = PARAMETERS.index("source_x"), PARAMETERS.index("source_log_amplitude")
@@ -36,8 +36,8 @@ _ROUNDS = ((16, 8), (8, 12), (4, 30))  # how many starts go on, and the steps of
 _ALIKE, _BINS = 4, 8.0  # starts of one Einstein radius; bins of it in a factor of e
 
 
-def first_guesses(model: SmoothModel, blocks: Image, background: float) -> list[Numbers]:
-    """Numbers near the best, the most promising first.
+def initial_guesses(model: SmoothModel, blocks: Image, background: float) -> list[Parameters]:
+    """Parameters near the best, the most promising first.
 
     Args:
         model: For blocks of pixels, with the noise of the blocks.
@@ -54,13 +54,15 @@ def first_guesses(model: SmoothModel, blocks: Image, background: float) -> list[
         dark = _lens_light(model, blocks, dark, background)
     starts = _nearest(model, blocks, dark)
     for kept, steps in _ROUNDS:
-        ends = [climb(model, blocks, start, steps, tolerance=0.1) for start in starts[:kept]]
-        starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
+        ends = [optimise(model, blocks, start, steps, tolerance=0.1) for start in starts[:kept]]
+        starts = [end.parameters for end in sorted(ends, key=lambda end: end.chi_square)]
     return starts
 
 
-def _lens_light(model: SmoothModel, blocks: Image, dark: Numbers, background: float) -> Numbers:
-    """The numbers with those of the lens light fitted, robust against the arcs."""
+def _lens_light(
+    model: SmoothModel, blocks: Image, dark: Parameters, background: float
+) -> Parameters:
+    """The parameters with those of the lens light fitted, robust against the arcs."""
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
     lower, upper = model.lower.copy(), model.upper.copy()
@@ -68,21 +70,23 @@ def _lens_light(model: SmoothModel, blocks: Image, dark: Numbers, background: fl
     light = (*range(_LENS_LIGHT, _LIGHT + 1), _BACKGROUND)
     free = tuple(k for k in model.free if k in light)
     alone = replace(model, free=free, lower=lower, upper=upper)
-    numbers = _light_of_moments(model, blocks - background, dark)
+    parameters = _light_of_moments(model, blocks - background, dark)
     variance = likelihood.variance
     for _ in range(_ROBUST_ROUNDS):
         noise = replace(likelihood, variance=variance)
-        end = climb(replace(alone, likelihood=noise), blocks, numbers, _ROBUST_STEPS, tolerance=0.1)
-        numbers = end.numbers
+        end = optimise(
+            replace(alone, likelihood=noise), blocks, parameters, _ROBUST_STEPS, tolerance=0.1
+        )
+        parameters = end.parameters
         floor = likelihood.variance + (_UNLIKE * (end.moments.mean - background)) ** 2
         variance = floor * (1 + (blocks - end.moments.mean) ** 2 / (_SCALE**2 * floor))
-    return numbers
+    return parameters
 
 
-def _light_of_moments(model: SmoothModel, signal: Image, dark: Numbers) -> Numbers:
+def _light_of_moments(model: SmoothModel, signal: Image, dark: Parameters) -> Parameters:
     """A round profile at the brightest place with half of the light within its radius."""
     likelihood = model.likelihood
-    numbers = dark.copy()
+    parameters = dark.copy()
     x, y = model.grid.coordinates()
     near = np.hypot(x, y) < 0.25 * max(np.ptp(x), np.ptp(y))
     peak = np.unravel_index(int(np.where(near, signal, -np.inf).argmax()), signal.shape)
@@ -92,18 +96,18 @@ def _light_of_moments(model: SmoothModel, signal: Image, dark: Numbers) -> Numbe
     growth = np.cumsum(np.maximum(signal.ravel()[order], 0))
     half = int(np.searchsorted(growth, 0.5 * growth[-1]))
     radius = max(float(distance.ravel()[order[half]]), model.grid.pixel_scale)
-    numbers[_LENS_LIGHT : _LENS_LIGHT + 2] = x0, y0
-    numbers[_LENS_LIGHT + 2 : _LENS_LIGHT + 4] = 0.0
-    numbers[_LENS_LIGHT + 4] = np.log(radius)
-    numbers[_LIGHT] = 0.0
-    mean = likelihood.scale(model.exposure(numbers)) * model.image(numbers)
+    parameters[_LENS_LIGHT : _LENS_LIGHT + 2] = x0, y0
+    parameters[_LENS_LIGHT + 2 : _LENS_LIGHT + 4] = 0.0
+    parameters[_LENS_LIGHT + 4] = np.log(radius)
+    parameters[_LIGHT] = 0.0
+    mean = likelihood.scale(model.exposure(parameters)) * model.image(parameters)
     within = distance < 2 * radius
     flux = float(np.maximum(signal[within], 0).sum()) / float(mean[within].sum())
-    numbers[_LIGHT] = np.log(max(flux, 1e-300))
-    return model.inside(numbers)
+    parameters[_LIGHT] = np.log(max(flux, 1e-300))
+    return model.inside(parameters)
 
 
-def _nearest(model: SmoothModel, blocks: Image, dark: Numbers) -> list[Numbers]:
+def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parameters]:
     """Lenses drawn from the prior around the light, those that resemble the image first."""
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
@@ -119,9 +123,11 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Numbers) -> list[Numbers]:
     moved = _around(model, dark)
     gains = np.empty(len(moved))
     amplitudes = np.empty(len(moved))
-    for k, numbers in enumerate(moved):
-        scale = likelihood.scale(model.exposure(numbers))
-        arc = (scale * (arcs.image(numbers) - model.blocks**2 * numbers[_BACKGROUND])) * weight
+    for k, parameters in enumerate(moved):
+        scale = likelihood.scale(model.exposure(parameters))
+        arc = (
+            scale * (arcs.image(parameters) - model.blocks**2 * parameters[_BACKGROUND])
+        ) * weight
         flat = arc.ravel() - unit * (unit @ arc.ravel())
         power = float(flat @ flat)
         amplitudes[k] = max(float(flat @ wanted), 0.0) / max(power, 1e-300)
@@ -139,7 +145,7 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Numbers) -> list[Numbers]:
     return starts or [model.inside(moved[0])]
 
 
-def _around(model: SmoothModel, dark: Numbers) -> Float[np.ndarray, "d p"]:
+def _around(model: SmoothModel, dark: Parameters) -> Float[np.ndarray, "d p"]:
     """The draws, with the light that was found and their centre where it is."""
     moved = model.draws.copy()
     moved[:, _LENS_LIGHT:] = dark[_LENS_LIGHT:]

@@ -1,4 +1,4 @@
-r"""The way to the best numbers of a model: Levenberg and Marquardt's method.
+r"""The way to the best parameters of a model: Levenberg and Marquardt's method.
 
 It solves the score equations of `darklens.modelling.likelihood` with exact derivatives. With the
 Jacobian `J` of the mean and the variances `v`, a step is
@@ -19,10 +19,10 @@ from darklens.modelling.derivatives import normal_equations
 from darklens.modelling.likelihood import Likelihood, Moments
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["Climb", "RoughNoise", "block_sums", "climb"]
+__all__ = ["RoughNoise", "Solution", "block_sums", "optimise"]
 
 Image = Float[np.ndarray, "h w"]
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 
 TOLERANCE = 0.01
 
@@ -51,10 +51,10 @@ class RoughNoise(Likelihood):
 
 
 @dataclass(frozen=True)
-class Climb:
+class Solution:
     """Where a fit has come to."""
 
-    numbers: Numbers
+    parameters: Parameters
     moments: Moments
     jacobian: Float[np.ndarray, "k h w"]
     curvature: Float[np.ndarray, "k k"]
@@ -63,16 +63,16 @@ class Climb:
     steps: int
 
 
-def climb(
-    model: SmoothModel, data: Image, start: Numbers, steps: int, tolerance: float = TOLERANCE
-) -> Climb:
+def optimise(
+    model: SmoothModel, data: Image, start: Parameters, steps: int, tolerance: float = TOLERANCE
+) -> Solution:
     """Levenberg and Marquardt's method from `start`; weights are renewed in each step.
 
     It has converged when the next step would be shorter than `tolerance` standard errors.
     """
     free = list(model.free)
-    numbers, damping, converged = model.inside(start), 1e-3, False
-    moments, jacobian = _moments(model, numbers)
+    parameters, damping, converged = model.inside(start), 1e-3, False
+    moments, jacobian = _moments(model, parameters)
     for step in range(steps + 1):
         weight = 1 / moments.variance
         residual = data - moments.mean
@@ -83,10 +83,10 @@ def climb(
         accepted = False
         while step < steps and not accepted and damping < 1e8:
             damped = curvature + damping * np.diag(np.diag(curvature) + 1e-300)
-            trial = numbers.copy()
+            trial = parameters.copy()
             trial[free] += _solve(damped, gradient)
             trial = model.inside(trial)
-            moved = (trial - numbers)[free]
+            moved = (trial - parameters)[free]
             converged = float(moved @ curvature @ moved) < tolerance**2
             if converged:
                 break
@@ -96,14 +96,16 @@ def climb(
             damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
         if not accepted:
             break
-        numbers, moments, jacobian = trial, trial_moments, trial_jacobian
-    return Climb(numbers, moments, jacobian, curvature, chi, converged, step)
+        parameters, moments, jacobian = trial, trial_moments, trial_jacobian
+    return Solution(parameters, moments, jacobian, curvature, chi, converged, step)
 
 
-def _moments(model: SmoothModel, numbers: Numbers) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
+def _moments(
+    model: SmoothModel, parameters: Parameters
+) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
     """Mean and variance of the image, and the derivatives of the mean."""
-    flux, jacobian = model.derivatives(numbers)
-    moments = model.likelihood.moments(flux, model.exposure(numbers))
+    flux, jacobian = model.derivatives(parameters)
+    moments = model.likelihood.moments(flux, model.exposure(parameters))
     if not (isinstance(moments.slope, float) and moments.slope == 1.0):
         jacobian *= moments.slope
     if "log_exposure" in model.names:

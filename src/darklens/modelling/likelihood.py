@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.special import ndtr
 
 from darklens.errors import BadPreset
-from darklens.lensing.noise import CCDNoise, DeepLenseSimNoise, NoiseLaw, PhotonNoise
+from darklens.lensing.noise import CCDNoise, DeepLenseSimNoise, NoiseModel, PhotonNoise
 
 __all__ = [
     "CCDLikelihood",
@@ -172,7 +172,7 @@ class GaussianLikelihood(Likelihood):
         return Moments(flux, np.square(self.noise_map, dtype=np.float64), 1.0)
 
 
-def likelihood_of(noise: NoiseLaw, sky_rate: float) -> Likelihood:
+def likelihood_of(noise: NoiseModel, sky_rate: float) -> Likelihood:
     """The likelihood that belongs to a preset's noise.
 
     Raises:

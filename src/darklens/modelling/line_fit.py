@@ -14,15 +14,15 @@ from jaxtyping import Float, Num
 
 from darklens.lensing.grid import PixelGrid
 from darklens.modelling.fit import SmoothFit, fit_result
-from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, climb
-from darklens.modelling.matched_filter import FoundLine
+from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, optimise
+from darklens.modelling.matched_filter import LineCandidate
 from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
 from darklens.simulation.presets import Preset
 
 __all__ = ["LineFitter"]
 
 Image = Float[np.ndarray, "h w"]
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 Blocks = Float[np.ndarray, "i j"]
 
 _LINE = PARAMETERS.index("line_x")
@@ -62,7 +62,7 @@ class LineFitter:
         return other
 
     def fit(
-        self, image: Num[np.ndarray, "h w"], smooth: SmoothFit, lines: tuple[FoundLine, ...]
+        self, image: Num[np.ndarray, "h w"], smooth: SmoothFit, lines: tuple[LineCandidate, ...]
     ) -> SmoothFit:
         """Fit the smooth lens with the best line.
 
@@ -73,19 +73,21 @@ class LineFitter:
         """
         data = image.astype(np.float64)
         model, target = self._on_blocks(data, smooth)
-        starts = [_with_line(smooth.numbers, line) for line in lines]
+        starts = [_with_line(smooth.parameters, line) for line in lines]
         for kept, steps in _ROUNDS:
-            ends = [climb(model, target, start, steps, tolerance=0.1) for start in starts[:kept]]
-            starts = [end.numbers for end in sorted(ends, key=lambda end: end.chi_square)]
-        return fit_result(self.model, data, climb(self.model, data, starts[0], _STEPS, _TOLERANCE))
+            ends = [optimise(model, target, start, steps, tolerance=0.1) for start in starts[:kept]]
+            starts = [end.parameters for end in sorted(ends, key=lambda end: end.chi_square)]
+        return fit_result(
+            self.model, data, optimise(self.model, data, starts[0], _STEPS, _TOLERANCE)
+        )
 
     def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Blocks]:
         """The model on blocks of pixels with the noise of the smooth fit, and what it matches."""
         difference = self._central_blocks(data - smooth.model)
         variance = self._central_blocks(smooth.noise**2)
         noise = RoughNoise(self.model.likelihood, 0.0, variance)
-        flux = self._coarse.image(smooth.numbers)
-        smooth_blocks = noise.moments(flux, self.model.exposure(smooth.numbers)).mean
+        flux = self._coarse.image(smooth.parameters)
+        smooth_blocks = noise.moments(flux, self.model.exposure(smooth.parameters)).mean
         return replace(self._coarse, likelihood=noise), smooth_blocks + difference
 
     def _central_blocks(self, image: Image) -> Blocks:
@@ -95,9 +97,9 @@ class LineFitter:
         return block_sums(image[top : top + rows, left : left + columns], _FACTOR)
 
 
-def _with_line(numbers: Numbers, line: FoundLine) -> Numbers:
-    """The numbers of a smooth lens with a line added."""
-    new = numbers.copy()
+def _with_line(parameters: Parameters, line: LineCandidate) -> Parameters:
+    """The parameters of a smooth lens with a line added."""
+    new = parameters.copy()
     strength = max(line.strength, _WEAKEST)
     new[_LINE:] = [line.x, line.y, line.position_angle, np.log(line.half_length), strength]
     return new

@@ -1,16 +1,16 @@
-r"""Matched filters: where a perturber would explain what the smooth lens leaves, and how well.
+r"""Matched filters for perturbers in the residual of a smooth lens model.
 
-A small further deflection :math:`a(\theta)` changes the image, in units of noise, by
-:math:`\tau = s_x a_x + s_y a_y` with the sensitivity `s` of a fit. What the numbers of the smooth
-lens can imitate is projected out with their orthonormal tangents :math:`Q_i`. For a perturber of
-one shape at each place `p`, with the residual `z`, the best strength is `U / V` and its
-significance :math:`U / \sqrt{V}`:
+A small extra deflection :math:`a(\theta)` changes the image, in units of the noise, by
+:math:`\tau = s_x a_x + s_y a_y`, where `s` is the sensitivity of the fit. The directions that the
+parameters of the smooth lens can absorb are projected out: :math:`Q_i` is an orthonormal basis of
+the rows of the whitened Jacobian. For a perturber of fixed shape at position `p` and a whitened
+residual `z`, the best-fitting strength is `U / V` and its significance :math:`U / \sqrt{V}`:
 
 .. math:: U(p) = \sum_\theta z \, \tau_p, \qquad
           V(p) = \sum_\theta \tau_p^2 - \sum_i \Big(\sum_\theta Q_i \tau_p\Big)^2
 
-All are correlations with the deflection of the shape, by fast Fourier transforms. This is linear in
-the perturber: exact for weak ones, a guide for strong ones.
+Each sum is a correlation with the deflection field of the perturber and is computed by fast Fourier
+transform. The filter is linear in the perturber: exact for weak ones, a guide for strong ones.
 """
 
 from collections.abc import Sequence
@@ -23,26 +23,26 @@ from scipy import fft
 
 from darklens.lensing.profiles import LineMass, MassProfile, PointMass
 
-__all__ = ["Detection", "DetectionMaps", "FoundLine", "central"]
+__all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central"]
 
 Map = Float32[np.ndarray, "i j"]
 _LEAST_SHARE = 1e-2
 
 
 @dataclass(frozen=True)
-class FoundLine:
-    """The most significant line of one half length and direction.
+class LineCandidate:
+    """The most significant line of mass of one half length and orientation.
 
     Attributes:
-        height: Its significance.
+        significance: Significance [sigma].
         x: Centre [arcsec].
         y: Centre [arcsec].
-        position_angle: Direction [rad].
+        position_angle: Orientation [rad].
         half_length: Half length [arcsec].
-        strength: Square of its Einstein radius [arcsec^2].
+        strength: Best-fitting strength, the square of the Einstein radius [arcsec^2].
     """
 
-    height: float
+    significance: float
     x: float
     y: float
     position_angle: float
@@ -51,31 +51,32 @@ class FoundLine:
 
 
 @dataclass(frozen=True)
-class Detection:
-    """What the filters find in one image.
+class SignificanceMaps:
+    """Output of the matched filters for one image.
 
     Attributes:
-        point: Significance of a point mass at each place.
-        depth: The root of `V` for a point: the significance of a unit mass [1 / arcsec^2].
-        line: For each half length, the significance of the best direction at each place.
-        lines: The best line of each half length and direction, the most significant first.
+        point: Significance of a point mass at each position.
+        depth: Square root of `V` for a point mass: the significance of unit strength
+            [1 / arcsec^2].
+        line: For each half length, the significance of the best orientation at each position.
+        lines: The best line of each half length and orientation, most significant first.
     """
 
     point: Map
     depth: Map
     line: Float32[np.ndarray, "m i j"]
-    lines: tuple[FoundLine, ...]
+    lines: tuple[LineCandidate, ...]
 
 
-class DetectionMaps:
-    """Significance of point masses and of lines at each place of a small image.
+class MatchedFilters:
+    """Matched filters for point masses and lines of mass at every position of a small image.
 
     Args:
-        shape: Rows and columns of the map.
+        shape: Rows and columns of the maps.
         pixel_scale: Side of its pixels [arcsec].
-        half_lengths: Half lengths of the lines to look for [arcsec].
-        orientations: Directions in which each line is tried, evenly over half a turn.
-        largest_radius: Distance from the centre up to which lines are found [arcsec].
+        half_lengths: Half lengths of the lines [arcsec].
+        orientations: Number of orientations of each line, evenly spaced over half a turn.
+        largest_radius: Largest distance of a line candidate from the centre [arcsec].
     """
 
     def __init__(
@@ -105,21 +106,21 @@ class DetectionMaps:
         self,
         residual: Map,
         sensitivity: Float32[np.ndarray, "2 i j"],
-        tangents: Float32[np.ndarray, "k i j"],
+        whitened_jacobian: Float32[np.ndarray, "k i j"],
         *,
         lines: bool = True,
-    ) -> Detection:
-        """Look for points and lines.
+    ) -> SignificanceMaps:
+        """Apply the filters for points and lines.
 
         Args:
-            residual: In units of noise.
-            sensitivity: Change of the image for a deflection along x and y, in units of noise
-                for an arcsec.
-            tangents: Change of the image for each free number of the smooth lens, in units of
-                noise.
-            lines: Whether to look for lines, too.
+            residual: Residual in units of the noise.
+            sensitivity: Derivative of the image with respect to an extra deflection along x and y
+                [noise / arcsec].
+            whitened_jacobian: Derivatives of the image with respect to the free parameters of the
+                smooth lens, in units of the noise.
+            lines: Whether to filter for lines as well.
         """
-        spectra = self._products(residual, sensitivity, _orthonormal(tangents))
+        spectra = self._products(residual, sensitivity, _orthonormal(whitened_jacobian))
         point, depth = self._filter(spectra, self._point)
         half_lengths = self._half_lengths if lines else ()
         best = np.full((len(half_lengths), *self.shape), -np.inf, dtype=np.float32)
@@ -129,23 +130,30 @@ class DetectionMaps:
                 significance, root = self._filter(spectra, shape)
                 np.maximum(best[k], significance, out=best[k])
                 found.append(self._peak(significance, root, angle, half_length))
-        return Detection(point, depth, best, tuple(sorted(found, key=lambda line: -line.height)))
+        return SignificanceMaps(
+            point, depth, best, tuple(sorted(found, key=lambda line: -line.significance))
+        )
 
-    def _peak(self, significance: Map, root: Map, angle: float, half_length: float) -> FoundLine:
-        """The most significant line of one direction, among the places where lines may be."""
+    def _peak(
+        self, significance: Map, root: Map, angle: float, half_length: float
+    ) -> LineCandidate:
+        """The most significant line of one orientation within the allowed radius."""
         allowed = np.where(self._places, significance, -np.inf)
         i, j = np.unravel_index(int(allowed.argmax()), self.shape)
         x, y = (
             float((k - 0.5 * (side - 1)) * self._scale)
             for k, side in zip((j, i), self.shape[::-1], strict=True)
         )
-        height = float(significance[i, j])
-        return FoundLine(height, x, y, angle, half_length, height / float(root[i, j]))
+        best = float(significance[i, j])
+        return LineCandidate(best, x, y, angle, half_length, best / float(root[i, j]))
 
     def _spectra(self, mass: MassProfile) -> tuple[Complex64[np.ndarray, "u v"], ...]:
         """Conjugate spectra of the deflection a and of a_x^2, 2 a_x a_y, a_y^2."""
         rows, columns = self._padded
-        inside = (-0.25 * self._scale, 0.25 * self._scale)  # mean over a pixel: nothing is singular
+        inside = (
+            -0.25 * self._scale,
+            0.25 * self._scale,
+        )  # averaged over the pixel, so finite everywhere
         y = np.fft.fftfreq(rows, 1 / rows) * self._scale
         x = np.fft.fftfreq(columns, 1 / columns) * self._scale
         grid_x, grid_y = np.meshgrid(x, y)
@@ -155,18 +163,18 @@ class DetectionMaps:
         return tuple(np.conj(fft.rfft2(part.astype(np.float32))) for part in parts)
 
     def _products(
-        self, residual: Map, sensitivity: Float32[np.ndarray, "2 i j"], tangents: Any
+        self, residual: Map, sensitivity: Float32[np.ndarray, "2 i j"], jacobian: Any
     ) -> Complex64[np.ndarray, "n u v"]:
-        """Spectra of what is correlated with a deflection."""
+        """Spectra of the images that are correlated with a deflection."""
         sx, sy = sensitivity
         images = [residual * sx, residual * sy, sx * sx, sx * sy, sy * sy]
-        stack = np.concatenate([np.stack(images), tangents * sx, tangents * sy])
+        stack = np.concatenate([np.stack(images), jacobian * sx, jacobian * sy])
         return np.asarray(fft.rfft2(stack, s=self._padded))
 
     def _filter(
         self, spectra: Complex64[np.ndarray, "n u v"], shape: tuple[Any, ...]
     ) -> tuple[Map, Map]:
-        """Significance of a shape at each place, and the root of V."""
+        """Significance of a perturber at each position, and the square root of V."""
         ax, ay, xx, xy, yy = shape
         k = (len(spectra) - 5) // 2
         products = np.empty((2 + k, *spectra.shape[1:]), spectra.dtype)
@@ -183,9 +191,10 @@ class DetectionMaps:
 def central(
     image: Float[np.ndarray, "*n h w"], size: int, factor: int = 1
 ) -> Float32[np.ndarray, "*n i j"]:
-    """The central square of an image, in blocks of pixels, in single precision.
+    """The central square of an image, binned, in single precision.
 
-    Blocks are summed and divided by their side, so that white noise keeps its variance.
+    Blocks of pixels are summed and divided by their side, which preserves the variance of white
+    noise.
     """
     *n, rows, columns = image.shape
     top, left = (rows - size) // 2, (columns - size) // 2
@@ -194,11 +203,11 @@ def central(
     return np.asarray(blocks.sum(axis=(-3, -1)) / np.float32(factor))
 
 
-def _orthonormal(tangents: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:
-    """An orthonormal basis of the same space; directions of no effect become zero."""
-    flat = tangents.reshape(len(tangents), -1).astype(np.float64)
+def _orthonormal(jacobian: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:
+    """Orthonormal basis of the row space; null directions become zero."""
+    flat = jacobian.reshape(len(jacobian), -1).astype(np.float64)
     values, vectors = np.linalg.eigh(flat @ flat.T)
     keep = values > 1e-9 * values[-1]
     scaled = np.where(keep, 1 / np.sqrt(np.where(keep, values, 1)), 0.0)
     basis = (vectors * scaled).T @ flat
-    return np.asarray(basis.reshape(tangents.shape), dtype=np.float32)
+    return np.asarray(basis.reshape(jacobian.shape), dtype=np.float32)

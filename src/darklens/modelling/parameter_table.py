@@ -1,4 +1,4 @@
-r"""The numbers of a fit as people read them, with the names and units of the simulator's table.
+r"""The parameters of a fit as people read them, with the names and units of the simulator's table.
 
 Inside a fit shear and ellipticities are Cartesian and scales logarithmic. Here they are a size and
 a direction, with errors to first order, :math:`\sigma^2 = g^T C g` for the gradient `g`. Angles are
@@ -19,7 +19,7 @@ from darklens.modelling.smooth_model import PARAMETERS
 
 __all__ = ["Estimate", "fit_estimates", "fitted_scene"]
 
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 
 _UNKNOWN_ANGLE = 180 / np.sqrt(12)
 _PAIRS = {
@@ -46,7 +46,7 @@ class Estimate(NamedTuple):
 
 
 def fit_estimates(fit: SmoothFit) -> dict[str, Estimate]:
-    """The free numbers of a fit by name, each followed by what people call it.
+    """The free parameters of a fit by name, each followed by what people call it.
 
     Sizes and directions come after the second of their two components: `gamma1`, `gamma2`,
     `shear`, `shear_angle`.
@@ -89,12 +89,12 @@ def _half_turn(degrees: float) -> float:
     return (degrees + 90) % 180 - 90
 
 
-def fitted_scene(numbers: Numbers) -> Scene:
-    """The scene that numbers in the order of `PARAMETERS` describe.
+def fitted_scene(parameters: Parameters) -> Scene:
+    """The scene that parameters in the order of `PARAMETERS` describe.
 
     Its Sersic constants are the exact ones, whatever formula the family uses.
     """
-    named = dict(zip(PARAMETERS, numbers.tolist(), strict=True))
+    named = dict(zip(PARAMETERS, parameters.tolist(), strict=True))
     place = named["lens_x"], named["lens_y"]
     lens = SIE(named["einstein_radius"], *_shape(named, "lens"), *place)
     perturbers = Perturbers()

@@ -1,4 +1,4 @@
-r"""The smooth lens as a model to fit: which numbers it has, which of them are free.
+r"""The smooth lens as a model to fit: which parameters it has, which of them are free.
 
 A model may also hold one line of mass, to be fitted as the explanation of a vortex. A preset
 decides: a number with a distribution is free, a constant is fixed, and bounds lie half a range
@@ -24,9 +24,9 @@ from darklens.simulation.distributions import Constant, Distribution
 from darklens.simulation.population import draw_scene
 from darklens.simulation.presets import LightPrior, LinePrior, Preset
 
-__all__ = ["PARAMETERS", "PRIOR_DRAWS", "SmoothModel", "scene_numbers", "smooth_model"]
+__all__ = ["PARAMETERS", "PRIOR_DRAWS", "SmoothModel", "scene_parameters", "smooth_model"]
 
-Numbers = Float[np.ndarray, " p"]
+Parameters = Float[np.ndarray, " p"]
 Image = Float[np.ndarray, "h w"]
 
 PRIOR_DRAWS = 4000
@@ -51,7 +51,7 @@ PARAMETERS: tuple[str, ...] = (
     "line_log_half_length",
     "line_strength",
 )
-"""Numbers of a lens [arcsec; flux / arcsec^2 for amplitudes; flux / pixel; log s; rad; arcsec^2].
+"""Parameters of a lens [arcsec; flux / arcsec^2 for amplitudes; flux / pixel; log s; rad].
 
 The strength of a line is the square of the Einstein radius of its whole mass; 0 is no line.
 """
@@ -73,10 +73,10 @@ class SmoothModel:
         grid: Pixels of the image.
         instrument: PSF and rays in a pixel.
         likelihood: Noise.
-        free: Indices into `PARAMETERS` of the numbers to fit.
-        lower: Lower bounds of all numbers.
-        upper: Upper bounds of all numbers.
-        draws: Numbers of lenses drawn from the prior, from which fits start.
+        free: Indices into `PARAMETERS` of the parameters to fit.
+        lower: Lower bounds of all parameters.
+        upper: Upper bounds of all parameters.
+        draws: Parameters of lenses drawn from the prior, from which fits start.
         b_n: Formula of the source's Sersic constant, and of the lens light's.
         lens_light: Whether the lens shines.
         blocks: Side of the blocks of image pixels that a pixel of this model stands for.
@@ -86,8 +86,8 @@ class SmoothModel:
     instrument: Instrument
     likelihood: Likelihood
     free: tuple[int, ...]
-    lower: Numbers
-    upper: Numbers
+    lower: Parameters
+    upper: Parameters
     draws: Float[np.ndarray, "d p"]
     b_n: tuple[str, str] = ("exact", "exact")
     lens_light: bool = False
@@ -95,34 +95,34 @@ class SmoothModel:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the free numbers."""
+        """Names of the free parameters."""
         return tuple(PARAMETERS[k] for k in self.free)
 
-    def image(self, numbers: Numbers) -> Image:
+    def image(self, parameters: Parameters) -> Image:
         """Expected flux behind the PSF [counts/s]."""
-        flux, _ = self._render(numbers, ())
-        return self._observe(flux) + self.blocks**2 * float(numbers[_BACKGROUND])
+        flux, _ = self._render(parameters, ())
+        return self._observe(flux) + self.blocks**2 * float(parameters[_BACKGROUND])
 
-    def derivatives(self, numbers: Numbers) -> tuple[Image, Float[np.ndarray, "k h w"]]:
-        """Expected flux and its exact derivatives by the free numbers.
+    def derivatives(self, parameters: Parameters) -> tuple[Image, Float[np.ndarray, "k h w"]]:
+        """Expected flux and its exact derivatives by the free parameters.
 
         The derivative by the exposure is left at zero: it belongs to the likelihood.
         """
-        flux, jacobian = self._render(numbers, self.free)
+        flux, jacobian = self._render(parameters, self.free)
         for k, row in zip(self.free, jacobian, strict=True):
             if k == _BACKGROUND:
                 row[:] = self.blocks**2
             elif k != _EXPOSURE:
                 row[:] = self._observe(row)
-        return self._observe(flux) + self.blocks**2 * float(numbers[_BACKGROUND]), jacobian
+        return self._observe(flux) + self.blocks**2 * float(parameters[_BACKGROUND]), jacobian
 
-    def deflection_response(self, numbers: Numbers) -> Float[np.ndarray, "2 h w"]:
+    def deflection_response(self, parameters: Parameters) -> Float[np.ndarray, "2 h w"]:
         """Change of the flux for a small further deflection along x and y [counts/s/arcsec].
 
         Deflecting a ray by more moves its place in the source plane back, which is the same as
         moving the source forward.
         """
-        _, jacobian = self._render(numbers, (_SOURCE, _SOURCE + 1))
+        _, jacobian = self._render(parameters, (_SOURCE, _SOURCE + 1))
         return np.stack([self._observe(row) for row in jacobian])
 
     def with_free_sky(self) -> "SmoothModel":
@@ -136,13 +136,13 @@ class SmoothModel:
         likelihood = PhotonLikelihood(PhotonNoise())
         return replace(self, free=tuple(sorted({*self.free, _BACKGROUND})), likelihood=likelihood)
 
-    def exposure(self, numbers: Numbers) -> float:
+    def exposure(self, parameters: Parameters) -> float:
         """Exposure time [s]."""
-        return float(np.exp(numbers[_EXPOSURE]))
+        return float(np.exp(parameters[_EXPOSURE]))
 
-    def inside(self, numbers: Numbers) -> Numbers:
-        """The numbers, moved into their bounds where they are outside."""
-        moved: Numbers = np.clip(numbers, self.lower, self.upper)
+    def inside(self, parameters: Parameters) -> Parameters:
+        """The parameters, moved into their bounds where they are outside."""
+        moved: Parameters = np.clip(parameters, self.lower, self.upper)
         for k in _ELLIPTICITIES:
             size = np.hypot(moved[k], moved[k + 1])
             if size > _LARGEST_ELLIPTICITY:
@@ -165,7 +165,7 @@ class SmoothModel:
         return replace(self, grid=grid, instrument=instrument, blocks=factor)
 
     def _render(
-        self, numbers: Numbers, wanted: tuple[int, ...]
+        self, parameters: Parameters, wanted: tuple[int, ...]
     ) -> tuple[Image, Float[np.ndarray, "k h w"]]:
         """Flux before the PSF and its derivatives."""
         image = np.empty(self.grid.shape)
@@ -173,15 +173,15 @@ class SmoothModel:
         slot = np.full(len(PARAMETERS), -1)
         slot[list(wanted)] = np.arange(len(wanted))
         scale, samples = self.grid.pixel_scale, self.instrument.supersampling
-        constants = self._constants(numbers)
-        render_smooth(image, jacobian, scale, samples, numbers, slot, constants, self.lens_light)
+        constants = self._constants(parameters)
+        render_smooth(image, jacobian, scale, samples, parameters, slot, constants, self.lens_light)
         return image, jacobian
 
-    def _constants(self, numbers: Numbers) -> Float[np.ndarray, "4"]:
+    def _constants(self, parameters: Parameters) -> Float[np.ndarray, "4"]:
         """The Sersic constants b and their derivatives by the index."""
         values = []
         for first, formula in zip((_SOURCE, _LENS_LIGHT), self.b_n, strict=True):
-            n = numbers[first + 5]
+            n = parameters[first + 5]
             b = sersic_b(n, formula)
             values += [b, (sersic_b(n + _INDEX_STEP, formula) - b) / _INDEX_STEP]
         return np.array(values)
@@ -252,8 +252,8 @@ def smooth_model(
     )
 
 
-def scene_numbers(scene: Scene, exposure: float = 1.0, *, line: bool = False) -> Numbers:
-    """The numbers of a scene, in the order of `PARAMETERS`.
+def scene_parameters(scene: Scene, exposure: float = 1.0, *, line: bool = False) -> Parameters:
+    """The parameters of a scene, in the order of `PARAMETERS`.
 
     Args:
         scene: The scene; its substructure is left out.
@@ -261,25 +261,25 @@ def scene_numbers(scene: Scene, exposure: float = 1.0, *, line: bool = False) ->
         line: Whether the scene's first line of mass, if it has one, is kept.
     """
     lens, shear = scene.lens, scene.shear
-    numbers = [lens.einstein_radius, *_ellipticity(lens.axis_ratio, lens.position_angle)]
-    numbers += [lens.x, lens.y, shear.gamma1, shear.gamma2]
-    numbers += _light_numbers(scene.sources[0])
+    parameters = [lens.einstein_radius, *_ellipticity(lens.axis_ratio, lens.position_angle)]
+    parameters += [lens.x, lens.y, shear.gamma1, shear.gamma2]
+    parameters += _light_parameters(scene.sources[0])
     dark = Sersic(1e-300, 1.0)
-    numbers += _light_numbers(scene.lens_light[0] if scene.lens_light else dark)
+    parameters += _light_parameters(scene.lens_light[0] if scene.lens_light else dark)
     vortex = [0.0, 0.0, 0.0, 0.0, 0.0]
     if line and len(scene.perturbers.lines):
         x, y, angle, half_length, theta, _ = scene.perturbers.lines[0]
         vortex = [x, y, angle, float(np.log(half_length)), theta**2]
-    return np.array([*numbers, 0.0, np.log(exposure), *vortex])
+    return np.array([*parameters, 0.0, np.log(exposure), *vortex])
 
 
 def _draws(preset: Preset, label: str, line: bool, count: int) -> Float[np.ndarray, "d p"]:
-    """Numbers of lenses from the prior, always the same ones."""
+    """Parameters of lenses from the prior, always the same ones."""
     rows = []
     for index in range(count):
         rng = Generator(Philox(key=np.array([_SEED, index], dtype=np.uint64)))
         scene, record = draw_scene(preset, label, rng)
-        rows.append(scene_numbers(scene, record["exposure"], line=line))
+        rows.append(scene_parameters(scene, record["exposure"], line=line))
     return np.array(rows)
 
 
@@ -293,7 +293,7 @@ def _line_class(preset: Preset) -> tuple[str, LinePrior]:
 
 
 def _line_free(prior: LinePrior) -> list[int]:
-    """Indices of the numbers of the line that the preset draws."""
+    """Indices of the parameters of the line that the preset draws."""
     moved = prior.radius != Constant(0.0)
     drawn = {
         "line_x": moved and _varies(prior.radius, prior.angle),
@@ -305,7 +305,7 @@ def _line_free(prior: LinePrior) -> list[int]:
     return [PARAMETERS.index(name) for name, varies in drawn.items() if varies]
 
 
-def _light_numbers(light: Sersic) -> list[float]:
+def _light_parameters(light: Sersic) -> list[float]:
     shape = _ellipticity(light.axis_ratio, light.position_angle)
     scale = [float(np.log(light.radius)), light.sersic_index, float(np.log(light.amplitude))]
     return [light.x, light.y, *shape, *scale]
@@ -328,7 +328,7 @@ def _ellipticity(axis_ratio: float, angle: float) -> list[float]:
 
 
 def _free(preset: Preset) -> tuple[int, ...]:
-    """Indices of the numbers that the preset draws."""
+    """Indices of the parameters that the preset draws."""
     lens, source = preset.lens, preset.source
     theta = [lens.einstein_radius]
     if lens.mass is not None:

@@ -18,11 +18,11 @@ from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
     PARAMETERS,
     PRIOR_DRAWS,
-    Detection,
-    DetectionMaps,
     ImageFit,
     ImageFitter,
     LineFitter,
+    MatchedFilters,
+    SignificanceMaps,
     SmoothFit,
     central,
 )
@@ -150,14 +150,14 @@ class SmoothResidual:
         return self._line_fitter.with_free_sky()
 
     @cached_property
-    def _filters(self) -> DetectionMaps:
+    def _filters(self) -> MatchedFilters:
         radius = 0.0
         if self._half_lengths:
             draws = self._line_fitter.model.draws
             x, y = (draws[:, PARAMETERS.index(name)] for name in ("line_x", "line_y"))
             radius = float(np.hypot(x, y).max())
         side = self._size // self._binning
-        return DetectionMaps(
+        return MatchedFilters(
             (side, side),
             self._preset.grid.pixel_scale * self._binning,
             half_lengths=self._half_lengths,
@@ -180,7 +180,7 @@ class SmoothResidual:
         ]
         if self._half_lengths:
             again, left = fit, found
-            if found.lines[0].height > _VISIBLE:
+            if found.lines[0].significance > _VISIBLE:
                 free = image_fit.free_sky
                 fitter = self._line_fitter_of_sky if free else self._line_fitter
                 again = fitter.fit(image_fit.image, fit, found.lines)
@@ -189,8 +189,8 @@ class SmoothResidual:
             maps.append(_excess(again, found.point))
         return np.stack(maps).astype(np.float32)
 
-    def _detect(self, fit: SmoothFit, *, lines: bool = True) -> Detection:
-        parts = (fit.residual, fit.sensitivity, fit.tangents)
+    def _detect(self, fit: SmoothFit, *, lines: bool = True) -> SignificanceMaps:
+        parts = (fit.residual, fit.sensitivity, fit.whitened_jacobian)
         return self._filters(*(self._central(part) for part in parts), lines=lines)
 
     def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:

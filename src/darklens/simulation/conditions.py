@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 from darklens.errors import BadPreset
 from darklens.lensing.instrument import GaussianPSF, Instrument
-from darklens.lensing.noise import NoiseLaw, NoNoise, PhotonNoise
+from darklens.lensing.noise import NoiseModel, NoNoise, PhotonNoise
 from darklens.simulation.distributions import (
     Constant,
     Distribution,
@@ -47,8 +47,8 @@ class Conditions:
         return self.sky_magnitude is not None or self.background is not None
 
     def draw(
-        self, instrument: Instrument, noise: NoiseLaw, rng: Generator
-    ) -> tuple[Instrument, NoiseLaw, dict[str, float]]:
+        self, instrument: Instrument, noise: NoiseModel, rng: Generator
+    ) -> tuple[Instrument, NoiseModel, dict[str, float]]:
         """Instrument and noise of one image, and what was drawn, for the table of parameters.
 
         Raises:

@@ -24,7 +24,7 @@ from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.noise import (
     CCDNoise,
     DeepLenseSimNoise,
-    NoiseLaw,
+    NoiseModel,
     NoNoise,
     PhotonNoise,
 )
@@ -177,7 +177,7 @@ class Preset:
     source: LightPrior
     classes: Mapping[str, tuple[SubhaloPrior | LinePrior, ...]]
     instrument: Instrument
-    noise: NoiseLaw
+    noise: NoiseModel
     exposure: Distribution = ONE
     cosmology: Cosmology = field(default_factory=Cosmology)
     lens_light: LightPrior | None = None
@@ -253,7 +253,7 @@ def _is_yaml(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-_NOISE: dict[str, type[NoiseLaw]] = {
+_NOISE: dict[str, type[NoiseModel]] = {
     "none": NoNoise,
     "photon": PhotonNoise,
     "deeplensesim": DeepLenseSimNoise,

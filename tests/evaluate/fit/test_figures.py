@@ -15,12 +15,12 @@ from darklens.modelling import (
     SmoothFit,
     SmoothFitter,
     SmoothModel,
-    family_for,
-    scene_numbers,
+    adapt_preset,
+    scene_parameters,
     smooth_model,
 )
 from darklens.modelling.fit import fit_result
-from darklens.modelling.levenberg_marquardt import climb
+from darklens.modelling.levenberg_marquardt import optimise
 from darklens.simulation import Simulator, load_preset
 
 
@@ -54,20 +54,20 @@ def test_a_benchmark_image() -> None:
 
 
 def test_the_light_of_the_lens_is_taken_away() -> None:
-    preset = family_for(load_preset("galaxy"), grid=PixelGrid((60, 50), 0.1))
+    preset = adapt_preset(load_preset("galaxy"), grid=PixelGrid((60, 50), 0.1))
     lens = Simulator(preset).lens(0, seed=2)
-    truth = scene_numbers(lens.scene)
+    truth = scene_parameters(lens.scene)
     noise = np.full((60, 50), 0.05)
     noise[:5] = np.inf
     model = smooth_model(preset, GaussianLikelihood(noise))
     image = model.image(truth) + 0.05 * np.random.default_rng(0).normal(size=(60, 50))
-    fit = fit_result(model, image, climb(model, image, truth, 2))
+    fit = fit_result(model, image, optimise(model, image, truth, 2))
     figure = draw(image, fit, model)
     assert len(titles(figure)) == 6
     arcs = next(a for a in figure.axes if a.get_title() == "model without the lens light")
     shown = np.asarray(arcs.get_images()[0].get_array())
     dark = replace(model, lens_light=False)
-    np.testing.assert_allclose(shown, dark.image(fit.numbers), atol=1e-9)
+    np.testing.assert_allclose(shown, dark.image(fit.parameters), atol=1e-9)
     residual = next(a for a in figure.axes if a.get_title() == "residual [noise]")
     assert np.ma.getmaskarray(residual.get_images()[0].get_array())[:5].all()
 

@@ -46,7 +46,7 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
         size = (10.8, 6.9) if model.lens_light else (14.2, 3.9)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(rows, 3 if model.lens_light else 4).ravel()
-        scene = fitted_scene(fit.numbers)
+        scene = fitted_scene(fit.parameters)
         critical, caustics = _critical_curves(scene, model.grid)
         stretch = _stretch(fit.model, fit)
         _draw(panels[0], image, model.grid, stretch, "data")
@@ -65,7 +65,7 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
 
 
 def _headline(fit: SmoothFit, title: str) -> str:
-    theta, error = fit_estimates(fit).get("einstein_radius", (float(fit.numbers[0]), 0.0))
+    theta, error = fit_estimates(fit).get("einstein_radius", (float(fit.parameters[0]), 0.0))
     spread = f" ± {error:.4f}" if error else ""
     words = [in_figure(title)] if title else []
     words.append(f"reduced $\\chi^2$ {fit.chi_square:.3f}")
@@ -75,10 +75,10 @@ def _headline(fit: SmoothFit, title: str) -> str:
 
 def _arcs(fit: SmoothFit, model: SmoothModel) -> Image:
     """The model without the light of the lens."""
-    numbers = fit.numbers.copy()
-    numbers[PARAMETERS.index("lens_light_log_amplitude")] = _DARK
-    exposure = model.exposure(numbers)
-    return np.asarray(model.likelihood.moments(model.image(numbers), exposure).mean)
+    parameters = fit.parameters.copy()
+    parameters[PARAMETERS.index("lens_light_log_amplitude")] = _DARK
+    exposure = model.exposure(parameters)
+    return np.asarray(model.likelihood.moments(model.image(parameters), exposure).mean)
 
 
 def _stretch(model: Image, fit: SmoothFit) -> Normalize:

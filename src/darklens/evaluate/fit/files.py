@@ -23,7 +23,7 @@ from darklens.modelling import (
     SmoothFit,
     SmoothFitter,
     SmoothModel,
-    family_for,
+    adapt_preset,
     fit_estimates,
     sky_noise,
     smooth_model,
@@ -100,7 +100,7 @@ class FileFitter:
         mass: Mass | None = None,
         lens_light: bool | None = None,
     ) -> None:
-        self._preset = family_for(preset, psf=psf, mass=mass, lens_light=lens_light)
+        self._preset = adapt_preset(preset, psf=psf, mass=mass, lens_light=lens_light)
         counting = isinstance(preset.noise, PhotonNoise | DeepLenseSimNoise)
         if noise_map is not None and counting and not preset.general:
             raise BadInput(
@@ -134,7 +134,7 @@ class FileFitter:
     def _fit(self, path: Path) -> FileFit:
         plane = _read(path, self._extension)
         grid = PixelGrid(plane.image.shape, self._scale(plane))
-        family_for(self._preset, grid=grid)  # refuses a grid that the preset has not
+        adapt_preset(self._preset, grid=grid)  # refuses a grid that the preset has not
         if self._fitter is not None:
             found = self._fitter.fit(plane.image)
             source = "" if found.counts is None else found.counts.source
@@ -173,7 +173,7 @@ class FileFitter:
         with self._lock:
             if grid not in self._models:
                 unit = GaussianLikelihood(np.ones(grid.shape))
-                preset = family_for(self._preset, grid=grid)
+                preset = adapt_preset(self._preset, grid=grid)
                 self._models[grid] = smooth_model(preset, unit)
             return self._models[grid]
 
