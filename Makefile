@@ -34,6 +34,6 @@ docs: $(STAMP) ## build the documentation into docs/_build/html
 	scripts/check docs
 
 clean: ## remove .venv and everything that was built
-	rm -rf $(VENV) docs/_build .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf $(VENV) $(VENV)-* docs/_build .pytest_cache .mypy_cache .ruff_cache \
 	  .hypothesis .coverage .coverage.* .import_linter_cache
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
