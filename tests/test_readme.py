@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,23 @@ def test_linked_files_exist(path: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text())
     files = [link for link in links if "://" not in link]
     assert [link for link in files if not (path.parent / link).exists()] == []
+
+
+def test_layers_in_contributing_are_those_of_the_contract() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    shown = re.search(r"<!-- layers: begin.*?```text\n(.*?)```", text, re.DOTALL)
+    assert shown is not None
+    there = [line for line in layers if not line.startswith("(")]  # the others are optional
+    assert shown[1].splitlines() == there
+
+
+def test_reference_names_all_subpackages() -> None:
+    rooms = [path.parent for path in (ROOT / "src" / "darklens").glob("*/__init__.py")]
+    described = (ROOT / "docs" / "api.md").read_text()
+    wanted = {room.name for room in rooms} - {"cli", "files"}
+    assert {name for name in wanted if f"automodule:: darklens.{name}\n" not in described} == set()
 
 
 def test_citation_and_changelog_name_the_version() -> None:
