@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from darklens.errors import BadInput, BadPreset
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel, scene_parameters, smooth_model
+from darklens.modelling import PARAMETERS, SmoothModel, scene_parameters, smooth_model
 from darklens.simulation import Simulator, load_preset
 from darklens.simulation.presets import Preset, preset_text
 
@@ -179,5 +179,5 @@ def test_a_preset_of_constants_leaves_nothing_to_fit(tmp_path: Path) -> None:
     content["exposure"] = 1000
     path = tmp_path / "constant.yaml"
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(BadInput, match="no number"):
+    with pytest.raises(BadInput, match="no free parameter"):
         smooth_model(load_preset(path), draws=DRAWS)

@@ -1,7 +1,8 @@
-"""A lens found in an image: the smooth model and its fit, photon counts, matched filters.
+"""Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
 Arrows inside point one way: image_fit, line_fit, parameter_table -> fit -> initial_guess ->
-levenberg_marquardt -> smooth_model -> likelihood, derivatives. No torch.
+levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives -> parameters.
+No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
@@ -15,15 +16,11 @@ from darklens.modelling.matched_filter import (
     SignificanceMaps,
     central,
 )
+from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.parameter_table import Estimate, fit_estimates, fitted_scene
+from darklens.modelling.parameters import PARAMETERS, Parameter, scene_parameters
 from darklens.modelling.photon_counts import Counts, recover_counts
-from darklens.modelling.smooth_model import (
-    PARAMETERS,
-    PRIOR_DRAWS,
-    SmoothModel,
-    scene_parameters,
-    smooth_model,
-)
+from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = [
     "PARAMETERS",
@@ -36,6 +33,7 @@ __all__ = [
     "LineCandidate",
     "LineFitter",
     "MatchedFilters",
+    "Parameter",
     "SignificanceMaps",
     "SmoothFit",
     "SmoothFitter",

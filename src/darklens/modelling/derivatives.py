@@ -1,4 +1,4 @@
-r"""The smooth lens and its exact derivatives, compiled: one pass over the pixels.
+r"""The smooth lens and its exact derivatives, compiled into one pass over the pixels.
 
 An isothermal ellipsoid with shear in front of one elliptical Sersic source, Sersic light of the
 lens, and, for the fit of a vortex, one line of mass. Ellipticities are Cartesian,
@@ -21,16 +21,21 @@ The conjugate deflection of a line of strength :math:`s = \theta_E^2` from `-l` 
           g' = \frac{-s}{z^2 - l^2}, \quad
           \frac{\partial g}{\partial \ln l} = -(g + z g')
 
-The parameters `p` are those of `darklens.modelling.smooth_model.PARAMETERS`, in that order.
+In the compiled functions `p` is a parameter vector and `row_of` gives for each parameter its row in
+the Jacobian, or -1 where it is fixed; both are indexed by `Parameter`, see
+`darklens.modelling.parameters`.
+The singular isothermal ellipsoid is that of Kormann, Schneider & Bartelmann 1994, A&A 284, 285.
 """
 
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from darklens.lensing import special_functions as elementary
+from darklens.lensing import special_functions
 from darklens.lensing.special_functions import FASTMATH
+from darklens.modelling.parameters import LightParameter, Parameter
 
 __all__ = ["normal_equations", "render_smooth"]
 
@@ -38,26 +43,89 @@ _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=Tr
 _sums: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 _TINY = 1e-300
 _SOFTENING2 = 1e-8
-_NUMBER_OF_PAIR = np.array([0, 1, 2, 3, 4, 27, 23, 24, 25, 26])
-"""Which number the deflection in rows 2 k and 2 k + 1 of the fields is the derivative by."""
+_X, _Y = 0, 1
+
+
+class _Deflection(IntEnum):
+    """Entries of the deflection buffer (entry, component, ray).
+
+    Each is the derivative of the deflection with respect to the parameter in its name, except that
+    `LENS` is the deflection of the lens itself and `LINE` that of a line of unit strength.
+    """
+
+    LENS = 0
+    LENS_E1 = 1
+    LENS_E2 = 2
+    LENS_X = 3
+    LENS_Y = 4
+    LINE = 5
+    LINE_X = 6
+    LINE_Y = 7
+    LINE_ANGLE = 8
+    LINE_LOG_HALF_LENGTH = 9
+
+
+_PARAMETER_OF = np.array(
+    [
+        Parameter.EINSTEIN_RADIUS,
+        Parameter.LENS_E1,
+        Parameter.LENS_E2,
+        Parameter.LENS_X,
+        Parameter.LENS_Y,
+        Parameter.LINE_STRENGTH,
+        Parameter.LINE_X,
+        Parameter.LINE_Y,
+        Parameter.LINE_ANGLE,
+        Parameter.LINE_LOG_HALF_LENGTH,
+    ]
+)
+"""The parameter of each entry of the deflection buffer."""
+
+
+class _Light(IntEnum):
+    """Rows of the light buffer (row, ray): the brightness and its derivatives."""
+
+    BRIGHTNESS = 0
+    BY_X = 1
+    BY_Y = 2
+    BY_E1 = 3
+    BY_E2 = 4
+    BY_LOG_RADIUS = 5
+    BY_SERSIC_INDEX = 6
 
 
 @_kernel
-def _isothermal(x, y, p, slot, fields):  # type: ignore[no-untyped-def]
-    """Deflection (rows 0, 1 of `fields`) and its derivatives by e1, e2, x, y (rows 2 to 9)."""
-    theta, e1, e2, x0, y0 = p[0], p[1], p[2], p[3], p[4]
+def _isothermal(x, y, p, row_of, alpha):  # type: ignore[no-untyped-def]
+    r"""Deflection of the isothermal ellipsoid and its derivatives by e1, e2, x0, y0.
+
+    With :math:`\psi = \arg Y` a change of any of them gives :math:`dP = i P \, d\psi`,
+    :math:`dw = 2 i w \, d\psi - P^2 d\bar e`, and therefore
+
+    .. math::
+        d(P S) = \frac{i P}{1 - w} \, d\psi - P^3 S' \, d\bar e, \quad
+        d\psi = \operatorname{Im}(dY \, \bar Y) / |Y|^2
+
+        \partial_{e_1} Y = -\bar Z, \quad \partial_{e_2} Y = -i \bar Z, \quad
+        \partial_{x_0} Y = e - 1, \quad \partial_{y_0} Y = -i (1 + e)
+
+    and the factor :math:`\sqrt{1 - |e|^2}` adds :math:`-e_k / (1 - |e|^2) \, \alpha` to the
+    derivative by :math:`e_k`. Writes the entries `LENS` to `LENS_Y` of `alpha`.
+    """
+    theta, e1, e2 = p[Parameter.EINSTEIN_RADIUS], p[Parameter.LENS_E1], p[Parameter.LENS_E2]
+    x0, y0 = p[Parameter.LENS_X], p[Parameter.LENS_Y]
     square = e1 * e1 + e2 * e2
     root = np.sqrt(1.0 - square)
     scale = theta * root
     round_lens = square < 1e-24
-    shaped = slot[1] >= 0 or slot[2] >= 0
-    placed = slot[3] >= 0 or slot[4] >= 0
+    shaped = row_of[Parameter.LENS_E1] >= 0 or row_of[Parameter.LENS_E2] >= 0
+    placed = row_of[Parameter.LENS_X] >= 0 or row_of[Parameter.LENS_Y] >= 0
     terms = 2 if round_lens else 2 + int(np.ceil(np.log(1e-16) / np.log(np.sqrt(square))))
     if round_lens and not shaped and not placed:
         for j in range(x.size):
             zx, zy = x[j] - x0, y[j] - y0
             inverse = scale / np.sqrt(zx * zx + zy * zy + _TINY)
-            fields[0, j], fields[1, j] = zx * inverse, zy * inverse
+            alpha[_Deflection.LENS, _X, j] = zx * inverse
+            alpha[_Deflection.LENS, _Y, j] = zy * inverse
         return
     for j in range(x.size):
         zx, zy = x[j] - x0, y[j] - y0
@@ -75,71 +143,100 @@ def _isothermal(x, y, p, slot, fields):  # type: ignore[no-untyped-def]
             dx, dy = dx * wx - dy * wy + n * c, dx * wy + dy * wx
         sx, sy = sx * wx - sy * wy + 1.0, sx * wy + sy * wx
         qx, qy = px * sx - py * sy, px * sy + py * sx  # P S
-        fields[0, j], fields[1, j] = scale * qx, scale * qy
+        alpha[_Deflection.LENS, _X, j] = scale * qx
+        alpha[_Deflection.LENS, _Y, j] = scale * qy
         if not (shaped or placed):
             continue
         gx, gy = sx + 2.0 * (wx * dx - wy * dy), sy + 2.0 * (wx * dy + wy * dx)
         tx, ty = -(px * gy + py * gx), px * gx - py * gy  # i P / (1 - w)
         rx, ry = px * ppx - py * ppy, px * ppy + py * ppx  # P^3
         ux, uy = -(rx * dx - ry * dy), -(rx * dy + ry * dx)  # -P^3 S'
-        # d Y for e1, e2, x0, y0; the angle of Y turns by Im(dY conj(Y)) / |Y|^2
-        turn1 = (zy * yx + zx * yy) / norm2
-        turn2 = (-zx * yx + zy * yy) / norm2
-        turn3 = (e2 * yx + (1.0 - e1) * yy) / norm2
-        turn4 = (-(1.0 + e1) * yx - e2 * yy) / norm2
-        fields[2, j] = scale * (turn1 * tx + ux - e1 / (root * root) * qx)
-        fields[3, j] = scale * (turn1 * ty + uy - e1 / (root * root) * qy)
-        fields[4, j] = scale * (turn2 * tx + uy - e2 / (root * root) * qx)
-        fields[5, j] = scale * (turn2 * ty - ux - e2 / (root * root) * qy)
-        fields[6, j], fields[7, j] = scale * turn3 * tx, scale * turn3 * ty
-        fields[8, j], fields[9, j] = scale * turn4 * tx, scale * turn4 * ty
+        # d psi by e1, e2, x0, y0
+        psi_e1 = (zy * yx + zx * yy) / norm2
+        psi_e2 = (-zx * yx + zy * yy) / norm2
+        psi_x0 = (e2 * yx + (1.0 - e1) * yy) / norm2
+        psi_y0 = (-(1.0 + e1) * yx - e2 * yy) / norm2
+        alpha[_Deflection.LENS_E1, _X, j] = scale * (psi_e1 * tx + ux - e1 / (root * root) * qx)
+        alpha[_Deflection.LENS_E1, _Y, j] = scale * (psi_e1 * ty + uy - e1 / (root * root) * qy)
+        alpha[_Deflection.LENS_E2, _X, j] = scale * (psi_e2 * tx + uy - e2 / (root * root) * qx)
+        alpha[_Deflection.LENS_E2, _Y, j] = scale * (psi_e2 * ty - ux - e2 / (root * root) * qy)
+        alpha[_Deflection.LENS_X, _X, j] = scale * psi_x0 * tx
+        alpha[_Deflection.LENS_X, _Y, j] = scale * psi_x0 * ty
+        alpha[_Deflection.LENS_Y, _X, j] = scale * psi_y0 * tx
+        alpha[_Deflection.LENS_Y, _Y, j] = scale * psi_y0 * ty
 
 
 @_kernel
-def _line(x, y, p, fields):  # type: ignore[no-untyped-def]
-    """Deflection of the line of mass, with its derivatives.
+def _line(x, y, p, alpha):  # type: ignore[no-untyped-def]
+    r"""Deflection of the line of mass, and its derivatives.
 
-    Rows 10, 11 of `fields` hold the deflection by a line of strength 1, rows 12 to 19 the
-    derivatives of the whole one by x, y, angle, and logarithm of the half length.
+    With `g` for unit strength and :math:`W = e^{-i \phi} (g + z g')`,
+
+    .. math::
+        \partial_{x_0} \bar\alpha = -s \, e^{-2 i \phi} g', \quad
+        \partial_{y_0} \bar\alpha = -i s \, e^{-2 i \phi} g', \quad
+        \partial_\phi \bar\alpha = -i s W, \quad
+        \partial_{\ln l} \bar\alpha = -s W
+
+    Writes the entries `LINE` to `LINE_LOG_HALF_LENGTH` of `alpha`.
     """
-    c, s = np.cos(p[25]), np.sin(p[25])
-    half, strength = np.exp(p[26]), p[27]
+    c, s = np.cos(p[Parameter.LINE_ANGLE]), np.sin(p[Parameter.LINE_ANGLE])
+    half, strength = np.exp(p[Parameter.LINE_LOG_HALF_LENGTH]), p[Parameter.LINE_STRENGTH]
+    x0, y0 = p[Parameter.LINE_X], p[Parameter.LINE_Y]
     factor = 0.5 / half
     for j in range(x.size):
-        dx, dy = x[j] - p[23], y[j] - p[24]
+        dx, dy = x[j] - x0, y[j] - y0
         u, v = c * dx + s * dy, c * dy - s * dx
         v2 = v * v
         plus, minus = u + half, u - half
         ratio = (plus * plus + v2 + _TINY) / (minus * minus + v2 + _TINY)
-        gx = 0.5 * factor * elementary.log(ratio)
-        gy = -factor * elementary.atan2(2.0 * half * v, plus * minus + v2)
+        gx = 0.5 * factor * special_functions.log(ratio)
+        gy = -factor * special_functions.atan2(2.0 * half * v, plus * minus + v2)
         # g' = -1 / (z^2 - l^2), softened at the ends
         ax, ay = u * u - v2 - half * half, 2.0 * u * v
         inverse = -1.0 / (ax * ax + ay * ay + 1e-12)
         hx, hy = ax * inverse, -ay * inverse
         kx, ky = gx + u * hx - v * hy, gy + u * hy + v * hx  # g + z g'
-        fields[10, j] = c * gx + s * gy
-        fields[11, j] = -(c * gy - s * gx)
-        # e^{-2 i phi} g' and e^{-i phi} (g + z g')
+        alpha[_Deflection.LINE, _X, j] = c * gx + s * gy
+        alpha[_Deflection.LINE, _Y, j] = -(c * gy - s * gx)
+        # t = e^{-2 i phi} g', w = W
         tx, ty = c * hx + s * hy, c * hy - s * hx
         tx, ty = c * tx + s * ty, c * ty - s * tx
         wx, wy = c * kx + s * ky, c * ky - s * kx
-        fields[12, j], fields[13, j] = -strength * tx, strength * ty
-        fields[14, j], fields[15, j] = strength * ty, strength * tx
-        fields[16, j], fields[17, j] = strength * wy, strength * wx
-        fields[18, j], fields[19, j] = -strength * wx, strength * wy
+        alpha[_Deflection.LINE_X, _X, j] = -strength * tx
+        alpha[_Deflection.LINE_X, _Y, j] = strength * ty
+        alpha[_Deflection.LINE_Y, _X, j] = strength * ty
+        alpha[_Deflection.LINE_Y, _Y, j] = strength * tx
+        alpha[_Deflection.LINE_ANGLE, _X, j] = strength * wy
+        alpha[_Deflection.LINE_ANGLE, _Y, j] = strength * wx
+        alpha[_Deflection.LINE_LOG_HALF_LENGTH, _X, j] = -strength * wx
+        alpha[_Deflection.LINE_LOG_HALF_LENGTH, _Y, j] = strength * wy
 
 
 @_kernel
 def _sersic(x, y, p, first, b, b_slope, out):  # type: ignore[no-untyped-def]
-    """Light and its derivatives.
+    r"""Sersic profile and its derivatives; the parameters of the profile begin at `first`.
 
-    Rows of `out`: brightness, derivatives by the ray's x, y, by e1, e2, log radius, index.
+    With :math:`u = (r^2 / R^2)^{1 / (2 n)}` the profile (Graham & Driver 2005,
+    arXiv:astro-ph/0503176, eq. 1) and its derivatives are
+
+    .. math::
+        I = A \, e^{b - b u}, \quad
+        \frac{\partial I}{\partial r^2} = -\frac{I b u}{2 n r^2}, \quad
+        \frac{\partial I}{\partial \ln R} = \frac{I b u}{n}, \quad
+        \frac{\partial I}{\partial n} = I b' (1 - u) + \frac{I b u}{2 n^2} \ln \frac{r^2}{R^2}
+
+        \frac{\partial r^2}{\partial e_1} = \frac{2}{1 - |e|^2}
+            \left(e_1 (x^2 + y^2) - (x^2 - y^2) + e_1 r^2\right)
+
+    with :math:`2 x y` in place of :math:`x^2 - y^2` for :math:`e_2`. Within 1e-4 arcsec the profile
+    is constant.
     """
-    x0, y0, e1, e2 = p[first], p[first + 1], p[first + 2], p[first + 3]
-    inverse_radius2 = np.exp(-2.0 * p[first + 4])
-    half = 0.5 / p[first + 5]
-    amplitude = np.exp(p[first + 6])
+    x0, y0 = p[first + LightParameter.X], p[first + LightParameter.Y]
+    e1, e2 = p[first + LightParameter.E1], p[first + LightParameter.E2]
+    inverse_radius2 = np.exp(-2.0 * p[first + LightParameter.LOG_RADIUS])
+    half = 0.5 / p[first + LightParameter.SERSIC_INDEX]
+    amplitude = np.exp(p[first + LightParameter.LOG_AMPLITUDE])
     square = e1 * e1 + e2 * e2
     inverse = 1.0 / (1.0 - square)
     for j in range(x.size):
@@ -149,81 +246,102 @@ def _sersic(x, y, p, first, b, b_slope, out):  # type: ignore[no-untyped-def]
         r2 = ((1.0 + square) * rho2 - 2.0 * (e1 * a + e2 * c)) * inverse
         inside = r2 < _SOFTENING2
         r2 = max(r2, _SOFTENING2)
-        logarithm = elementary.log(r2 * inverse_radius2)
-        power = elementary.exp(half * logarithm)
-        light = amplitude * elementary.exp(b - b * power)
+        logarithm = special_functions.log(r2 * inverse_radius2)
+        power = special_functions.exp(half * logarithm)
+        light = amplitude * special_functions.exp(b - b * power)
         steep = light * b * power
         slope = 0.0 if inside else -steep * half / r2  # d light / d r2
-        out[0, j] = light
-        out[1, j] = slope * 2.0 * inverse * ((1.0 + square) * dx - 2.0 * (e1 * dx + e2 * dy))
-        out[2, j] = slope * 2.0 * inverse * ((1.0 + square) * dy - 2.0 * (e2 * dx - e1 * dy))
-        out[3, j] = slope * 2.0 * inverse * (e1 * rho2 - a + e1 * r2)
-        out[4, j] = slope * 2.0 * inverse * (e2 * rho2 - c + e2 * r2)
-        out[5, j] = steep * 2.0 * half
-        out[6, j] = light * b_slope * (1.0 - power) + steep * logarithm * 2.0 * half * half
+        out[_Light.BRIGHTNESS, j] = light
+        out[_Light.BY_X, j] = (
+            slope * 2.0 * inverse * ((1.0 + square) * dx - 2.0 * (e1 * dx + e2 * dy))
+        )
+        out[_Light.BY_Y, j] = (
+            slope * 2.0 * inverse * ((1.0 + square) * dy - 2.0 * (e2 * dx - e1 * dy))
+        )
+        out[_Light.BY_E1, j] = slope * 2.0 * inverse * (e1 * rho2 - a + e1 * r2)
+        out[_Light.BY_E2, j] = slope * 2.0 * inverse * (e2 * rho2 - c + e2 * r2)
+        out[_Light.BY_LOG_RADIUS, j] = steep * 2.0 * half
+        out[_Light.BY_SERSIC_INDEX, j] = (
+            light * b_slope * (1.0 - power) + steep * logarithm * 2.0 * half * half
+        )
 
 
 @_kernel
-def _add(target, slot, k, values, weight):  # type: ignore[no-untyped-def]
-    """Add a row of derivatives by parameter `k`, if it is free."""
-    if slot[k] >= 0:
-        row = target[slot[k]]
+def _add(target, row_of, k, values, weight):  # type: ignore[no-untyped-def]
+    """Add the derivatives with respect to parameter `k`, if it is free."""
+    if row_of[k] >= 0:
+        row = target[row_of[k]]
         for j in range(row.size):
             row[j] += weight * values[j]
 
 
 @_kernel
-def _add_mass(target, slot, x, y, fields, light, values, theta, weight):  # type: ignore[no-untyped-def]
-    """Add the derivatives by the parameters of the masses, -grad I . d alpha."""
-    if slot[0] >= 0:
+def _add_mass(target, row_of, x, y, alpha, light, values, theta, weight):  # type: ignore[no-untyped-def]
+    r"""Add the derivatives with respect to the parameters of lens, line and shear.
+
+    By the chain rule :math:`\partial I / \partial p = -\nabla I \cdot \partial\alpha / \partial p`,
+    with :math:`\partial_{\theta_E} \alpha = \alpha / \theta_E`,
+    :math:`\partial_{\gamma_1} \alpha = (x, -y)` and :math:`\partial_{\gamma_2} \alpha = (y, x)`.
+    """
+    if row_of[Parameter.EINSTEIN_RADIUS] >= 0:
         for j in range(x.size):
-            values[j] = -(light[1, j] * fields[0, j] + light[2, j] * fields[1, j]) / theta
-        _add(target, slot, 0, values, weight)
-    for k in range(1, 10):
-        number = _NUMBER_OF_PAIR[k]
-        if slot[number] >= 0:
+            along, across = alpha[_Deflection.LENS, _X, j], alpha[_Deflection.LENS, _Y, j]
+            values[j] = -(light[_Light.BY_X, j] * along + light[_Light.BY_Y, j] * across) / theta
+        _add(target, row_of, Parameter.EINSTEIN_RADIUS, values, weight)
+    for k in range(_Deflection.LENS_E1, alpha.shape[0]):
+        parameter = _PARAMETER_OF[k]
+        if row_of[parameter] >= 0:
             for j in range(x.size):
-                along, across = fields[2 * k, j], fields[2 * k + 1, j]
-                values[j] = -(light[1, j] * along + light[2, j] * across)
-            _add(target, slot, number, values, weight)
-    if slot[5] >= 0:
+                along, across = alpha[k, _X, j], alpha[k, _Y, j]
+                values[j] = -(light[_Light.BY_X, j] * along + light[_Light.BY_Y, j] * across)
+            _add(target, row_of, parameter, values, weight)
+    if row_of[Parameter.GAMMA1] >= 0:
         for j in range(x.size):
-            values[j] = light[2, j] * y[j] - light[1, j] * x[j]
-        _add(target, slot, 5, values, weight)
-    if slot[6] >= 0:
+            values[j] = light[_Light.BY_Y, j] * y[j] - light[_Light.BY_X, j] * x[j]
+        _add(target, row_of, Parameter.GAMMA1, values, weight)
+    if row_of[Parameter.GAMMA2] >= 0:
         for j in range(x.size):
-            values[j] = -light[1, j] * y[j] - light[2, j] * x[j]
-        _add(target, slot, 6, values, weight)
+            values[j] = -light[_Light.BY_X, j] * y[j] - light[_Light.BY_Y, j] * x[j]
+        _add(target, row_of, Parameter.GAMMA2, values, weight)
 
 
 @_kernel
-def _add_light(target, slot, first, light, weight):  # type: ignore[no-untyped-def]
-    """Add the derivatives by the parameters of a Sersic profile, from `first` on."""
-    _add(target, slot, first, light[1], -weight)
-    _add(target, slot, first + 1, light[2], -weight)
-    for k in range(4):
-        _add(target, slot, first + 2 + k, light[3 + k], weight)
-    _add(target, slot, first + 6, light[0], weight)
+def _add_light(target, row_of, first, light, weight):  # type: ignore[no-untyped-def]
+    """Add the derivatives with respect to a Sersic profile whose parameters begin at `first`."""
+    _add(target, row_of, first + LightParameter.X, light[_Light.BY_X], -weight)
+    _add(target, row_of, first + LightParameter.Y, light[_Light.BY_Y], -weight)
+    _add(target, row_of, first + LightParameter.E1, light[_Light.BY_E1], weight)
+    _add(target, row_of, first + LightParameter.E2, light[_Light.BY_E2], weight)
+    _add(target, row_of, first + LightParameter.LOG_RADIUS, light[_Light.BY_LOG_RADIUS], weight)
+    _add(target, row_of, first + LightParameter.SERSIC_INDEX, light[_Light.BY_SERSIC_INDEX], weight)
+    _add(target, row_of, first + LightParameter.LOG_AMPLITUDE, light[_Light.BRIGHTNESS], weight)
 
 
 @_kernel
-def render_smooth(image, jacobian, scale, samples, p, slot, constants, lens_light):  # type: ignore[no-untyped-def]
-    """Surface brightness times pixel area before the PSF, and its derivatives.
+def render_smooth(  # type: ignore[no-untyped-def]
+    image, jacobian, scale, samples, p, row_of, source_b, source_db, light_b, light_db, lens_light
+):
+    """Flux of each pixel before the PSF, and its derivatives.
 
     Args:
-        image: Filled, (rows, columns).
-        jacobian: Filled, (free, rows, columns).
+        image: Output, (rows, columns) [flux / pixel].
+        jacobian: Output, (free parameters, rows, columns).
         scale: Side of a pixel [arcsec].
         samples: Rays along each side of a pixel.
-        p: The parameters of the model.
-        slot: For each of them its row in `jacobian`, or -1.
-        constants: b and db/dn of the source and of the lens light.
-        lens_light: Whether the lens shines.
+        p: Parameter vector.
+        row_of: Row of each parameter in `jacobian`, or -1.
+        source_b: Sersic constant b of the source.
+        source_db: Its derivative db/dn.
+        light_b: Sersic constant b of the lens light.
+        light_db: Its derivative db/dn.
+        lens_light: Whether the lens galaxy emits light.
     """
     rows, columns = image.shape
     x, y, bx, by = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns)
-    fields, light = np.zeros((20, columns)), np.empty((7, columns))
-    line = p[27] != 0.0 or slot[27] >= 0
+    alpha, light = np.zeros((len(_PARAMETER_OF), 2, columns)), np.empty((7, columns))
+    gamma1, gamma2 = p[Parameter.GAMMA1], p[Parameter.GAMMA2]
+    theta, strength = p[Parameter.EINSTEIN_RADIUS], p[Parameter.LINE_STRENGTH]
+    line = strength != 0.0 or row_of[Parameter.LINE_STRENGTH] >= 0
     values = np.empty(columns)
     weight = scale * scale / (samples * samples)
     image[:] = 0.0
@@ -234,33 +352,33 @@ def render_smooth(image, jacobian, scale, samples, p, slot, constants, lens_ligh
             for j in range(columns):
                 x[j] = (j - 0.5 * (columns - 1) + (s % samples + 0.5) / samples - 0.5) * scale
                 y[j] = (i - 0.5 * (rows - 1) + (s // samples + 0.5) / samples - 0.5) * scale
-            _isothermal(x, y, p, slot, fields)
+            _isothermal(x, y, p, row_of, alpha)
             for j in range(columns):
-                bx[j] = x[j] - fields[0, j] - p[5] * x[j] - p[6] * y[j]
-                by[j] = y[j] - fields[1, j] - p[6] * x[j] + p[5] * y[j]
+                bx[j] = x[j] - alpha[_Deflection.LENS, _X, j] - gamma1 * x[j] - gamma2 * y[j]
+                by[j] = y[j] - alpha[_Deflection.LENS, _Y, j] - gamma2 * x[j] + gamma1 * y[j]
             if line:
-                _line(x, y, p, fields)
+                _line(x, y, p, alpha)
                 for j in range(columns):
-                    bx[j] -= p[27] * fields[10, j]
-                    by[j] -= p[27] * fields[11, j]
-            _sersic(bx, by, p, 7, constants[0], constants[1], light)
+                    bx[j] -= strength * alpha[_Deflection.LINE, _X, j]
+                    by[j] -= strength * alpha[_Deflection.LINE, _Y, j]
+            _sersic(bx, by, p, Parameter.SOURCE_X, source_b, source_db, light)
             for j in range(columns):
-                image[i, j] += weight * light[0, j]
-            _add_mass(target, slot, x, y, fields, light, values, p[0], weight)
-            _add_light(target, slot, 7, light, weight)
+                image[i, j] += weight * light[_Light.BRIGHTNESS, j]
+            _add_mass(target, row_of, x, y, alpha, light, values, theta, weight)
+            _add_light(target, row_of, Parameter.SOURCE_X, light, weight)
             if lens_light:
-                _sersic(x, y, p, 14, constants[2], constants[3], light)
+                _sersic(x, y, p, Parameter.LENS_LIGHT_X, light_b, light_db, light)
                 for j in range(columns):
-                    image[i, j] += weight * light[0, j]
-                _add_light(target, slot, 14, light, weight)
+                    image[i, j] += weight * light[_Light.BRIGHTNESS, j]
+                _add_light(target, row_of, Parameter.LENS_LIGHT_X, light, weight)
 
 
 @_sums
 def normal_equations(jacobian, weight, score):  # type: ignore[no-untyped-def]
-    """Sums over pixels of J_a J_b weight and of J_a score.
+    """Normal equations: sums over pixels of J_a J_b weight, and of J_a score.
 
     Args:
-        jacobian: Derivatives (free, pixels).
+        jacobian: Derivatives, (free parameters, pixels).
         weight: Weight of each pixel.
         score: Weighted residual of each pixel.
     """

@@ -19,7 +19,9 @@ from darklens.lensing.grid import border_pixels
 from darklens.modelling.initial_guess import initial_guesses
 from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, block_sums, optimise
 from darklens.modelling.likelihood import GaussianLikelihood
-from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
+from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
+from darklens.modelling.parameters import PARAMETERS, Parameter
+from darklens.modelling.smooth_model import SmoothModel
 from darklens.naming import sides
 from darklens.simulation.presets import Preset
 
@@ -28,7 +30,6 @@ __all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 
-_BACKGROUND, _EXPOSURE = PARAMETERS.index("background"), PARAMETERS.index("log_exposure")
 _COARSE_SIDE, _WIDE_COARSE_SIDE = 50, 70
 _SEARCH_BLOCK = 2
 _STARTS = 4
@@ -70,7 +71,7 @@ class SmoothFit:
     steps: int
 
     def __repr__(self) -> str:
-        radius = self.parameters[PARAMETERS.index("einstein_radius")]
+        radius = self.parameters[Parameter.EINSTEIN_RADIUS]
         end = "converged" if self.converged else "not converged"
         return (
             f"SmoothFit({sides(self.model.shape)} pixels: Einstein radius {radius:.4f} arcsec, "
@@ -174,7 +175,7 @@ class SmoothFitter:
         for parameters in self._nearest(blocks - background, variance):
             if free:
                 scale = self.model.likelihood.scale(self.model.exposure(parameters))
-                parameters[_BACKGROUND] = background / (scale * self._factor**2)
+                parameters[Parameter.BACKGROUND] = background / (scale * self._factor**2)
             found = optimise(coarse, blocks, parameters, _COARSE_STEPS, tolerance=0.3)
             if found.chi_square < least:
                 best, least = found.parameters, found.chi_square
@@ -198,7 +199,9 @@ class SmoothFitter:
         border = border_pixels(np.ones(blocks.shape, dtype=bool), width)
         background = float(np.median(blocks[border]))
         spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
-        gain = likelihood.gain(float(np.exp(np.median(self.model.draws[:, _EXPOSURE]))))
+        gain = likelihood.gain(
+            float(np.exp(np.median(self.model.draws[:, Parameter.LOG_EXPOSURE])))
+        )
         floor = max(spread**2, 1e-12 * float(np.abs(blocks).max()) ** 2, 1e-300)
         return background, floor + gain * np.maximum(blocks - background, 0)
 

@@ -16,8 +16,9 @@ from scipy.ndimage import uniform_filter
 from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.likelihood import GaussianLikelihood
+from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.photon_counts import Counts, recover_counts
-from darklens.modelling.smooth_model import PRIOR_DRAWS, SmoothModel, smooth_model
+from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.distributions import Constant
 from darklens.simulation.presets import Preset
 

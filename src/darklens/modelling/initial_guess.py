@@ -18,17 +18,14 @@ import numpy as np
 from jaxtyping import Float
 
 from darklens.modelling.levenberg_marquardt import RoughNoise, optimise
-from darklens.modelling.smooth_model import PARAMETERS, SmoothModel
+from darklens.modelling.parameters import Parameter
+from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = ["initial_guesses"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 
-_BACKGROUND, _LENS_LIGHT = PARAMETERS.index("background"), PARAMETERS.index("lens_light_x")
-_SOURCE, _SOURCE_LIGHT = PARAMETERS.index("source_x"), PARAMETERS.index("source_log_amplitude")
-_LENS = PARAMETERS.index("lens_x")
-_LIGHT = PARAMETERS.index("lens_light_log_amplitude")
 _DARK = -700.0  # logarithm of an amplitude that is nothing
 _ROBUST_ROUNDS, _ROBUST_STEPS, _SCALE = 6, 10, 2.0
 _UNLIKE = 0.1  # share by which a galaxy may differ from a Sersic profile
@@ -47,9 +44,9 @@ def initial_guesses(model: SmoothModel, blocks: Image, background: float) -> lis
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)  # as the fit makes it
     dark = np.median(model.draws, axis=0)
-    dark[[_SOURCE_LIGHT, _LIGHT]] = _DARK
+    dark[[Parameter.SOURCE_LOG_AMPLITUDE, Parameter.LENS_LIGHT_LOG_AMPLITUDE]] = _DARK
     if "background" in model.names:
-        dark[_BACKGROUND] = background / model.blocks**2
+        dark[Parameter.BACKGROUND] = background / model.blocks**2
     if "lens_light_log_amplitude" in model.names:
         dark = _lens_light(model, blocks, dark, background)
     starts = _nearest(model, blocks, dark)
@@ -66,8 +63,11 @@ def _lens_light(
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
     lower, upper = model.lower.copy(), model.upper.copy()
-    lower[_SOURCE_LIGHT] = upper[_SOURCE_LIGHT] = _DARK
-    light = (*range(_LENS_LIGHT, _LIGHT + 1), _BACKGROUND)
+    lower[Parameter.SOURCE_LOG_AMPLITUDE] = upper[Parameter.SOURCE_LOG_AMPLITUDE] = _DARK
+    light = (
+        *range(Parameter.LENS_LIGHT_X, Parameter.LENS_LIGHT_LOG_AMPLITUDE + 1),
+        Parameter.BACKGROUND,
+    )
     free = tuple(k for k in model.free if k in light)
     alone = replace(model, free=free, lower=lower, upper=upper)
     parameters = _light_of_moments(model, blocks - background, dark)
@@ -96,14 +96,14 @@ def _light_of_moments(model: SmoothModel, signal: Image, dark: Parameters) -> Pa
     growth = np.cumsum(np.maximum(signal.ravel()[order], 0))
     half = int(np.searchsorted(growth, 0.5 * growth[-1]))
     radius = max(float(distance.ravel()[order[half]]), model.grid.pixel_scale)
-    parameters[_LENS_LIGHT : _LENS_LIGHT + 2] = x0, y0
-    parameters[_LENS_LIGHT + 2 : _LENS_LIGHT + 4] = 0.0
-    parameters[_LENS_LIGHT + 4] = np.log(radius)
-    parameters[_LIGHT] = 0.0
+    parameters[[Parameter.LENS_LIGHT_X, Parameter.LENS_LIGHT_Y]] = x0, y0
+    parameters[[Parameter.LENS_LIGHT_E1, Parameter.LENS_LIGHT_E2]] = 0.0
+    parameters[Parameter.LENS_LIGHT_LOG_RADIUS] = np.log(radius)
+    parameters[Parameter.LENS_LIGHT_LOG_AMPLITUDE] = 0.0
     mean = likelihood.scale(model.exposure(parameters)) * model.image(parameters)
     within = distance < 2 * radius
     flux = float(np.maximum(signal[within], 0).sum()) / float(mean[within].sum())
-    parameters[_LIGHT] = np.log(max(flux, 1e-300))
+    parameters[Parameter.LENS_LIGHT_LOG_AMPLITUDE] = np.log(max(flux, 1e-300))
     return model.inside(parameters)
 
 
@@ -111,10 +111,10 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parame
     """Lenses drawn from the prior around the light, those that resemble the image first."""
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
-    light = model.image(dark) - model.blocks**2 * dark[_BACKGROUND]
+    light = model.image(dark) - model.blocks**2 * dark[Parameter.BACKGROUND]
     light *= likelihood.scale(model.exposure(dark))
     floor = blocks.size * likelihood.background
-    wanted = blocks - model.blocks**2 * dark[_BACKGROUND] - floor / blocks.size
+    wanted = blocks - model.blocks**2 * dark[Parameter.BACKGROUND] - floor / blocks.size
     weight = 1 / np.sqrt(likelihood.variance + (_UNLIKE * light) ** 2)
     light, wanted = (light * weight).ravel(), (wanted * weight).ravel()
     unit = light / max(float(np.linalg.norm(light)), 1e-300)
@@ -126,7 +126,7 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parame
     for k, parameters in enumerate(moved):
         scale = likelihood.scale(model.exposure(parameters))
         arc = (
-            scale * (arcs.image(parameters) - model.blocks**2 * parameters[_BACKGROUND])
+            scale * (arcs.image(parameters) - model.blocks**2 * parameters[Parameter.BACKGROUND])
         ) * weight
         flat = arc.ravel() - unit * (unit @ arc.ravel())
         power = float(flat @ flat)
@@ -138,7 +138,7 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parame
         taken[place] = taken.get(place, 0) + 1
         if taken[place] <= _ALIKE and amplitudes[k] > 0:
             start = moved[k].copy()
-            start[_SOURCE_LIGHT] += np.log(amplitudes[k])
+            start[Parameter.SOURCE_LOG_AMPLITUDE] += np.log(amplitudes[k])
             starts.append(model.inside(start))
         if len(starts) == _ROUNDS[0][0]:
             break
@@ -148,9 +148,12 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parame
 def _around(model: SmoothModel, dark: Parameters) -> Float[np.ndarray, "d p"]:
     """The draws, with the light that was found and their centre where it is."""
     moved = model.draws.copy()
-    moved[:, _LENS_LIGHT:] = dark[_LENS_LIGHT:]
+    moved[:, Parameter.LENS_LIGHT_X :] = dark[Parameter.LENS_LIGHT_X :]
     if "lens_light_log_amplitude" in model.names and "lens_x" in model.names:
-        shift = dark[_LENS_LIGHT : _LENS_LIGHT + 2] - moved[:, _LENS : _LENS + 2]
-        moved[:, _LENS : _LENS + 2] += shift
-        moved[:, _SOURCE : _SOURCE + 2] += shift
+        shift = (
+            dark[Parameter.LENS_LIGHT_X : Parameter.LENS_LIGHT_X + 2]
+            - moved[:, Parameter.LENS_X : Parameter.LENS_X + 2]
+        )
+        moved[:, Parameter.LENS_X : Parameter.LENS_X + 2] += shift
+        moved[:, Parameter.SOURCE_X : Parameter.SOURCE_X + 2] += shift
     return moved

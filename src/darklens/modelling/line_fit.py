@@ -16,7 +16,9 @@ from darklens.lensing.grid import PixelGrid
 from darklens.modelling.fit import SmoothFit, fit_result
 from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, optimise
 from darklens.modelling.matched_filter import LineCandidate
-from darklens.modelling.smooth_model import PARAMETERS, PRIOR_DRAWS, SmoothModel, smooth_model
+from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
+from darklens.modelling.parameters import Parameter
+from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.presets import Preset
 
 __all__ = ["LineFitter"]
@@ -25,7 +27,6 @@ Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 Blocks = Float[np.ndarray, "i j"]
 
-_LINE = PARAMETERS.index("line_x")
 _FACTOR = 2
 _CENTRE = 0.8
 _ROUNDS = ((4, 4), (2, 6))  # how many starts go on, and the steps of each
@@ -49,7 +50,7 @@ class LineFitter:
         self, preset: Preset, *, hold_smooth: bool = False, draws: int = PRIOR_DRAWS
     ) -> None:
         model = smooth_model(preset, line=True, draws=draws)
-        line = tuple(k for k in model.free if k >= _LINE)
+        line = tuple(k for k in model.free if k >= Parameter.LINE_X)
         self.model = replace(model, free=line) if hold_smooth else model
         coarse = self.model.coarse(_FACTOR)
         rows, columns = (2 * int(_CENTRE * side / 2) for side in coarse.grid.shape)
@@ -101,5 +102,11 @@ def _with_line(parameters: Parameters, line: LineCandidate) -> Parameters:
     """The parameters of a smooth lens with a line added."""
     new = parameters.copy()
     strength = max(line.strength, _WEAKEST)
-    new[_LINE:] = [line.x, line.y, line.position_angle, np.log(line.half_length), strength]
+    new[Parameter.LINE_X :] = [
+        line.x,
+        line.y,
+        line.position_angle,
+        np.log(line.half_length),
+        strength,
+    ]
     return new

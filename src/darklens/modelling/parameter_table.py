@@ -15,7 +15,7 @@ from darklens.lensing.profiles import SIE, Sersic, Shear
 from darklens.lensing.render import Scene
 from darklens.lensing.substructure import Perturbers
 from darklens.modelling.fit import SmoothFit
-from darklens.modelling.smooth_model import PARAMETERS
+from darklens.modelling.parameters import PARAMETERS
 
 __all__ = ["Estimate", "fit_estimates", "fitted_scene"]
 
