@@ -36,13 +36,22 @@ def test_a_network_is_built_again_from_its_spec(spec: dict[str, object]) -> None
     [
         ({}, "there is no network 'None'"),
         ({"name": "os.system"}, "there is no network 'os.system'; known are reference, subspace"),
-        ({"name": "reference", "width": 3}, "the network 'reference' has no 'width'"),
-        ({"name": "reference", "size": 16}, "32 pixels or more"),
-        ({"name": "reference", "size": True}, "cannot have size=True"),
-        ({"name": "backbone", "pool": "max"}, "there is no pool 'max'"),
-        ({"name": "backbone", "dropout": "high"}, "cannot have dropout='high'"),
-        ({"name": "backbone", "dropout": 1.0}, "dropout must be"),
-        ({"name": "subspace", "components": 0}, "components must be"),
+        (
+            {"name": "reference", "width": 3},
+            "network 'reference': unknown key 'width'; known are",
+        ),
+        (
+            {"name": "reference", "size": 16},
+            "network 'reference': size must be at least 32",
+        ),
+        ({"name": "reference", "size": True}, "size must be a whole number, not True"),
+        (
+            {"name": "backbone", "pool": "max"},
+            "pool must be 'avg', 'avgmax' or 'attention', not",
+        ),
+        ({"name": "backbone", "dropout": "high"}, "dropout must be a number, not 'high'"),
+        ({"name": "backbone", "dropout": 1.0}, "dropout must be below 1"),
+        ({"name": "subspace", "components": 0}, "components must be at least 1"),
         ({"name": "backbone", "backbone": "plain", "options": {"width": 0}}, "a width from 1"),
         ({"name": "backbone", "backbone": "hf-hub:owner/name"}, "timm has no architecture"),
         (

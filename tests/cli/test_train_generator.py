@@ -233,7 +233,7 @@ def test_codes_are_made_once_and_belong_to_their_images(
         ([*FEW, "--preview_steps=0"], "--preview-steps must be"),
         ([*FEW, "--preview_epochs=-1"], "--preview-epochs must be"),
         ([*FEW, "--preprocessing=[{min_max: {}}]"], "cannot be undone"),
-        ([*FEW, "--images.noise=gauss"], "output.noise must be one of"),
+        ([*FEW, "--images.noise=gauss"], "--images.noise must be one of"),
         ([*FEW], "the run has no end"),
         (["--data.preset=model-1-legacy", "--data.expected=true"], "not that of photons"),
         ([*FEW, PIXELS, "--network.size=150", "--data.expected=true"], "of components only"),

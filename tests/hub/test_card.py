@@ -44,31 +44,34 @@ def test_a_bare_date_and_a_whole_temperature_are_fine(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"trojan": 1}, "unknown key 'trojan', which a newer darklens may have written"),
-        ({"temperature": "hot"}, "card.temperature must be a number"),
-        ({"temperature": True}, "card.temperature must be a number"),
+        ({"trojan": 1}, "unknown key 'trojan', which a newer darklens may have written; known are"),
+        ({"temperature": "hot"}, "card.yaml: temperature must be a number"),
+        ({"temperature": True}, "card.yaml: temperature must be a number"),
         ({"temperature": float("nan")}, "finite"),
-        ({"temperature": -1.0}, "temperature must be from 0.01 to 100"),
-        ({"temperature": 1e-300}, "temperature must be from 0.01 to 100"),
-        ({"temperature": 1e30}, "temperature must be from 0.01 to 100"),
-        ({"classes": ["no", "../../etc"]}, "which can be folders"),
-        ({"classes": ["no", ".hidden"]}, "which can be folders"),
-        ({"classes": ["no", "a\x1b[31m"]}, "which can be folders"),
-        ({"classes": ["no", ""]}, "which can be folders"),
+        ({"temprature": 1.0}, "do you mean 'temperature'?"),
+        ({"temperature": -1.0}, "temperature must be at least 0.01, not -1.0"),
+        ({"temperature": 1e-300}, "temperature must be at least 0.01"),
+        ({"temperature": 1e30}, "temperature must be at most 100, not 1e+30"),
+        ({"classes": ["no", "../../etc"]}, "classes[1] must be up to 100 letters, which can"),
+        ({"classes": ["no", ".hidden"]}, "which can name a folder"),
+        ({"classes": ["no", "a\x1b[31m"]}, "which can name a folder"),
+        ({"classes": ["no", ""]}, "which can name a folder"),
         ({"network": {"name": "backbone", "in_channels": 10**9}}, "from 1 to 512"),
         ({"classes": ["no", "no"]}, "two or more different names"),
-        ({"classes": "no"}, "card.classes must be a list"),
-        ({"kind": "oracle"}, "kind must be classifier"),
+        ({"classes": "no"}, "classes must be a list, not 'no'"),
+        ({"kind": "oracle"}, "kind must be 'classifier' or 'generator', not 'oracle'"),
         ({"name": "../x"}, "name must consist of"),
         ({"network": {"size": 3}}, "network must have a name"),
         ({"network": {1: 3}}, "a key must be a name, not 1"),
         ({"preprocessing": [{"a": {}, "b": {}}]}, "one {step: {parameters}}"),
-        ({"input": {"channels": 1}}, "card.input lacks the key 'height'"),
-        ({"input": 3}, "card.input must be a mapping"),
+        ({"input": {"channels": 1}}, "input.height is missing"),
+        ({"input": 3}, "card.yaml: input must be a mapping, not 3"),
         ({"weights": {"file": "../../x.safetensors", "sha256": "0" * 64}}, "plain name"),
         ({"weights": {"file": "x.pt", "sha256": "0" * 64}}, ".safetensors"),
         ({"weights": {"file": "x.safetensors", "sha256": "zz"}}, "64 hexadecimal digits"),
-        ({"weights": None}, "lacks the key 'weights'"),
+        ({"weights": None}, "weights is missing"),
+        ({"metrics": [{"name": 3}]}, "metrics[0].name must be text, not 3"),
+        ({"training": {"command": "x"}}, "training.images is missing"),
     ],
 )
 def test_a_wrong_card_is_refused_in_one_line(
@@ -108,7 +111,7 @@ def test_what_is_not_plain_yaml_is_refused(text: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("side", [0, -1, 10**6])
 def test_absurd_sizes_are_refused(plain: dict[str, Any], tmp_path: Path, side: int) -> None:
     plain["input"]["height"] = side
-    with pytest.raises(BadModel, match="rows and columns"):
+    with pytest.raises(BadModel, match=r"yaml: input\.height must be at (least 1|most 16384)"):
         load_card(write(tmp_path, yaml.safe_dump(plain)))
 
 

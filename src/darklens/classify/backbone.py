@@ -8,10 +8,11 @@ the configuration names. Which kind an architecture is shows when it is tried on
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from darklens.classify.base import ClassifierNetwork
@@ -43,11 +44,11 @@ class BackboneConfig:
 
     backbone: str = "resnet10t"
     pool: Literal["avg", "avgmax", "attention"] = "avg"
-    dropout: float = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     d4: bool = False
     channels_last: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
-    size: int = 0
+    size: Annotated[int, Field(ge=0, le=4096)] = 0
 
 
 class BackboneNetwork(ClassifierNetwork):

@@ -1,6 +1,7 @@
 """How classifier networks are chosen: `build_network` makes one from its name and settings."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,12 +11,9 @@ from darklens.classify.base import ClassifierNetwork
 from darklens.classify.reference import ReferenceClassifierConfig, ReferenceNetwork
 from darklens.classify.subspace import SubspaceConfig, SubspaceNetwork
 from darklens.errors import BadModel
-from darklens.nn import parse_spec, write_spec
+from darklens.nn import read_spec, write_spec
 
 __all__ = ["build_network", "network_spec"]
-
-_LARGEST_SIZE = 4096
-_MOST_COMPONENTS = 10_000
 
 _CONFIGS: dict[str, type[Any]] = {
     "reference": ReferenceClassifierConfig,
@@ -43,18 +41,17 @@ def build_network(
             out keep their defaults.
         in_channels: Channels of the preprocessed images.
         classes: Number of logits.
-        size: Height and width of the preprocessed images, where they are known: architectures
-            that need a size are built for it, and the network is tried on one image.
+        size: Height and width of the preprocessed images, if they are known. Architectures that
+            depend on the size are built for it, and the network is tried on one image.
 
     Raises:
-        BadModel: If the name, a field or a value is not known, or images of this size do not suit
-            the network.
+        BadModel: If the name or a field is unknown, if a value is of the wrong type or out of
+            range, or if the network cannot take images of this size.
     """
-    name, settings = parse_spec(spec, _CONFIGS)
-    if name == "backbone" and size is not None and size[0] == size[1]:
-        settings = {"size": int(size[0])} | settings
-    _check_ranges(name, settings)
-    config = _CONFIGS[name](**settings)
+    config = read_spec(spec, _CONFIGS)
+    name = spec["name"]
+    if name == "backbone" and "size" not in spec and size is not None and size[0] == size[1]:
+        config = replace(config, size=int(size[0]))
     network = _NETWORKS[name](config, in_channels=in_channels, classes=classes)
     if size is not None:
         _try(network, torch.zeros(1, in_channels, *size))
@@ -67,7 +64,7 @@ def network_spec(network: ClassifierNetwork) -> dict[str, Any]:
 
 
 def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:
-    """Make sure that the network takes such an image; its state stays as it is."""
+    """Make sure that the network takes such an image; its state does not change."""
     height, width = image.shape[-2:]
     training = network.training
     try:
@@ -75,7 +72,7 @@ def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:
             network.eval().logits(image)
     except BadModel:
         raise
-    except Exception as error:  # networks fail in all ways at sizes they do not take
+    except Exception as error:  # any error may come of a size that does not fit
         reason = (" ".join(str(error).split()) or type(error).__name__)[:120]
         advice = "" if height == width else "; crop them to squares with {center_crop: {size: ...}}"
         raise BadModel(
@@ -83,18 +80,3 @@ def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:
         ) from error
     finally:
         network.train(training)
-
-
-def _check_ranges(name: str, settings: Mapping[str, Any]) -> None:
-    """Refuse values out of range: specs come from files."""
-    size = settings.get("size", 32)
-    if name == "reference" and size < 32:
-        raise BadModel("the reference network needs a size of 32 pixels or more")
-    if not 0 <= size <= _LARGEST_SIZE or (name == "subspace" and size < 32):
-        raise BadModel(f"a network's size lies between 32 and {_LARGEST_SIZE} pixels")
-    if not 1 <= settings.get("components", 1) <= _MOST_COMPONENTS:
-        raise BadModel(f"components must be between 1 and {_MOST_COMPONENTS}")
-    if settings.get("stretch", 1) <= 0:
-        raise BadModel("stretch must be positive")
-    if not 0 <= settings.get("dropout", 0) < 1:
-        raise BadModel("dropout must be at least 0 and below 1")

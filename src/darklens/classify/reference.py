@@ -1,11 +1,13 @@
-"""The published network that users of the DeepLense benchmark compare with, layer by layer."""
+"""The published network that users of the DeepLense benchmark compare with, layer for layer."""
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import timm
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor, nn
 
 from darklens.classify.base import ClassifierNetwork
@@ -20,11 +22,11 @@ class ReferenceClassifierConfig:
     """Configuration of the published reference network.
 
     Attributes:
-        size: Height and width of its input [pixel]; the size of its first dense layer follows.
-        channels_last: Whether its filters lie in memory with the channels innermost.
+        size: Height and width of its input [pixel], which set the size of its first dense layer.
+        channels_last: Whether the filters are stored with the channels innermost.
     """
 
-    size: int = 100
+    size: Annotated[int, Field(ge=32, le=4096)] = 100
     channels_last: bool = True
 
 

@@ -1,9 +1,11 @@
 """A backbone that also sees what a linear model of smooth lenses leaves unexplained."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from jaxtyping import Float
+from pydantic import Field
 from torch import Tensor
 
 from darklens.classify.backbone import BackboneConfig, BackboneNetwork
@@ -25,11 +27,11 @@ class SubspaceConfig(BackboneConfig):
         stretch: The image itself enters as (sqrt(max(0, x) / stretch + 1) - 1) / 10.
     """
 
-    size: int = 100
-    components: int = 64
+    size: Annotated[int, Field(ge=32, le=4096)] = 100
+    components: Annotated[int, Field(ge=1, le=10_000)] = 64
     smooth_images: int = 6000
     gain: float = 1.0
-    stretch: float = 10.0
+    stretch: Annotated[float, Field(gt=0)] = 10.0
 
 
 class SubspaceNetwork(BackboneNetwork):

@@ -7,11 +7,10 @@ The declaration is a list of steps in their order, each `{name: {parameters}}`:
     >>> preprocessing(np.arange(16, dtype=np.uint16).reshape(1, 4, 4)).tolist()
     [[[0.0, 0.20000000298023224], [0.800000011920929, 1.0]]]
 
-It is the same for training, prediction and the web app. Steps that other packages bring, such as
-the residual of a fit, are handed in by name as `extra_steps`.
+Training, prediction and the web app all use the same declaration. Steps from other packages, such
+as the residual of a fit, are passed in by name as `extra_steps`.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from jaxtyping import Float32, Shaped
 
 from darklens.data.steps import STEPS, ExplainingStep, Images, Panel, Step
 from darklens.errors import BadModel
+from darklens.files.schema import call_with
 
 __all__ = ["Preprocessing", "build_preprocessing"]
 
@@ -27,7 +27,7 @@ StepSpec = Mapping[str, Mapping[str, Any] | None]
 
 
 class Preprocessing:
-    """Steps that turn raw images into what a network takes.
+    """The steps that turn raw images into the input of a network.
 
     Args:
         spec: The declaration, kept so that it can be written into a card.
@@ -50,29 +50,29 @@ class Preprocessing:
 
     @property
     def spec(self) -> list[dict[str, dict[str, Any]]]:
-        """The declaration as plain lists and dicts; building it again gives the same."""
+        """The declaration as plain lists and dicts, from which it can be built again."""
         return [{name: dict(given) for name, given in item.items()} for item in self._spec]
 
     def __call__(self, image: Shaped[np.ndarray, "c h w"]) -> Float32[np.ndarray, "d i j"]:
-        """One raw image to one input of the network."""
+        """The network's input from one raw image."""
         prepared: Float32[np.ndarray, "d i j"] = self.batch(image[None])[0]
         return prepared
 
     def batch(self, images: Shaped[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n d i j"]:
-        """Raw images to inputs of the network.
+        """The network's input from raw images.
 
         Raises:
-            BadData: If the images are too small, or not what a step needs.
+            BadData: If the images are too small, or unsuitable for a step.
         """
         return self.explain(images)[0]
 
     def explain(
         self, images: Shaped[np.ndarray, "n c h w"]
     ) -> tuple[Float32[np.ndarray, "n d i j"], dict[str, list[Any]]]:
-        """The same, with what the steps say of each image, as columns of a table by name.
+        """The network's input, and what the steps report on each image as named table columns.
 
         Raises:
-            BadData: If the images are too small, or not what a step needs.
+            BadData: If the images are too small, or unsuitable for a step.
         """
         values: Images = images.astype(np.float32)
         columns: dict[str, list[Any]] = {}
@@ -85,7 +85,7 @@ class Preprocessing:
         return np.ascontiguousarray(values, dtype=np.float32), columns
 
     def panels(self, image: Shaped[np.ndarray, "c h w"]) -> list[Panel]:
-        """Pictures that explain what the steps make of one image, none for plain steps."""
+        """Panels that show what the steps did to one image; plain steps have none."""
         values: Images = image[None].astype(np.float32)
         shown: list[Panel] = []
         for step in self._steps:
@@ -101,7 +101,7 @@ def build_preprocessing(
     """Build the declared steps.
 
     Args:
-        spec: List of `{name: {parameters}}`, as a safe YAML loader returns it; checked here.
+        spec: List of `{name: {parameters}}`, as a safe YAML loader returns it.
         extra_steps: Further factories by name: each takes the declared parameters and returns a
             function on float32 images (N, C, H, W).
 
@@ -116,26 +116,17 @@ def build_preprocessing(
 
 def _build_step(item: Any, known: Mapping[str, Callable[..., Step]]) -> Step:
     if not isinstance(item, Mapping) or len(item) != 1:
-        raise BadModel(f"preprocessing step {item!r} must be one {{name: {{parameters}}}}")
+        raise BadModel(
+            f"preprocessing step {str(item)[:60]!r} must be one {{name: {{parameters}}}}"
+        )
     name, given = next(iter(item.items()))
     if name not in known:
-        raise BadModel(f"unknown preprocessing step {name!r}; known are {', '.join(sorted(known))}")
+        raise BadModel(
+            f"unknown preprocessing step {str(name)[:60]!r}; known are {', '.join(sorted(known))}"
+        )
     parameters = {} if given is None else given
     if not isinstance(parameters, Mapping):
         raise BadModel(f"preprocessing step {name}: its parameters must be {{name: value}}")
-    signature = inspect.signature(known[name])
-    try:
-        signature.bind(**parameters)
-    except TypeError as error:
-        raise BadModel(f"preprocessing step {name}: {error}") from None
-    for key, value in parameters.items():
-        _check_type(name, key, value, signature.parameters[key].annotation)
-    return known[name](**parameters)
-
-
-def _check_type(step: str, key: str, value: Any, kind: Any) -> None:
-    """Numbers must be numbers; other annotations are left to the factory."""
-    accepted = {int: (int,), float: (int, float)}.get(kind)
-    if accepted and (not isinstance(value, accepted) or isinstance(value, bool)):
-        wanted = "a whole number" if kind is int else "a number"
-        raise BadModel(f"preprocessing step {step}: {key} must be {wanted}, not {value!r}")
+    source = f"preprocessing step {name}"
+    step: Step = call_with(known[name], parameters, BadModel, source=source)
+    return step

@@ -1,20 +1,20 @@
-"""The steps of a declared preprocessing: small frozen objects that are functions on batches.
+"""The steps of a declared preprocessing: small frozen objects that are functions of batches.
 
-A step maps float32 images (N, C, H, W) to float32 images, each by itself: what it makes of one
-image does not depend on the others. It may change the size and the number of channels. Steps can
-be pickled, so that worker processes get them however these are started.
+A step maps float32 images (N, C, H, W) to float32 images, each independently of the others. It may
+change the size and the number of channels. Steps can be pickled, so that worker processes receive
+them whatever the start method.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol, runtime_checkable
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Float32
+from pydantic import Field
 
-from darklens.errors import BadData, BadModel
+from darklens.errors import BadData
 
 __all__ = [
     "STEPS",
@@ -35,18 +35,21 @@ __all__ = [
 Images = Float32[np.ndarray, "_ _ _ _"]
 Step = Callable[[Images], Images]
 
-_LARGEST_SIZE = 4096  # pixels on a side
-_LARGEST_NUMBER = 1e12  # far from what single precision cannot hold
+_LARGEST_NUMBER = 1e12  # well within single precision
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+Number = Annotated[float, Field(ge=-_LARGEST_NUMBER, le=_LARGEST_NUMBER)]
+Positive = Annotated[float, Field(gt=0, le=_LARGEST_NUMBER)]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture that explains what a step makes of an image.
+    """An image that shows what a step did.
 
     Attributes:
         title: What it shows, with its unit.
         values: The pixels.
-        limit: Values from minus to plus this limit are drawn in two colours; None for light.
+        limit: Values are drawn in two colours from minus to plus this limit; None for light.
     """
 
     title: str
@@ -56,24 +59,20 @@ class Panel:
 
 @runtime_checkable
 class ExplainingStep(Protocol):
-    """A step that can say and show something of each image, such as how a fit went."""
+    """A step that reports on each image, for example how well a fit went."""
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
-        """What the step makes of the images, and columns of a table by name."""
+        """The images after the step, and columns of a table by name."""
 
     def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
-        """Pictures that explain what the step makes of one image."""
+        """Panels that show what the step did to one image."""
 
 
 @dataclass(frozen=True)
 class CenterCrop:
     """The central `size` x `size` pixels; smaller images are an error, never padded."""
 
-    size: int
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that no image has."""
-        _check_size("center_crop", self.size)
+    size: Size
 
     def __call__(self, images: Images) -> Images:
         height, width = images.shape[2:]
@@ -90,11 +89,7 @@ class CenterCrop:
 class Resize:
     """Antialiased bilinear resampling of square images to `size` x `size` pixels."""
 
-    size: int
-
-    def __post_init__(self) -> None:
-        """Refuse sizes that no image has."""
-        _check_size("resize", self.size)
+    size: Size
 
     def __call__(self, images: Images) -> Images:
         from torch import from_numpy
@@ -111,9 +106,9 @@ class Resize:
 
 @dataclass(frozen=True)
 class MinMax:
-    """Each image, all channels together, from 0 to 1; a constant one becomes 0.
+    """Each image, all channels together, scaled from 0 to 1; a constant image becomes 0.
 
-    Pixels that are NaN stay so and change nothing for the others.
+    Pixels that are NaN stay NaN and do not affect the others.
     """
 
     def __call__(self, images: Images) -> Images:
@@ -125,7 +120,7 @@ class MinMax:
 
 @dataclass(frozen=True)
 class Standardise:
-    """Each image, all channels together, to mean 0 and variance 1; a constant one becomes 0."""
+    """Each image, all channels together, to mean 0 and variance 1; a constant image becomes 0."""
 
     def __call__(self, images: Images) -> Images:
         centred: Images = images - images.mean(axis=(1, 2, 3), keepdims=True)
@@ -138,11 +133,7 @@ class Standardise:
 class Asinh:
     """Inverse hyperbolic sine of scale * x: linear for faint, logarithmic for bright pixels."""
 
-    scale: float
-
-    def __post_init__(self) -> None:
-        """Refuse scales that are not positive."""
-        _check_positive("asinh", "scale", self.scale)
+    scale: Positive
 
     def __call__(self, images: Images) -> Images:
         return np.asarray(np.arcsinh(images * np.float32(self.scale)))
@@ -152,11 +143,7 @@ class Asinh:
 class Log:
     """Logarithm of offset + max(0, x)."""
 
-    offset: float
-
-    def __post_init__(self) -> None:
-        """Refuse offsets that are not positive."""
-        _check_positive("log", "offset", self.offset)
+    offset: Positive
 
     def __call__(self, images: Images) -> Images:
         return np.asarray(np.log(np.maximum(images, 0) + np.float32(self.offset)))
@@ -164,13 +151,9 @@ class Log:
 
 @dataclass(frozen=True)
 class Sqrt:
-    """Square root of max(0, scale * x): makes the noise of photon counts uniform."""
+    """Square root of max(0, scale * x), which makes photon noise uniform."""
 
-    scale: float
-
-    def __post_init__(self) -> None:
-        """Refuse scales that are not positive."""
-        _check_positive("sqrt", "scale", self.scale)
+    scale: Positive
 
     def __call__(self, images: Images) -> Images:
         return np.asarray(np.sqrt(np.maximum(images * np.float32(self.scale), 0)))
@@ -180,36 +163,11 @@ class Sqrt:
 class Affine:
     """Linear map to scale * x + shift."""
 
-    scale: float
-    shift: float
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that single precision cannot work with."""
-        _check_number("affine", "scale", self.scale)
-        _check_number("affine", "shift", self.shift)
+    scale: Number
+    shift: Number
 
     def __call__(self, images: Images) -> Images:
         return np.asarray(images * np.float32(self.scale) + np.float32(self.shift))
-
-
-def _check_size(step: str, size: int) -> None:
-    if size <= 0:
-        raise BadModel(f"preprocessing step {step}: size must be positive, not {size}")
-    if size > _LARGEST_SIZE:
-        raise BadModel(f"preprocessing step {step}: size must be at most {_LARGEST_SIZE} pixels")
-
-
-def _check_positive(step: str, name: str, value: float) -> None:
-    _check_number(step, name, value)
-    if value <= 0:
-        raise BadModel(f"preprocessing step {step}: {name} must be positive, not {value}")
-
-
-def _check_number(step: str, name: str, value: float) -> None:
-    """Refuse NaN and numbers out of bounds; whole numbers from files may have any length."""
-    is_nan = isinstance(value, float) and math.isnan(value)
-    if is_nan or not -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER:
-        raise BadModel(f"preprocessing step {step}: {name} must lie within {_LARGEST_NUMBER:g}")
 
 
 STEPS: Mapping[str, Callable[..., Step]] = MappingProxyType(

@@ -9,8 +9,8 @@ predicts :math:`\epsilon` from :math:`x_t` and :math:`t`. The betas come from
 .. math:: \beta_t = \min \left( 1 - \frac{\bar\alpha(t / T)}{\bar\alpha((t - 1) / T)},\
     0.999 \right)
 
-Schedule and samplers are those of `diffusers`: with as many steps as in training the ancestral
-one, with fewer DDIM; both clip the predicted image to [-1, 1].
+Schedule and samplers are those of `diffusers`: the ancestral sampler with as many steps as in
+training, DDIM with fewer. Both clip the predicted image to [-1, 1].
 
 References:
     Ho et al. 2020, arXiv:2006.11239; Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17;
@@ -20,10 +20,11 @@ References:
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss, mse_loss
 
@@ -34,38 +35,40 @@ from darklens.errors import BadModel
 
 __all__ = ["DiffusersConfig", "DiscreteConfig", "DiscreteDiffusion", "ReferenceDiffusionConfig"]
 
+Width = Annotated[int, Field(ge=4, le=2048)]
+
 
 @dataclass(frozen=True)
 class DiscreteConfig:
-    """What all diffusion in discrete steps needs to know.
+    """Configuration shared by all diffusion in discrete steps.
 
     Attributes:
         size: Rows and columns of an image; halved at each level but the first.
         widths: Channels of the levels, from the finest.
         conditional: Whether the network is told the class.
-        class_dropout: Share of the training images whose class is kept back, for guidance.
-        loss: Mean absolute or mean square error of the noise.
-        train_steps: Steps from an image to noise.
-        steps: Steps of the sampler unless told otherwise; fewer than `train_steps` are DDIM.
+        class_dropout: Fraction of the training images whose class is hidden, for guidance.
+        loss: `l1` for the mean absolute error of the noise, `l2` for the mean square error.
+        train_steps: Number of steps from an image to noise.
+        steps: Default number of sampling steps; with fewer than `train_steps` the sampler is DDIM.
     """
 
     size: int = 144
-    widths: tuple[int, ...] = (16, 32, 32, 64)
+    widths: Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)] = (16, 32, 32, 64)
     conditional: bool = False
-    class_dropout: float = 0.1
+    class_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     loss: Literal["l1", "l2"] = "l1"
-    train_steps: int = 1000
-    steps: int = 50
+    train_steps: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    steps: Annotated[int, Field(ge=1)] = 50
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work: configurations come from files."""
+        """Check what the fields' types cannot say."""
         factor = 2 ** (len(self.widths) - 1)
-        if min(self.widths) < 4 or self.widths[0] % 2 or max(self.widths) > 2048:
-            raise BadModel("widths must lie between 4 and 2048, the first one even")
+        if self.widths[0] % 2:
+            raise BadModel("the first of the widths must be even")
         if self.size % factor or not 2 * factor <= self.size <= 4096:
-            raise BadModel(f"the size must be a multiple of {factor} pixels, {2 * factor} at least")
-        if not (0 <= self.class_dropout < 1 and 1 <= self.steps <= self.train_steps <= 100_000):
-            raise BadModel("class_dropout or the numbers of steps are out of range")
+            raise BadModel(f"size must be a multiple of {factor} pixels, from {2 * factor} to 4096")
+        if self.steps > self.train_steps:
+            raise BadModel("steps must be at most train_steps")
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,8 @@ class ReferenceDiffusionConfig(DiscreteConfig):
         head_width: Channels of a head.
     """
 
-    heads: int = 4
-    head_width: int = 32
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that cannot work."""
-        super().__post_init__()
-        if not (1 <= self.heads <= 64 and 1 <= self.head_width <= 1024):
-            raise BadModel("heads and head_width must be positive, up to 64 and 1024")
+    heads: Annotated[int, Field(ge=1, le=64)] = 4
+    head_width: Annotated[int, Field(ge=1, le=1024)] = 32
 
 
 @dataclass(frozen=True)
@@ -96,15 +93,15 @@ class DiffusersConfig(DiscreteConfig):
         head_width: Channels of a head of the attention in the middle; divides the last width.
     """
 
-    norm_groups: int = 16
-    head_width: int = 32
+    norm_groups: Annotated[int, Field(ge=1)] = 16
+    head_width: Annotated[int, Field(ge=1)] = 32
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work."""
+        """Check what the fields' types cannot say."""
         super().__post_init__()
-        if self.norm_groups < 1 or any(width % self.norm_groups for width in self.widths):
+        if any(width % self.norm_groups for width in self.widths):
             raise BadModel("norm_groups must divide all widths")
-        if self.head_width < 1 or self.widths[-1] % self.head_width:
+        if self.widths[-1] % self.head_width:
             raise BadModel("head_width must divide the last width")
 
 
@@ -153,7 +150,7 @@ class DiscreteDiffusion(GeneratorNetwork):
         return betas
 
     def together(self, device: str) -> int:
-        """Few on a processor, where an image costs the same in any company."""
+        """Few on a CPU, where larger batches save no time."""
         return 4 if device == "cpu" else super().together(device)
 
     def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
@@ -209,8 +206,8 @@ class DiscreteDiffusion(GeneratorNetwork):
 
 
 def _ancestral(steps: int) -> Any:
-    """The sampler that takes all steps and adds noise in each."""
-    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler  # takes seconds to import
+    """The sampler that takes every step and adds noise at each."""
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler  # slow to import
 
     return DDPMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2")
 

@@ -1,16 +1,16 @@
 r"""Diffusion of codes over continuous noise levels, preconditioned so that few steps suffice.
 
-An image's code holds its principal components, see `darklens.diffusion.components`. Around a
-network :math:`F` the denoiser of a code `x` is
+The code of an image consists of its principal components, see `darklens.diffusion.components`.
+Around a network :math:`F` the denoiser of a code `x` is
 
 .. math:: D(x; \sigma) = c_{skip} x + c_{out} F(c_{in} x; c_{noise}), \qquad
     c_{skip} = \frac{\sigma_d^2}{\sigma^2 + \sigma_d^2}, \quad
     c_{out} = \frac{\sigma \sigma_d}{\sqrt{\sigma^2 + \sigma_d^2}}, \quad
     c_{in} = \frac{1}{\sqrt{\sigma^2 + \sigma_d^2}}, \quad c_{noise} = 4 \ln \sigma
 
-with the root mean square :math:`\sigma_d` of all components, so that inputs and targets of
-:math:`F` have unit variance at every noise level. One scale for all components lets the training
-attend to strong ones before faint ones; a scale for each was tried and made worse images.
+where :math:`\sigma_d` is the root mean square of all components, so that inputs and targets of
+:math:`F` have unit variance at every noise level. With one scale for all components the training
+attends to strong ones before faint ones; one scale for each component gave worse images.
 
 References:
     Karras et al. 2022, arXiv:2206.00364, eq. 7, 8 and table 1.
@@ -19,10 +19,11 @@ References:
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int64
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
@@ -44,54 +45,46 @@ class ComponentConfig:
 
     Attributes:
         size: Rows and columns of an image.
-        grid: Spatial frequencies that are kept along each axis.
-        components: Principal components that make up a code.
-        whitening: From 0 to 1, how much faint components are strengthened.
+        grid: Number of spatial frequencies kept along each axis.
+        components: Number of principal components in a code.
+        whitening: How much faint components are amplified, from 0 to 1.
         width: Width of the network's layers.
-        blocks: Its residual blocks of two layers.
-        embedding: Length of the vector that tells it noise level and class.
+        blocks: Number of residual blocks of two layers.
+        embedding: Length of the vector that encodes noise level and class.
         conditional: Whether the network is told the class.
-        class_dropout: Share of the training images whose class is kept back, for guidance.
+        class_dropout: Fraction of the training images whose class is hidden, for guidance.
         noise_mean: Mean of :math:`\ln \sigma` in training.
         noise_spread: Standard deviation of :math:`\ln \sigma` in training.
-        smallest_noise: Noise level of the sampler's last evaluation.
-        largest_noise: Noise level at which the sampler begins.
-        rho: How much closer together small noise levels are.
-        sampler: One evaluation a step with memory, or two without.
-        steps: Steps of the sampler unless told otherwise.
+        smallest_noise: Noise level at which the sampler evaluates the network last.
+        largest_noise: Noise level at which the sampler starts.
+        rho: How much more densely small noise levels are spaced.
+        sampler: `multistep` with one evaluation a step and memory, or `heun` with two.
+        steps: Default number of sampling steps.
     """
 
-    size: int = 150
-    grid: int = 48
-    components: int = 384
-    whitening: float = 0.5
-    width: int = 768
-    blocks: int = 4
-    embedding: int = 128
+    size: Annotated[int, Field(ge=1, le=4096)] = 150
+    grid: Annotated[int, Field(ge=1)] = 48
+    components: Annotated[int, Field(ge=1)] = 384
+    whitening: Annotated[float, Field(ge=0, le=1)] = 0.5
+    width: Annotated[int, Field(ge=1, le=8192)] = 768
+    blocks: Annotated[int, Field(ge=1, le=64)] = 4
+    embedding: Annotated[int, Field(ge=1, le=4096)] = 128
     conditional: bool = True
-    class_dropout: float = 0.1
+    class_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     noise_mean: float = -0.5
-    noise_spread: float = 1.6
-    smallest_noise: float = 0.05
+    noise_spread: Annotated[float, Field(gt=0)] = 1.6
+    smallest_noise: Annotated[float, Field(gt=0)] = 0.05
     largest_noise: float = 6.0
-    rho: float = 3.0
+    rho: Annotated[float, Field(gt=0)] = 3.0
     sampler: Literal["multistep", "heun"] = "multistep"
-    steps: int = 10
+    steps: Annotated[int, Field(ge=1, le=_MOST_STEPS)] = 10
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work: configurations come from files."""
-        if not (1 <= self.grid <= self.size <= 4096 and 1 <= self.components <= self.grid**2):
-            raise BadModel("size, grid or components are out of range")
-        if not (1 <= self.width <= 8192 and 1 <= self.blocks <= 64 and 1 <= self.embedding <= 4096):
-            raise BadModel("width, blocks or embedding are out of range")
-        if not 0 < self.smallest_noise < self.largest_noise:
-            raise BadModel("noise levels must be positive, the smallest one first")
-        if not (0 <= self.class_dropout < 1 and self.noise_spread > 0 and self.rho > 0):
-            raise BadModel("class_dropout, noise_spread or rho is out of range")
-        if not 0 <= self.whitening <= 1:
-            raise BadModel("whitening must be from 0 to 1")
-        if not 1 <= self.steps <= _MOST_STEPS:
-            raise BadModel(f"the sampler takes 1 to {_MOST_STEPS} steps")
+        """Check what the fields' types cannot say."""
+        if not (self.grid <= self.size and self.components <= self.grid**2):
+            raise BadModel("grid must be at most size, and components at most grid squared")
+        if not self.smallest_noise < self.largest_noise:
+            raise BadModel("smallest_noise must be below largest_noise")
 
 
 class ComponentDiffusion(GeneratorNetwork):
@@ -103,7 +96,7 @@ class ComponentDiffusion(GeneratorNetwork):
         classes: Number of classes of the data.
 
     Attributes:
-        space: The principal components, found by `fit` before the training.
+        space: The principal components, which `fit` finds before the training.
     """
 
     config: ComponentConfig

@@ -6,7 +6,7 @@ from typing import Any
 from darklens.diffusion.base import GeneratorNetwork
 from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceDiffusionConfig
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
-from darklens.nn import parse_spec, write_spec
+from darklens.nn import read_spec, write_spec
 
 __all__ = ["build_generator", "generator_spec"]
 
@@ -34,10 +34,11 @@ def build_generator(
         classes: Number of classes of the data.
 
     Raises:
-        BadModel: If the name, a field or a value is not known.
+        BadModel: If the name or a field is unknown, or a value is of the wrong type or out of
+            range.
     """
-    name, settings = parse_spec(spec, _CONFIGS)
-    return _NETWORKS[name](_CONFIGS[name](**settings), channels=channels, classes=classes)
+    config = read_spec(spec, _CONFIGS)
+    return _NETWORKS[spec["name"]](config, channels=channels, classes=classes)
 
 
 def generator_spec(network: GeneratorNetwork) -> dict[str, Any]:

@@ -1,18 +1,19 @@
-"""The card of a model: what it is, what it takes, how it was made, what it scores.
+"""The card of a model: what it is, what it takes, how it was trained and what it scores.
 
-`card.yaml` is read as plain YAML and checked against the dataclasses below.
+`card.yaml` is plain YAML. The dataclasses below are its schema: `darklens.files.schema` reads it.
 """
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from darklens.errors import BadModel
 from darklens.files.atomic import atomic_file
 from darklens.files.plain_yaml import dump_yaml, read_yaml
-from darklens.hub.schema import from_plain, to_plain
+from darklens.files.schema import read_as, text_of
 
 __all__ = [
     "CARD_FILE",
@@ -31,12 +32,26 @@ __all__ = [
 ]
 
 CARD_FILE = "card.yaml"
-_KINDS = ("classifier", "generator")
-_NOISE = ("none", "poisson", "jpeg")
 _LONGEST_NAME = 100
-_LONGEST_SIDE = 16_384
 _MOST_CHANNELS = 512
 _RESHAPING_STEPS = ("center_crop", "resize")
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+
+Channels = Annotated[int, Field(ge=1, le=_MOST_CHANNELS)]
+Side = Annotated[int, Field(ge=1, le=16_384)]
+GreyLevel = Annotated[float, Field(ge=0, le=255)]
+ModelName = Annotated[str, text_of(_NAME, "consist of letters, digits and .-_")]
+
+
+def _folder_name(name: str) -> str:
+    """A class name: images of a class are written into a folder of this name."""
+    plain = name.isprintable() and not name.startswith(".") and not set(name) & set("/\\")
+    if not (plain and 0 < len(name) <= _LONGEST_NAME):
+        raise ValueError(f"must be up to {_LONGEST_NAME} letters, which can name a folder")
+    return name
+
+
+ClassName = Annotated[str, AfterValidator(_folder_name)]
 
 
 @dataclass(frozen=True)
@@ -45,35 +60,35 @@ class InputCard:
 
     Attributes:
         channels: Number of channels.
-        height: Rows [pixel].
-        width: Columns [pixel].
-        pixel_scale: Size of a pixel [arcsec], or None where it is not known.
-        values: What the values are, in words, such as `counts`.
+        height: Number of rows [pixel].
+        width: Number of columns [pixel].
+        pixel_scale: Side of a pixel [arcsec], or None where it is not known.
+        values: What the pixel values are, in words, such as `counts`.
     """
 
-    channels: int
-    height: int
-    width: int
-    pixel_scale: float | None
+    channels: Channels
+    height: Side
+    width: Side
+    pixel_scale: Annotated[float, Field(ge=1e-6, le=3600)] | None
     values: str
 
 
 @dataclass(frozen=True)
 class TrainingCard:
-    """How the weights were made.
+    """How the weights were trained.
 
     Attributes:
         preset: Simulation preset of the training images, or None.
         data: Data set of the training images, or None.
         recipe: Recipe file, or None.
-        preparation_seconds: Wall time of simulating and preparing the images beforehand [s].
+        preparation_seconds: Wall time spent beforehand on simulating and preparing images [s].
         command: Full command.
         images: Number of images seen, repeats included.
         seconds: Wall time of the training [s].
         machine: Processor and cores, in words.
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
-        init: Model whose weights the training began with, or None for fresh weights.
+        init: Model whose weights the training started from, or None for fresh weights.
     """
 
     command: str
@@ -91,11 +106,11 @@ class TrainingCard:
 
 @dataclass(frozen=True)
 class Metric:
-    """One measured number with its 95 % interval.
+    """One score with its 95 % confidence interval.
 
     Attributes:
-        name: Metric, such as `accuracy`.
-        value: The number.
+        name: Name of the score, such as `accuracy`.
+        value: Its value.
         low: Lower end of the interval, or None.
         high: Upper end of the interval, or None.
         data: What it was measured on.
@@ -112,125 +127,109 @@ class Metric:
 
 @dataclass(frozen=True)
 class OutputCard:
-    """What becomes of the images of a generator once its preprocessing is undone.
+    """How a generator's images are finished once its preprocessing is undone.
 
     Attributes:
-        values: What the values are, in words, such as `photon counts`.
+        values: What the pixel values are, in words, such as `photon counts`.
         unit: Value of a training image that becomes 1: 255 for pictures in [0, 1].
         minimum: Lowest value that is written, or None.
         maximum: Highest value that is written, or None.
-        noise: `poisson` where the network makes expected counts and photon noise is added,
-            `jpeg` where it makes smooth pictures in [0, 1] that are given grain and compressed as
-            the training images were, or `none`.
+        noise: `poisson` if the network makes expected counts, to which photon noise is added;
+            `jpeg` if it makes smooth pictures in [0, 1], which are given grain and compressed like
+            the training images; or `none`.
         grain: Standard deviation of the grain, for `jpeg` [grey levels of 255].
         dark: Brightness up to which there is no grain, for `jpeg` [grey levels of 255].
-        quality: Quality of the compression, for `jpeg`, as Pillow and libjpeg count it.
+        quality: Quality of the compression, for `jpeg`, on the scale of Pillow and libjpeg.
         scaled_files: Whether `.npy` files are scaled from 0 to 1, as the benchmark's are.
     """
 
     values: str
-    unit: float = 1.0
+    unit: Annotated[float, Field(gt=0)] = 1.0
     minimum: float | None = None
     maximum: float | None = None
-    noise: str = "none"
-    grain: float = 0.0
-    dark: float = 0.0
-    quality: int = 75
+    noise: Literal["none", "poisson", "jpeg"] = "none"
+    grain: GreyLevel = 0.0
+    dark: GreyLevel = 0.0
+    quality: Annotated[int, Field(ge=1, le=100)] = 75
     scaled_files: bool = False
 
     def __post_init__(self) -> None:
-        """Check what types alone do not say."""
+        """Check what the fields' types cannot say."""
         low, high = self.minimum, self.maximum
-        if self.unit <= 0 or (low is not None and high is not None and low >= high):
-            raise BadModel("model card: output.unit must be positive and minimum below maximum")
-        if self.noise not in _NOISE:
-            raise BadModel(f"model card: output.noise must be one of {', '.join(_NOISE)}")
-        if not (0 <= self.grain <= 255 and 0 <= self.dark <= 255 and 1 <= self.quality <= 100):
-            raise BadModel(
-                "model card: output.grain and .dark must be 0 to 255 and .quality 1 to 100"
-            )
+        if low is not None and high is not None and low >= high:
+            raise BadModel("output: minimum must be below maximum")
 
 
 @dataclass(frozen=True)
 class WeightsCard:
     """The weights file, by its plain name in the model folder, and the hash of its bytes."""
 
-    file: str
-    sha256: str
+    file: Annotated[
+        str,
+        text_of(rf"{_NAME}\.safetensors", "be the plain name of a .safetensors file"),
+    ]
+    sha256: Annotated[str, text_of("[0-9a-f]{64}", "be 64 hexadecimal digits")]
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Everything about a model but its weights.
+    """Everything about a model except its weights.
 
     Attributes:
         name: Short name.
         kind: `classifier` or `generator`.
         description: A sentence or two.
         classes: Class names in the order of the network's outputs or labels.
-        input: The images it takes, or those that it learned from.
+        input: The images it takes, or those it was trained on.
         preprocessing: Steps, each `{step: {parameters}}`, as `darklens.data` builds them.
         network: `{name: ..., parameters}`, as `darklens.classify.build_network` or
             `darklens.diffusion.build_generator` takes it; the optional `in_channels` is the number
             of channels after preprocessing and `input.channels` by default.
-        training: How the weights were made.
+        training: How the weights were trained.
         licence: Licence of the weights.
         temperature: A classifier's logits are divided by it before the softmax.
-        output: What becomes of a generator's images; None for a classifier.
-        metrics: What it scores.
+        output: How a generator's images are finished; None for a classifier.
+        metrics: Its scores.
         weights: The weights file; None only before `save_model` has written it.
     """
 
-    name: str
-    kind: str
+    name: ModelName
+    kind: Literal["classifier", "generator"]
     description: str
-    classes: tuple[str, ...]
+    classes: tuple[ClassName, ...]
     input: InputCard
     preprocessing: tuple[dict[str, dict[str, Any]], ...]
     network: dict[str, Any]
     training: TrainingCard
     licence: str
-    temperature: float = 1.0
+    temperature: Annotated[float, Field(ge=0.01, le=100)] = 1.0
     output: OutputCard | None = None
     metrics: tuple[Metric, ...] = ()
     weights: WeightsCard | None = None
 
     def __post_init__(self) -> None:
-        """Check what types alone do not say."""
-        size = self.input
-        channels = self.network.get("in_channels", size.channels)
+        """Check what the fields' types cannot say."""
+        channels = self.network.get("in_channels", self.input.channels)
+        different = len(set(self.classes))
         checks = {
-            "name must consist of letters, digits and .-_": _is_plain_name(self.name),
-            "kind must be classifier or generator": self.kind in _KINDS,
-            "a generator, and nothing else, must have an output": (self.kind == "generator")
-            == (self.output is not None),
-            "classes must be two or more different names": len(set(self.classes))
-            >= (1 if self.kind == "generator" else 2)
-            and len(set(self.classes)) == len(self.classes),
-            f"classes must be names of up to {_LONGEST_NAME} letters, which can be folders": all(
-                _can_be_folder(name) for name in self.classes
+            "a generator must have an output, and a classifier must not": (
+                (self.kind == "generator") == (self.output is not None)
             ),
-            f"input must have 1 to {_MOST_CHANNELS} channels and 1 to {_LONGEST_SIDE} rows and "
-            "columns": 1 <= size.channels <= _MOST_CHANNELS
-            and all(1 <= side <= _LONGEST_SIDE for side in (size.height, size.width)),
-            "input.pixel_scale must be from 1e-6 to 3600 arcsec": size.pixel_scale is None
-            or 1e-6 <= size.pixel_scale <= 3600,
-            "temperature must be from 0.01 to 100": 0.01 <= self.temperature <= 100,
+            "classes must be two or more different names": (
+                different >= (1 if self.kind == "generator" else 2)
+                and different == len(self.classes)
+            ),
             "each preprocessing step must be one {step: {parameters}}": all(
                 len(step) == 1 for step in self.preprocessing
             ),
             "network must have a name": isinstance(self.network.get("name"), str),
-            f"network.in_channels must be a whole number from 1 to {_MOST_CHANNELS}": type(channels)
-            is int
-            and 1 <= channels <= _MOST_CHANNELS,
-            "weights.file must be the plain name of a .safetensors file": self.weights is None
-            or (_is_plain_name(self.weights.file) and self.weights.file.endswith(".safetensors")),
-            "weights.sha256 must be 64 hexadecimal digits": self.weights is None
-            or re.fullmatch("[0-9a-f]{64}", self.weights.sha256) is not None,
+            f"network.in_channels must be a whole number from 1 to {_MOST_CHANNELS}": (
+                type(channels) is int and 1 <= channels <= _MOST_CHANNELS
+            ),
         }
         for rule, holds in checks.items():
             if not holds:
-                raise BadModel(f"model card: {rule}")
+                raise BadModel(rule)
 
     def __repr__(self) -> str:
         size = self.input
@@ -248,10 +247,9 @@ class ModelCard:
         return channels
 
     def unsuitable(self, shape: tuple[int, ...]) -> str | None:
-        """Why an image of this (C, H, W) shape does not suit the model, or None when it does.
+        """Why the model cannot take an image of this (C, H, W) shape, or None if it can.
 
-        Larger images are suitable where the declared preprocessing crops or resizes them; nothing
-        else changes their size.
+        Images of other sizes are suitable only if the declared preprocessing crops or resizes them.
         """
         size = self.input
         channels, height, width = shape
@@ -270,16 +268,13 @@ def load_card(folder: Path) -> ModelCard:
     """Read and check the card of a model folder.
 
     Raises:
-        BadModel: If there is no card or it does not keep to the schema.
+        BadModel: If there is no card, or it does not follow the schema.
     """
     path = own_file(folder, CARD_FILE)
     plain = read_yaml(path, BadModel)
-    try:
-        card: ModelCard = from_plain(ModelCard, plain, "card")
-    except BadModel as error:
-        raise BadModel(f"{path}: {error}") from error
+    card = _read(plain, str(path))
     if card.weights is None:
-        raise BadModel(f"{path}: card lacks the key 'weights'")
+        raise BadModel(f"{path}: weights is missing")
     return card
 
 
@@ -309,17 +304,16 @@ def check_card(card: ModelCard) -> None:
     Raises:
         BadModel: If it cannot, for example because a number is not finite.
     """
-    from_plain(ModelCard, to_plain(card), "card")
+    _read(asdict(card), "model card")
 
 
 def check_name(name: str) -> None:
     """Make sure that a model can have this name.
 
     Raises:
-        BadModel: If it holds anything but letters, digits and .-_, or begins with . or -.
+        BadModel: If it contains anything but letters, digits and .-_, or begins with . or -.
     """
-    if not _is_plain_name(name):
-        raise BadModel(f"--name must consist of letters, digits and .-_, not {name!r}")
+    read_as(ModelName, name, BadModel, place="--name")
 
 
 def write_card(folder: Path, card: ModelCard) -> None:
@@ -329,15 +323,15 @@ def write_card(folder: Path, card: ModelCard) -> None:
         BadModel: If it could not be read again.
     """
     check_card(card)
-    text = dump_yaml(to_plain(card), width=100)
+    text = dump_yaml(asdict(card), width=100)
     with atomic_file(folder / CARD_FILE) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
-    """Put measured numbers into the card of a model folder.
+    """Add scores to the card of a model folder.
 
-    They replace the numbers of the same name on the same data and come after all others.
+    They replace scores of the same name on the same data and come after all others.
     """
     card = load_card(folder)
     new = {(item.name, item.data) for item in metrics}
@@ -347,15 +341,7 @@ def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
     return card
 
 
-def _can_be_folder(name: str) -> bool:
-    """Whether a class can be the name of a folder: images of a class are written into one."""
-    return (
-        0 < len(name) <= _LONGEST_NAME
-        and name.isprintable()
-        and not name.startswith(".")
-        and not set(name) & set("/\\")
-    )
-
-
-def _is_plain_name(name: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", name) is not None
+def _read(plain: Any, source: str) -> ModelCard:
+    origin = ", which a newer darklens may have written"
+    card: ModelCard = read_as(ModelCard, plain, BadModel, source=source, origin=origin)
+    return card
