@@ -95,8 +95,11 @@ def test_the_middle_of_a_distribution(distribution: object, value: float) -> Non
 @pytest.mark.parametrize(
     ("place", "message"),
     [
-        ({"psf": {"gaussian": {"fwhm": {"unifrom": [1, 2]}}}}, "psf: gaussian: fwhm"),
-        ({"sky_magnitude": {"uniform": [3, 2]}}, "instrument: sky_magnitude"),
+        (
+            {"psf": {"gaussian": {"fwhm": {"unifrom": [1, 2]}}}},
+            "instrument.psf.gaussian.fwhm must be .*do you mean 'uniform'",
+        ),
+        ({"sky_magnitude": {"uniform": [3, 2]}}, "instrument.sky_magnitude.uniform"),
     ],
 )
 def test_mistakes_name_their_place(place: dict[str, Any], message: str) -> None:

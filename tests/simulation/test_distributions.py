@@ -86,25 +86,25 @@ def test_yaml_form_goes_round(value: object) -> None:
     ("value", "message"),
     [
         ({"uniform": [1, 0]}, "needs low < high"),
-        ({"uniform": [0]}, "uniform needs the numbers low, high"),
-        ({"uniform": [0, "a"]}, "uniform needs the numbers low, high"),
-        ({"uniform": [0, 1, 2]}, "uniform needs the numbers low, high"),
+        ({"uniform": [0]}, "uniform: needs the numbers low, high"),
+        ({"uniform": [0, "a"]}, "uniform.high must be a number, not 'a'"),
+        ({"uniform": [0, 1, 2]}, "uniform: needs the numbers low, high"),
         ({"log_uniform": [0, 1]}, "needs 0 < low < high"),
         ({"power_law": [-1, 1, -1.9]}, "needs 0 < low < high"),
         ({"truncated_normal": [9, 0.1, 0, 1]}, "five deviations out of its bounds"),
         ({"truncated_normal": [0, 1, 0, 1e-12]}, "hardly any draw"),
         ({"power_law": [1e-20, 1, -30]}, "too steep"),
-        ({"uniform": [0, 1e30]}, "out of range"),
-        (10**300, "out of range"),
-        (1e30, "out of range"),
-        ({"triangle": [0, 1]}, "neither a number nor one of uniform"),
-        ("uniform", "neither a number nor one of uniform"),
-        (True, "neither a number nor one of uniform"),
-        ({}, "neither a number nor one of uniform"),
+        ({"uniform": [0, 1e30]}, "uniform.high must be at most"),
+        (10**300, "must be at most"),
+        (1e30, r"must be at most 1e\+20, not 1e\+30"),
+        ({"triangle": [0, 1]}, "must be a number or exactly one of uniform"),
+        ("uniform", "radius.uniform.low is missing"),
+        (True, "must be a number or exactly one of uniform"),
+        ({}, "must be a number or exactly one of uniform"),
     ],
 )
 def test_a_wrong_declaration_is_one_line_with_its_place(value: object, message: str) -> None:
     with pytest.raises(BadPreset, match=message) as caught:
-        parse_distribution(value, "source: radius")
-    assert str(caught.value).startswith("source: radius: ")
+        parse_distribution(value, "source.radius")
+    assert str(caught.value).startswith("source.radius")
     assert "\n" not in str(caught.value)

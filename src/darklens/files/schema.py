@@ -274,10 +274,12 @@ def _not_one_of(names: list[str], number: str, value: Any) -> str:
 def _path(place: str, parts: tuple[str | int, ...]) -> str:
     """`lens.mass.uniform.high` and `steps[0].size`."""
     path = place
+    if _WITHOUT_KEY in parts:  # a bare number: its own path is that of the whole
+        parts = parts[: parts.index(_WITHOUT_KEY)]
     for part in parts:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part not in (_WITHOUT_KEY, "[key]"):
+        elif part != "[key]":
             word = part if re.fullmatch(r"[\w -]+", part) else _shown(part)
             path += f".{word}" if path else word
     return path

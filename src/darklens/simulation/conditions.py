@@ -1,11 +1,12 @@
-"""What changes from one observation to the next: seeing, and the brightness of the sky.
+"""What changes from one observation to the next: the seeing and the brightness of the sky.
 
-A preset may give a distribution for the width of its Gaussian PSF, for the magnitude of its sky or
-for the background of its noise. They are drawn after the lens itself, in this order, so that a
-preset without them keeps its bytes, and one with them keeps its lenses. A fit takes the central
-value of the PSF and fits the sky.
+A preset may give a distribution for the width of its Gaussian PSF, for the magnitude of its sky and
+for the background of its noise. They are drawn in this order after the lens itself, so that they
+change neither its parameters nor the images of presets without them. A fit uses the central value
+of the PSF and fits the sky.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,12 +25,19 @@ from darklens.simulation.distributions import (
     parse_distribution,
 )
 
-__all__ = ["Conditions", "central_value", "take_distribution"]
+__all__ = ["Conditions", "central_value", "take_conditions"]
+
+_PLACES = (
+    ("instrument", "psf", "gaussian", "fwhm"),
+    ("instrument", "sky_magnitude"),
+    ("noise", "photon", "background"),
+    ("noise", "none", "background"),
+)
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Distributions of what is drawn for each image; None for what is always the same.
+    """Distributions of what is drawn for each image; None for what is fixed.
 
     Args:
         psf_fwhm: Full width at half maximum of the Gaussian PSF [arcsec].
@@ -49,10 +57,10 @@ class Conditions:
     def draw(
         self, instrument: Instrument, noise: NoiseModel, rng: Generator
     ) -> tuple[Instrument, NoiseModel, dict[str, float]]:
-        """Instrument and noise of one image, and what was drawn, for the table of parameters.
+        """Instrument and noise of one image, and the values drawn, for the table of parameters.
 
         Raises:
-            BadPreset: If a value is drawn that cannot be, such as a negative width.
+            BadPreset: If an impossible value is drawn, such as a negative width.
         """
         drawn: dict[str, float] = {}
         if self.psf_fwhm is not None and isinstance(instrument.psf, GaussianPSF):
@@ -68,21 +76,41 @@ class Conditions:
         return instrument, noise, drawn
 
 
-def take_distribution(settings: dict[str, Any], name: str, where: str) -> Distribution | None:
-    """The distribution that stands under a name, where its central value is put instead.
+def take_conditions(content: Any) -> tuple[Any, Conditions]:
+    """Replace the distributions of PSF and sky in a preset by their central values.
+
+    Args:
+        content: Plain content of the preset, which is not changed.
+
+    Returns:
+        The content with central values, and the distributions.
 
     Raises:
-        BadPreset: If it is none.
+        BadPreset: If one of these values is a mapping, but not a distribution.
     """
-    if not isinstance(settings.get(name), dict):
-        return None
-    distribution = parse_distribution(settings[name], f"{where}: {name}")
-    settings[name] = central_value(distribution)
-    return distribution
+    found: dict[str, Distribution] = {}
+    for *folders, key in _PLACES:
+        content = _replaced(content, [*folders, key], [], found)
+    return content, Conditions(**found)
+
+
+def _replaced(content: Any, ahead: list[str], behind: list[str], found: dict[str, Any]) -> Any:
+    """The content with a central value at the end of a path, if there is a distribution."""
+    first, *rest = ahead
+    if not isinstance(content, Mapping) or first not in content:
+        return content
+    inner, path = content[first], [*behind, first]
+    if rest:
+        inner = _replaced(inner, rest, path, found)
+    elif isinstance(inner, Mapping):
+        name = "psf_fwhm" if first == "fwhm" else first
+        found[name] = parse_distribution(inner, ".".join(path))
+        inner = central_value(found[name])
+    return {**content, first: inner}
 
 
 def central_value(distribution: Distribution) -> float:
-    """A value in the middle of a distribution: its mean, or for scale-free ones the geometric."""
+    """The mean of a distribution, or the geometric mean of its ends if it is scale-free."""
     if isinstance(distribution, Constant):
         return distribution.value
     if isinstance(distribution, Uniform):

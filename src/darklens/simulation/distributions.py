@@ -1,25 +1,30 @@
-"""The distributions that a preset may give a number: drawn from an explicit generator.
+"""The distributions of the parameters in a preset, drawn from an explicit generator.
 
-In YAML a plain number is itself, and a mapping with one key names a distribution:
+In YAML a plain number is a constant, and a mapping with one key names a distribution:
 `{uniform: [0, 1]}`, `{log_uniform: [1e-24, 1e-22]}`, `{normal: [0, 1]}`,
 `{truncated_normal: [1.28, 0.17, 0.83, 1.66]}`, `{power_law: [1e6, 1e10, -1.9]}`, `{poisson: 25}`.
+The parameters may also be named, as in `{uniform: {low: 0, high: 1}}`.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.random import Generator
+from pydantic import BeforeValidator
 from scipy.special import ndtr
 
 from darklens.errors import BadPreset
+from darklens.files.schema import OneKey, read_as
 
 __all__ = [
     "LARGEST",
     "Constant",
     "Distribution",
+    "Drawn",
     "LogUniform",
     "Normal",
     "Poisson",
@@ -27,7 +32,6 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "distribution_to_yaml",
-    "finite",
     "parse_distribution",
 ]
 
@@ -220,49 +224,42 @@ _NAMES: dict[str, type[Distribution]] = {
 }
 
 
-def parse_distribution(value: object, where: str) -> Distribution:
+def _named(kind: type[Any], value: Any) -> Any:
+    """Parameters by name from a list of them, or from a single number."""
+    names = [field.name for field in fields(kind)]
+    if isinstance(value, Mapping):
+        return value
+    numbers = list(value) if isinstance(value, list | tuple) else [value]
+    if len(numbers) != len(names):
+        raise ValueError(f"needs the numbers {', '.join(names)}")
+    return dict(zip(names, numbers, strict=True))
+
+
+Drawn = Annotated[
+    Distribution,
+    OneKey(
+        {
+            name: Annotated[kind, BeforeValidator(partial(_named, kind))]
+            for name, kind in _NAMES.items()
+        },
+        number=Constant,
+    ),
+]
+"""Annotation of a parameter that a preset gives as a number or as a distribution."""
+
+
+def parse_distribution(value: object, place: str) -> Distribution:
     """Distribution from its YAML form.
 
-    Raises:
-        BadPreset: If it is not one; the message begins with `where`.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        try:
-            return Constant(finite(value))
-        except BadPreset as error:
-            raise BadPreset(f"{where}: {error}") from None
-    if isinstance(value, Mapping) and len(value) == 1:
-        (name, numbers), *_ = value.items()
-        numbers = list(numbers) if isinstance(numbers, list | tuple) else [numbers]
-        if (kind := _NAMES.get(str(name))) is not None:
-            names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-            try:
-                return kind(*[finite(number) for number in numbers])
-            except (TypeError, ValueError, OverflowError):
-                raise BadPreset(f"{where}: {name} needs the numbers {', '.join(names)}") from None
-            except BadPreset as error:
-                raise BadPreset(f"{where}: {error}") from None
-    raise BadPreset(
-        f"{where}: {str(value)[:60]!r} is neither a number nor one of {', '.join(_NAMES)} with its "
-        "numbers"
-    )
-
-
-def finite(value: object) -> float:
-    """A number of a preset, within what any quantity of this field can be.
+    Args:
+        value: A number, or a mapping such as `{uniform: [0, 1]}` or `{uniform: {low: 0, high: 1}}`.
+        place: Path of the value in the preset, for messages.
 
     Raises:
-        BadPreset: If it is not finite, or its size is above `LARGEST`.
-        TypeError: If it is no number.
-        ValueError: If it is no number.
+        BadPreset: If it is not one; the message begins with the path.
     """
-    if isinstance(value, int | float) and abs(value) > LARGEST:  # before an integer overflows
-        shown = f"{value:.3g}" if isinstance(value, float) else "a whole number"
-        raise BadPreset(f"{shown} is out of range: numbers may be up to {LARGEST:g}")
-    number = float(value)  # type: ignore[arg-type]
-    if not abs(number) <= LARGEST:
-        raise BadPreset(f"{number} is not a finite number up to {LARGEST:g}")
-    return number
+    distribution: Distribution = read_as(Drawn, value, BadPreset, place=place, largest=LARGEST)
+    return distribution
 
 
 def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[float]]:
