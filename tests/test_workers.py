@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import active_count
 
 import pytest
 
@@ -40,8 +41,10 @@ def test_the_worker_of_a_killed_process_ends(tmp_path: Path) -> None:
     assert not runs(worker)
 
 
-def test_a_process_without_a_parent_of_its_own_kind_goes_on() -> None:
+def test_a_process_that_no_pool_started_goes_on() -> None:
+    before = active_count()
     end_with_parent()
+    assert active_count() == before, "nothing waits for a parent"
 
 
 def test_processors_are_counted_where_the_system_does_not_say_which_are_ours(

@@ -1,19 +1,20 @@
-"""What a verb says while it works: a progress bar on a terminal, one line a stage without one.
+"""Progress of a verb: a bar on a terminal, one line per stage elsewhere.
 
-All of it goes to stderr, so that stdout holds nothing but results.
+Everything goes to stderr, so that stdout holds only results.
 """
 
 import sys
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from tqdm import tqdm
 
 from darklens.naming import visible
 
-__all__ = ["progress", "say"]
+__all__ = ["ProgressBar", "progress", "progress_bar", "say"]
 
 Item = TypeVar("Item")
+ProgressBar: TypeAlias = "tqdm[Any]"
 
 
 def say(message: str, *, quiet: bool = False) -> None:
@@ -33,14 +34,38 @@ def progress(
     """Wrap a loop in a progress bar, or name the stage once where there is no terminal.
 
     Args:
-        items: What to loop over.
+        items: The items to loop over.
         stage: What is being done, such as `classifying`.
-        total: Number of items, if they do not say it themselves.
+        total: Number of items, where `len(items)` does not give it.
         unit: What one item is.
         quiet: Show nothing.
     """
-    if not quiet and not sys.stderr.isatty():
-        say(stage)
-    disabled = quiet or not sys.stderr.isatty()
+    return _bar(items, stage, stage, total=total, unit=unit, quiet=quiet)
+
+
+def progress_bar(total: int, stage: str, line: str, *, quiet: bool = False) -> ProgressBar:
+    """A bar over images that advances by `update`; one line where there is no terminal.
+
+    Args:
+        total: Number of images.
+        stage: What is being done, such as `simulating`.
+        line: The line printed where there is no terminal.
+        quiet: Show nothing.
+    """
+    return _bar(None, stage, line, total=total, unit="images", quiet=quiet)
+
+
+def _bar(
+    items: Iterable[Any] | None,
+    stage: str,
+    line: str,
+    *,
+    total: int | None,
+    unit: str,
+    quiet: bool,
+) -> ProgressBar:
+    hidden = quiet or not sys.stderr.isatty()
+    if hidden:
+        say(line, quiet=quiet)
     name = visible(stage)
-    return tqdm(items, desc=name, total=total, unit=f" {unit}", disable=disabled, file=sys.stderr)
+    return tqdm(items, desc=name, total=total, unit=f" {unit}", disable=hidden, file=sys.stderr)

@@ -1,7 +1,5 @@
 """Splits are reproducible, keep the classes' shares, and never share an image unseen."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,6 @@ from darklens.data import (
     ImageDataset,
     check_disjoint,
     reference_split,
-    split_from_lists,
     stratified_folds,
 )
 from darklens.errors import BadData
@@ -57,20 +54,6 @@ def test_impossible_folds() -> None:
         stratified_folds(dataset, 4)
     with pytest.raises(BadData, match="at least 2"):
         stratified_folds(dataset, 1)
-
-
-def test_lists(tmp_path: Path) -> None:
-    dataset = random_dataset((3, 3))
-    (tmp_path / "train.txt").write_text("0/0.npy\n1/3.npy\n\n 0/2.npy \n0/0.npy\n")
-    parts = split_from_lists(dataset, {"train": tmp_path / "train.txt", "test": ["1/4.npy"]})
-    assert parts["train"].ids == ["0/0.npy", "1/3.npy", "0/2.npy"]
-    assert parts["test"].labels.tolist() == [1]
-    with pytest.raises(BadData, match="'x', which is not in"):
-        split_from_lists(dataset, {"test": ["x"]})
-    with pytest.raises(BadData, match="both lists, train and test"):
-        split_from_lists(dataset, {"train": ["0/0.npy"], "test": ["0/0.npy"]})
-    with pytest.raises(BadData, match="cannot read"):
-        split_from_lists(dataset, {"test": tmp_path / "absent.txt"})
 
 
 def test_a_shared_image_is_reported_by_name() -> None:

@@ -8,7 +8,7 @@ from scipy.optimize import least_squares
 
 from darklens.lensing.noise import DeepLenseSimNoise
 from darklens.modelling import SmoothModel, scene_parameters, smooth_model
-from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, optimise
+from darklens.modelling.levenberg_marquardt import RoughNoise, optimise
 from darklens.modelling.likelihood import DeepLenseSimLikelihood, GaussianLikelihood
 from darklens.simulation import Simulator
 
@@ -119,9 +119,3 @@ def test_rough_noise_takes_scale_and_background() -> None:
     assert np.array_equal(moments.variance, variance)
     assert np.array_equal(moments.exposure_slope, [[0.0, 500.0]])
     assert moments.slope == noise.scale(1000.0) == 1000.0
-
-
-def test_blocks_are_summed_and_the_rest_dropped() -> None:
-    image = np.arange(35.0).reshape(5, 7)
-    assert np.array_equal(block_sums(image, 2), [[0 + 1 + 7 + 8, 20 + 4, 28 + 4], [72, 80, 88]])
-    assert np.array_equal(block_sums(image, 1), image)

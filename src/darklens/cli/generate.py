@@ -5,15 +5,12 @@ the same command is given again.
 """
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from darklens import __version__
 from darklens.classes import UNLABELLED, canonical_class
@@ -26,7 +23,7 @@ from darklens.files.locks import only_writer
 from darklens.files.places import check_added_folder
 from darklens.hub import ModelCard, find_model, load_card, load_generator
 from darklens.production.outputs import configuration_place, kind_of_output
-from darklens.progress import say
+from darklens.progress import ProgressBar, progress_bar, say
 
 __all__ = ["generate"]
 
@@ -105,14 +102,12 @@ class _Work:
             return (canonical_class(self.label),)
         return self.generator.classes if self.generator.conditional else (UNLABELLED,)
 
-    def bar(self, count: int, *, quiet: bool) -> "tqdm[Any]":
+    def bar(self, count: int, *, quiet: bool) -> ProgressBar:
         """Progress bar over the images; where there is no terminal, one line instead."""
-        hidden = quiet or not sys.stderr.isatty()
-        if hidden:
-            say(f"generating {count} images with '{self.card.name}'", quiet=quiet)
-        return tqdm(total=count, unit=" images", desc="generating", disable=hidden)
+        line = f"generating {count} images with '{self.card.name}'"
+        return progress_bar(count, "generating", line, quiet=quiet)
 
-    def images(self, start: int, stop: int, bar: "tqdm[Any]") -> GeneratedImages:
+    def images(self, start: int, stop: int, bar: ProgressBar) -> GeneratedImages:
         """Images `start` to `stop`, with labels that count in the classes of the output."""
         parts = []
         for part in self.generator.batches(

@@ -19,7 +19,6 @@ from darklens.data.readers import pixel_problem, read_image
 from darklens.data.splits import (
     check_disjoint,
     reference_split,
-    split_from_lists,
     stratified_folds,
 )
 from darklens.data.stacks import expand_stacks
@@ -56,7 +55,6 @@ __all__ = [
     "read_image",
     "read_plane",
     "reference_split",
-    "split_from_lists",
     "stratified_folds",
     "undo_preprocessing",
 ]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from darklens.errors import UnreadableImage
+from darklens.naming import visible
 
 __all__ = ["MOST_PIXELS", "check_pixel_count", "file_size", "recorded_warnings", "shown"]
 
@@ -60,9 +61,8 @@ def check_pixel_count(shape: Sequence[int]) -> int:
 
 
 def shown(text: object, most: int = 40) -> str:
-    """A word of a file as a message can hold it: short, in one line, without control characters."""
-    words = " ".join(str(text).split())
-    return "".join(letter if letter.isprintable() else "?" for letter in words[:most])
+    """Text from a file for a message: short, on one line, without control characters."""
+    return visible(" ".join(str(text).split())[:most])
 
 
 @contextmanager

@@ -5,7 +5,6 @@ All randomness comes from a seed; classes keep their shares in every part.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ __all__ = [
     "check_disjoint_digests",
     "image_digest",
     "reference_split",
-    "split_from_lists",
     "stratified_folds",
 ]
 
@@ -73,33 +71,6 @@ def stratified_folds(
         (dataset.subset(np.flatnonzero(fold != k)), dataset.subset(np.flatnonzero(fold == k)))
         for k in range(folds)
     ]
-
-
-def split_from_lists(
-    dataset: ImageDataset, lists: Mapping[str, str | Path | Sequence[str]]
-) -> dict[str, ImageDataset]:
-    """Parts by lists of image names.
-
-    Args:
-        dataset: The images.
-        lists: For each part its image names (the `ids` of the data set), or a text file with one
-            name a line.
-
-    Raises:
-        BadData: If a name is unknown or stands in two lists, or a list cannot be read.
-    """
-    position = {name: i for i, name in enumerate(dataset.ids)}
-    owner: dict[str, str] = {}
-    parts = {}
-    for part, given in lists.items():
-        names = _read_list(Path(given)) if isinstance(given, str | Path) else list(given)
-        for name in names:
-            if name not in position:
-                raise BadData(f"the list {part} names {name!r}, which is not in the data set")
-            if owner.setdefault(name, part) != part:
-                raise BadData(f"{name!r} stands in both lists, {owner[name]} and {part}")
-        parts[part] = dataset.subset([position[name] for name in dict.fromkeys(names)])
-    return parts
 
 
 def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
@@ -161,14 +132,6 @@ def _shuffled_classes(dataset: ImageDataset, seed: int) -> list[Int64[np.ndarray
         generator.permutation(np.flatnonzero(dataset.labels == label))
         for label in np.unique(dataset.labels)
     ]
-
-
-def _read_list(path: Path) -> list[str]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadData(f"cannot read the list {path}") from error
-    return [line.strip() for line in lines if line.strip()]
 
 
 def _digests(dataset: ImageDataset) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from pydantic import Field
 
+from darklens.cutouts import central_cutout
 from darklens.errors import BadData
 
 __all__ = [
@@ -81,8 +82,7 @@ class CenterCrop:
             raise BadData(
                 f"images of {height} x {width} pixels are too small for the crop to {size} x {size}"
             )
-        top, left = (height - size) // 2, (width - size) // 2
-        return images[:, :, top : top + size, left : left + size]
+        return central_cutout(images, size)
 
 
 @dataclass(frozen=True)

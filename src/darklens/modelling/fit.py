@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Num
 
+from darklens.cutouts import block_sums
 from darklens.errors import BadInput
 from darklens.lensing.grid import border_pixels
 from darklens.modelling.initial_guess import initial_guesses
-from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, block_sums, optimise
+from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, optimise
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.parameters import PARAMETERS, Parameter

@@ -19,7 +19,7 @@ from darklens.modelling.derivatives import normal_equations
 from darklens.modelling.likelihood import Likelihood, Moments
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["RoughNoise", "Solution", "block_sums", "optimise"]
+__all__ = ["RoughNoise", "Solution", "optimise"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
@@ -118,10 +118,3 @@ def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) ->
         return np.linalg.solve(matrix, vector)
     except np.linalg.LinAlgError:
         return np.linalg.lstsq(matrix, vector, rcond=None)[0]
-
-
-def block_sums(image: Float[np.ndarray, "h w"], factor: int) -> Float[np.ndarray, "i j"]:
-    """Sums over blocks of pixels; rows and columns left over at the end are dropped."""
-    rows, columns = (side // factor for side in image.shape)
-    cut = image[: rows * factor, : columns * factor]
-    return np.asarray(cut.reshape(rows, factor, columns, factor).sum(axis=(1, 3)))

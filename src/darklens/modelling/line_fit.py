@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Num
 
+from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.grid import PixelGrid
 from darklens.modelling.fit import SmoothFit, fit_result
-from darklens.modelling.levenberg_marquardt import RoughNoise, block_sums, optimise
+from darklens.modelling.levenberg_marquardt import RoughNoise, optimise
 from darklens.modelling.matched_filter import LineCandidate
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.parameters import Parameter
@@ -94,8 +95,7 @@ class LineFitter:
     def _central_blocks(self, image: Image) -> Blocks:
         """Sums over blocks of the pixels that the coarse model has."""
         rows, columns = (side * _FACTOR for side in self._coarse.grid.shape)
-        top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
-        return block_sums(image[top : top + rows, left : left + columns], _FACTOR)
+        return block_sums(central_cutout(image, rows, columns), _FACTOR)
 
 
 def _with_line(parameters: Parameters, line: LineCandidate) -> Parameters:

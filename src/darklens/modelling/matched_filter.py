@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Complex64, Float, Float32
 from scipy import fft
 
+from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.profiles import LineMass, MassProfile, PointMass
 
 __all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central"]
@@ -196,11 +197,8 @@ def central(
     Blocks of pixels are summed and divided by their side, which preserves the variance of white
     noise.
     """
-    *n, rows, columns = image.shape
-    top, left = (rows - size) // 2, (columns - size) // 2
-    window = image[..., top : top + size, left : left + size].astype(np.float32)
-    blocks = window.reshape(*n, size // factor, factor, size // factor, factor)
-    return np.asarray(blocks.sum(axis=(-3, -1)) / np.float32(factor))
+    window = central_cutout(image, size).astype(np.float32)
+    return block_sums(window, factor) / np.float32(factor)
 
 
 def _orthonormal(jacobian: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:

@@ -4,15 +4,12 @@ Each worker process simulates whole shards and writes them itself. A killed run 
 stopped when the same call is made again, and ends with the same bytes.
 """
 
-import sys
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
-
-from tqdm import tqdm
 
 from darklens import __version__
 from darklens.data import NpyTreeWriter, StoreWriter
@@ -21,7 +18,7 @@ from darklens.files.atomic import atomic_file, writing
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
 from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
-from darklens.progress import say
+from darklens.progress import progress_bar, say
 from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
 from darklens.simulation.presets import preset_text
@@ -132,11 +129,9 @@ def _write_images(job: _Job, workers: int, quiet: bool) -> None:
     if remaining < job.count and not quiet:
         say(f"{job.output}: {job.count - remaining} of {job.count} images are already there")
     workers = min(workers or processors(), max(1, len(pending)))
-    if quiet or not sys.stderr.isatty():
-        say(f"simulating {remaining} images of {job.simulator.preset.name}", quiet=quiet)
-    disable = quiet or not sys.stderr.isatty()
+    line = f"simulating {remaining} images of {job.simulator.preset.name}"
     with (
-        tqdm(total=remaining, unit=" images", desc="simulating", disable=disable) as bar,
+        progress_bar(remaining, "simulating", line, quiet=quiet) as bar,
         closing(_run(job, pending, workers)) as shards,
     ):
         for made in shards:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Num
 
+from darklens.cutouts import central_cutout
 from darklens.data import Plane, pixel_problem, read_plane
 from darklens.errors import BadInput, UnreadableImage, reason_of
 from darklens.lensing import PixelGrid
@@ -248,6 +249,4 @@ def _check_known(image: Centre, used: Bool[np.ndarray, "i j"]) -> None:
 
 def _central(image: Num[np.ndarray, "h w"], size: int | None) -> Num[np.ndarray, "i j"]:
     """The central square, or the whole image where it is not larger."""
-    rows, columns = (min(size or side, side) for side in image.shape)
-    top, left = (image.shape[0] - rows) // 2, (image.shape[1] - columns) // 2
-    return np.ascontiguousarray(image[top : top + rows, left : left + columns])
+    return np.ascontiguousarray(image if size is None else central_cutout(image, size))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.stats import binomtest
 
 from darklens.errors import BadData
 from darklens.metrics import (
@@ -307,10 +308,8 @@ def _transfer(
 
 def _share_interval(share: float, count: int) -> Interval:
     """Wilson's 95 % interval of a share."""
-    z = 1.959964
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    half = z * np.sqrt(share * (1 - share) / count + (z / (2 * count)) ** 2) / (1 + z**2 / count)
-    return Interval(np.asarray(share), np.asarray(centre - half), np.asarray(centre + half))
+    ends = binomtest(round(share * count), count).proportion_ci(0.95, "wilson")
+    return Interval(np.asarray(share), np.asarray(ends.low), np.asarray(ends.high))
 
 
 def _beside(value: Interval, floor: Interval) -> ScoreWithBaseline:
