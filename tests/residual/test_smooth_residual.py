@@ -1,4 +1,4 @@
-"""The step `smooth_residual`: its maps, what it says of them, and genuine images."""
+"""The step `smooth_residual`: its maps, what it says of them, and benchmark images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from darklens.simulation import Lenses, Simulator, load_preset
 from darklens.simulation.presets import preset_text
 
 # physics_common_test_1, the reduced chi-squares of the images of class no
-GENUINE = {"1": 1.0033, "2": 1.0104, "3": 0.9929, "4": 1.0146, "5": 0.9962}
+BENCHMARK = {"1": 1.0033, "2": 1.0104, "3": 0.9929, "4": 1.0146, "5": 0.9962}
 DRAWS = 600  # of the prior, fewer than the default: thousands take seconds
 
 
@@ -203,11 +203,11 @@ def test_images_of_another_kind_are_refused(
         plain(image[None])
 
 
-@pytest.mark.parametrize("name", GENUINE)
-def test_genuine_images_reach_the_known_chi_square(
+@pytest.mark.parametrize("name", BENCHMARK)
+def test_benchmark_images_reach_the_known_chi_square(
     name: str, plain: SmoothResidual, shared_data: Path
 ) -> None:
     image = np.load(shared_data / "common_test_1" / "no" / f"{name}.npy")
     _, columns = plain.explain(image[None].astype(np.float32))
     assert columns["fit"] == ["ok"]
-    assert columns["chi_square"][0] == pytest.approx(GENUINE[name], abs=0.002)
+    assert columns["chi_square"][0] == pytest.approx(BENCHMARK[name], abs=0.002)

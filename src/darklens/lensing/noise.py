@@ -1,6 +1,6 @@
-r"""From the expected image to the observed one.
+r"""Noise models: from the expected image to the observed one.
 
-Every law takes the expected flux `m` of each pixel [counts/s] behind the PSF, the exposure `t` [s]
+Each takes the expected flux `m` of each pixel [counts/s] behind the PSF, the exposure `t` [s]
 and an explicit generator.
 """
 
@@ -25,7 +25,7 @@ _kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 class NoiseModel(ABC):
-    """How an image is observed."""
+    """A noise model."""
 
     @abstractmethod
     def observe(
@@ -36,11 +36,11 @@ class NoiseModel(ABC):
         Args:
             flux: Expected flux of each pixel [counts/s].
             exposure: Exposure time of one exposure [s].
-            sky_rate: Expected counts of the sky in each pixel in a second.
-            rng: Source of randomness.
+            sky_rate: Expected sky brightness [counts/s/pixel].
+            rng: Random generator.
 
         Returns:
-            uint16 counts, or float32 where the law does not count.
+            uint16 counts, or float32 for models that do not count photons.
         """
 
 
@@ -83,7 +83,7 @@ class PhotonNoise(NoiseModel):
         _check_not_negative(background=self.background, background_rms=self.background_rms)
 
     def expectation(self) -> NoNoise:
-        """The law that gives the mean of these counts."""
+        """The noise model that returns the expected counts."""
         return NoNoise(self.background, self.background_rms)
 
     def observe(

@@ -1,7 +1,7 @@
-"""A preset as the family that is fitted to an image of its own shape, pixel scale and PSF.
+"""Presets adapted to an image: its shape, pixel scale and PSF.
 
-Presets of one benchmark say what their images are. A general preset, such as `galaxy`, takes the
-grid from the image, and the noise from a map or from the sky around the lens.
+The preset of a benchmark fixes its images. A general preset, such as `galaxy`, takes the grid from
+the image, and the noise from a noise map or from the sky around the lens.
 """
 
 from dataclasses import replace
@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import median_abs_deviation
 
 from darklens.errors import BadInput
 from darklens.lensing.grid import PixelGrid, border_pixels
@@ -22,6 +23,8 @@ Image = Float[np.ndarray, "h w"]
 Mass = Literal["sphere", "ellipsoid"]
 
 _BORDER = 8
+SIGMA_PER_MAD = 1.4826
+"""Standard deviation of a normal distribution over its median absolute deviation."""
 
 
 def adapt_preset(
@@ -32,17 +35,17 @@ def adapt_preset(
     mass: Mass | None = None,
     lens_light: bool | None = None,
 ) -> Preset:
-    """The preset with some of its parts decided anew.
+    """A preset adapted to an image.
 
     Args:
-        preset: What is free and how far.
+        preset: The preset.
         grid: Pixels of the image; only a general preset takes them.
         psf: Point-spread function.
         mass: Whether the lens is an isothermal sphere or an ellipsoid.
-        lens_light: Whether the lens shines.
+        lens_light: Whether to model light of the lens galaxy.
 
     Raises:
-        BadInput: If the preset cannot be changed so.
+        BadInput: If the preset does not allow the change.
     """
     if grid is not None:
         if not preset.general and not _alike(grid, preset.grid):
@@ -66,20 +69,20 @@ def adapt_preset(
     if lens_light is False:
         preset = replace(preset, lens_light=None)
     elif lens_light and preset.lens_light is None:
-        raise BadInput(f"the preset {preset.name} says nothing of the light of the lens")
+        raise BadInput(f"the preset {preset.name} has no model of the light of the lens")
     return preset
 
 
 def _alike(grid: PixelGrid, other: PixelGrid) -> bool:
-    """Whether pixels are the same, but for the last digits of a header."""
+    """Whether two grids agree to the precision of a header."""
     return grid.shape == other.shape and abs(grid.pixel_scale / other.pixel_scale - 1) < 1e-3
 
 
 def sky_noise(image: Image) -> Image:
-    """The noise of the sky at the border of an image, the same for each pixel.
+    """Noise map of constant sky noise, measured at the border of an image.
 
-    It knows nothing of the photons of the galaxies, so that their centres weigh too much. Pixels
-    that are NaN are left out; the border is that of the others.
+    It ignores the photon noise of the galaxies, so their centres get too much weight. NaN pixels
+    are left out; the border is that of the remaining pixels.
 
     Raises:
         BadInput: If the border has no noise.
@@ -88,7 +91,7 @@ def sky_noise(image: Image) -> Image:
     values = image[border_pixels(known, max(2, min(image.shape) // _BORDER))]
     if not values.size:
         raise BadInput("the noise cannot be estimated: every pixel is NaN")
-    spread = 1.4826 * float(np.median(np.abs(values - np.median(values))))
+    spread = SIGMA_PER_MAD * float(median_abs_deviation(values))
     if not spread > 0:
         raise BadInput("the noise cannot be estimated: the border is constant; give a noise map")
     return np.full(image.shape, spread)

@@ -1,9 +1,9 @@
-r"""The smooth lens that explains an image best, and what it leaves unexplained.
+r"""Maximum-likelihood fit of the smooth lens to an image, with errors and residuals.
 
-A fit starts from the best of a few thousand lenses drawn from the preset, is brought
-near on blocks of pixels, where the noise is taken from the image, and ends on all pixels with the
-noise of the model, weighted anew in each step. Families whose lens shines, or whose background is
-free, start from `darklens.modelling.initial_guess` instead.
+A fit starts from the best of a few thousand lenses drawn from the prior. It is first optimised on
+binned pixels, with the noise estimated from the image, and then on all pixels with the noise of the
+model, which is updated at each step. Models with lens light or a free background start from
+`darklens.modelling.initial_guess` instead.
 """
 
 from copy import copy
@@ -13,10 +13,12 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Num
+from scipy.stats import median_abs_deviation
 
 from darklens.cutouts import block_sums
 from darklens.errors import BadInput
 from darklens.lensing.grid import border_pixels
+from darklens.modelling.adaptation import SIGMA_PER_MAD
 from darklens.modelling.initial_guess import initial_guesses
 from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, optimise
 from darklens.modelling.likelihood import GaussianLikelihood
@@ -45,18 +47,19 @@ class SmoothFit:
     """The smooth model of one image.
 
     Attributes:
-        parameters: All parameters of the model, in the order of `PARAMETERS`.
-        names: Names of the free ones.
+        parameters: Parameter vector, in the order of `PARAMETERS`.
+        names: Names of the free parameters.
         covariance: Their covariance, from the curvature of the likelihood.
         chi_square: Reduced chi-square, sum((n - m)^2 / v) / (pixels - free parameters).
         model: Expected image, in the units of the image.
         noise: Standard deviation of each pixel, sqrt(v).
         residual: (n - m) / sqrt(v).
-        sensitivity: Change of the image, in units of noise, for a further deflection of one
-            arcsec along x and along y at each pixel.
-        whitened_jacobian: Change of the image, in units of noise, for each free number.
-        converged: Whether the last step was a hundredth of the errors or less, within bounds.
-        steps: Steps on all pixels.
+        sensitivity: Derivative of the image with respect to an extra deflection along x and y
+            [noise / arcsec].
+        whitened_jacobian: Derivatives of the image with respect to the free parameters, in units
+            of the noise.
+        converged: Whether the last step was below a hundredth of the errors, within bounds.
+        steps: Number of steps on the full image.
     """
 
     parameters: Parameters
@@ -93,7 +96,7 @@ class SmoothFit:
 
 
 class SmoothFitter:
-    """Fits smooth lenses of one family.
+    """Fits one smooth lens model to images.
 
     Args:
         model: The model, or a preset that declares it.
@@ -122,7 +125,7 @@ class SmoothFitter:
 
         Args:
             image: Pixels in the units of the likelihood, such as counts.
-            start: Parameters to start from, such as the truth; searched for if None.
+            start: Parameter vector to start from, such as the truth; found by a search if None.
 
         Raises:
             BadInput: If the image has another shape than the model, or pixels that are not finite
@@ -139,7 +142,7 @@ class SmoothFitter:
         return fit_result(self.model, data, optimise(self.model, data, begins[0], steps))
 
     def _filled(self, data: Image) -> Image:
-        """The image with sky where pixels are NaN and their noise infinite: they do not count."""
+        """The image with NaN pixels of infinite noise replaced by sky; they have no weight."""
         known = np.isfinite(data)
         if known.all():
             return data
@@ -153,18 +156,18 @@ class SmoothFitter:
         return np.where(known, data, np.median(data[border_pixels(known & used, width)]))
 
     def with_free_sky(self) -> "SmoothFitter":
-        """A fitter that fits the level of the sky, too; what was prepared for fits is shared."""
+        """A fitter that also fits the sky level; it shares the precomputed draws."""
         _ = self._squares  # made once for both
         other = copy(self)
         other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
         return other
 
     def start(self, data: Image) -> Parameters:
-        """Parameters near the best, from a search over draws and a fit to blocks of pixels."""
+        """Starting point: a search over the prior draws, then a fit to binned pixels."""
         return self._starts(data)[0]
 
     def _starts(self, data: Image) -> list[Parameters]:
-        """One place to start from, or for wide families some, the most promising first."""
+        """Starting points, most promising first: several for a wide prior, otherwise one."""
         blocks = block_sums(data, self._factor)
         background, variance = self._rough_noise(blocks)
         free = "background" in self.model.names
@@ -186,9 +189,9 @@ class SmoothFitter:
         return [best]
 
     def _rough_noise(self, blocks: Image) -> tuple[float, Image]:
-        """Background and variance of blocks of pixels, from the image itself.
+        """Background and variance of binned pixels, estimated from the image.
 
-        The border holds no arcs; where it does, the median still holds.
+        The border is assumed free of arcs; the median is robust where it is not.
         """
         width = max(1, blocks.shape[0] // _MARGIN)
         likelihood = self.model.likelihood
@@ -199,7 +202,7 @@ class SmoothFitter:
             return float(np.median(blocks[border if border.any() else ...])), variance
         border = border_pixels(np.ones(blocks.shape, dtype=bool), width)
         background = float(np.median(blocks[border]))
-        spread = 1.4826 * float(np.median(abs(blocks[border] - background)))
+        spread = SIGMA_PER_MAD * float(median_abs_deviation(blocks[border]))
         gain = likelihood.gain(
             float(np.exp(np.median(self.model.draws[:, Parameter.LOG_EXPOSURE])))
         )
@@ -208,7 +211,7 @@ class SmoothFitter:
 
     @cached_property
     def _templates(self) -> Float32[np.ndarray, "d c"]:
-        """What the lenses drawn from the prior add to blocks of coarse pixels."""
+        """Images of the prior draws, binned for the search."""
         return np.array([self._template(n) for n in self.model.draws], dtype=np.float32)
 
     @cached_property
@@ -216,12 +219,12 @@ class SmoothFitter:
         return np.asarray(np.square(self._templates))
 
     def _template(self, parameters: Parameters) -> Float[np.ndarray, " c"]:
-        """What a lens adds to blocks of coarse pixels, flat."""
+        """Image of one lens, binned for the search, flattened."""
         scale = self.model.likelihood.scale(self.model.exposure(parameters))
         return block_sums(scale * self._coarse.image(parameters), _SEARCH_BLOCK).ravel()
 
     def _nearest(self, signal: Image, variance: Image) -> list[Parameters]:
-        """The draws that resemble the signal most, the best first."""
+        """The prior draws that match the signal best, best first."""
         weight = (1 / block_sums(variance, _SEARCH_BLOCK).ravel()).astype(np.float32)
         wanted = block_sums(signal, _SEARCH_BLOCK).ravel().astype(np.float32)
         cross = self._templates @ (weight * wanted)
@@ -240,7 +243,7 @@ class SmoothFitter:
 
 
 def fit_result(model: SmoothModel, data: Image, end: Solution) -> SmoothFit:
-    """All that is told of a fit."""
+    """Parameters, errors, residuals and derivatives of a finished fit."""
     deviation = np.sqrt(end.moments.variance)
     if {"source_x", "source_y"} <= set(model.names):
         response = end.jacobian[[model.names.index(n) for n in ("source_x", "source_y")]]
@@ -264,7 +267,7 @@ def fit_result(model: SmoothModel, data: Image, end: Solution) -> SmoothFit:
 
 
 def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
-    """The covariance; parameters are scaled first, for their units may differ by any factor."""
+    """Covariance by pseudo-inverse; parameters are rescaled first, since units differ widely."""
     root = np.sqrt(np.diag(curvature))
     scale = np.where(root > 0, 1 / np.where(root > 0, root, 1), 0.0)
     scales = np.outer(scale, scale)
@@ -272,7 +275,7 @@ def _inverse(curvature: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
 
 
 def _fixed(model: SmoothModel) -> Any:
-    """Which parameters are not free."""
+    """Mask of the fixed parameters."""
     fixed = np.ones(len(PARAMETERS), dtype=bool)
     fixed[list(model.free)] = False
     return fixed

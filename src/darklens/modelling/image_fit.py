@@ -1,9 +1,9 @@
-"""The fit of a preset to an image as it lies on the disk, and how far it can be trusted.
+"""The fit of a preset to an image as stored on disk, with checks on how far to trust it.
 
 Before the fit the photon counts are recovered from scaled values, see
-`darklens.modelling.photon_counts`. Afterwards the image is checked against the noise and the sky
-of the preset. A sky level other than the preset's is fitted. A mismatch is reported in words: it is
-an answer, not an error.
+`darklens.modelling.photon_counts`. Afterwards the image is checked against the noise and the sky of
+the preset. A sky level other than the preset's is fitted. A mismatch is reported in words; it is
+not an error.
 """
 
 from dataclasses import dataclass, replace
@@ -35,7 +35,7 @@ _NOMINAL, _PEAKS = 1e-3, 50  # noise where there is none, and the lenses that sa
 _MEDIAN = 0.6745  # of the absolute value of a normal number
 
 COUNTS, SKY, NOISE = "counts not recovered", "sky differs", "noise differs"
-"""What may be the matter with an image."""
+"""Problems that an image may have."""
 
 _ESTIMATED = (
     "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
@@ -54,14 +54,14 @@ _QUIET = (
 
 @dataclass(frozen=True)
 class ImageFit:
-    """A fit to an image, and what the image is.
+    """A fit to an image, with a diagnosis of the image.
 
     Attributes:
         image: The pixels that were fitted, in the units of the fit.
         fit: The smooth lens.
-        model: The family that was fitted.
-        counts: Where counts come from; None where the preset does not count photons.
-        matter: What is wrong with counts, noise or sky in two or three words, or empty.
+        model: The model that was fitted.
+        counts: The recovered photon counts; None if the preset does not count photons.
+        matter: Problem with counts, noise or sky in two or three words, or empty.
         note: The same in a sentence, with what to do.
     """
 
@@ -74,11 +74,11 @@ class ImageFit:
 
     @property
     def free_sky(self) -> bool:
-        """Whether the level of the sky was fitted, though the preset has one."""
+        """Whether the sky level was a free parameter."""
         return "background" in self.fit.names
 
     def verdict(self, largest_chi_square: float) -> str:
-        """How far the fit can be trusted, in two or three words.
+        """Verdict on the fit in two or three words.
 
         Args:
             largest_chi_square: Reduced chi-square above which an image is unlike the preset.
@@ -93,7 +93,7 @@ class ImageFit:
 
 
 class ImageFitter:
-    """Fits the smooth lenses of a preset to images, whatever their scale.
+    """Fits the smooth lens of a preset to images of any scaling.
 
     Where the preset draws the sky of each image, the sky is fitted. Of a PSF whose width is drawn
     the fit takes the central value. Where the preset has no noise, a thousandth of the brightness
@@ -138,12 +138,12 @@ class ImageFitter:
 
     @property
     def model(self) -> SmoothModel:
-        """The family, with the preset's sky."""
+        """The model with the sky of the preset."""
         return self._fitter.model
 
     @cached_property
     def sky(self) -> float | None:
-        """Counts of the sky: 0 where dark pixels may hold none, None where it is not known."""
+        """Sky counts in a pixel: 0 where dark pixels may be empty, None where unknown."""
         noise = self._preset.noise
         if not isinstance(noise, PhotonNoise):
             return 0.0
@@ -160,7 +160,7 @@ class ImageFitter:
         return self._fitter.with_free_sky()
 
     def _on_other_sky(self, fit: ImageFit) -> ImageFit:
-        """A fit that found another sky than the preset's, with a word on it."""
+        """A fit whose sky differs from the preset's, with a note."""
         level = fit.fit.values["background"] * fit.model.exposure(fit.fit.parameters)
         note = (
             f"the sky holds {level:.1f} counts in a pixel, not {self.sky:g} as in the preset "
@@ -170,7 +170,7 @@ class ImageFitter:
 
 
 def _with_nominal_noise(preset: Preset, draws: int) -> SmoothModel:
-    """The family of a preset without noise, with noise that is small beside its lenses."""
+    """The model of a noiseless preset, with a small nominal noise."""
     model = smooth_model(preset, GaussianLikelihood(np.ones(preset.grid.shape)), draws=draws)
     peaks = [float(model.image(parameters).max()) for parameters in model.draws[:_PEAKS]]
     noise = np.full(preset.grid.shape, _NOMINAL * float(np.median(peaks)))
@@ -178,14 +178,14 @@ def _with_nominal_noise(preset: Preset, draws: int) -> SmoothModel:
 
 
 def _sky_is_off(fit: ImageFit) -> bool:
-    """Whether dark pixels are brighter or darker than the preset's sky, beyond doubt."""
+    """Whether dark pixels differ significantly from the sky of the preset."""
     dark = fit.fit.model < _DARK * fit.fit.model.min()
     deviation = float(fit.fit.residual[dark].sum()) / np.sqrt(dark.sum())
     return bool(abs(deviation) > _SURE)
 
 
 def _with_noise_checked(fit: ImageFit) -> ImageFit:
-    """A fit with a word on noise that is less than the preset's."""
+    """The fit, with a note if the image has less noise than the preset."""
     if fit.counts is None and (spread := _noise_in_the_dark(fit)) < _NOISELESS:
         return replace(fit, matter=NOISE, note=_NOISE_FREE.format(spread))
     least = 1 - max(_LEAST, _SURE * np.sqrt(2 / fit.image.size))
@@ -195,7 +195,7 @@ def _with_noise_checked(fit: ImageFit) -> ImageFit:
 
 
 def _noise_in_the_dark(fit: ImageFit) -> float:
-    """Noise of the faintest pixels, about their neighbours, over the model's, which is normal."""
+    """Noise of the faintest pixels about their neighbours, over the noise of the model."""
     smooth = uniform_filter(fit.image, _BOX, mode="reflect")
     dark = smooth <= np.quantile(smooth, _FAINT)
     return float(np.median(np.abs(fit.image - smooth)[dark] / fit.fit.noise[dark])) / _MEDIAN

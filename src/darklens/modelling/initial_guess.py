@@ -1,4 +1,4 @@
-r"""Where the fit of a telescope's image starts: the light of the lens, then the arcs.
+r"""Initial guess for a telescope image: the light of the lens first, then the arcs.
 
 The lens outshines its arcs, so its Sersic profile is fitted first, alone, with weights that fall
 where the image lies far from it (Cauchy's, :math:`1 / (1 + (r / c)^2)`). Then lenses drawn from the
@@ -34,7 +34,7 @@ _ALIKE, _BINS = 4, 8.0  # starts of one Einstein radius; bins of it in a factor 
 
 
 def initial_guesses(model: SmoothModel, blocks: Image, background: float) -> list[Parameters]:
-    """Parameters near the best, the most promising first.
+    """Starting points near the optimum, most promising first.
 
     Args:
         model: For blocks of pixels, with the noise of the blocks.
@@ -59,7 +59,7 @@ def initial_guesses(model: SmoothModel, blocks: Image, background: float) -> lis
 def _lens_light(
     model: SmoothModel, blocks: Image, dark: Parameters, background: float
 ) -> Parameters:
-    """The parameters with those of the lens light fitted, robust against the arcs."""
+    """The parameters with the lens light fitted, robust against the arcs."""
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
     lower, upper = model.lower.copy(), model.upper.copy()
@@ -84,7 +84,7 @@ def _lens_light(
 
 
 def _light_of_moments(model: SmoothModel, signal: Image, dark: Parameters) -> Parameters:
-    """A round profile at the brightest place with half of the light within its radius."""
+    """A round profile at the brightest pixel, its radius enclosing half of the light."""
     likelihood = model.likelihood
     parameters = dark.copy()
     x, y = model.grid.coordinates()
@@ -108,7 +108,7 @@ def _light_of_moments(model: SmoothModel, signal: Image, dark: Parameters) -> Pa
 
 
 def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parameters]:
-    """Lenses drawn from the prior around the light, those that resemble the image first."""
+    """Prior draws centred on the lens light, best match to the image first."""
     likelihood = model.likelihood
     assert isinstance(likelihood, RoughNoise)
     light = model.image(dark) - model.blocks**2 * dark[Parameter.BACKGROUND]
@@ -146,7 +146,7 @@ def _nearest(model: SmoothModel, blocks: Image, dark: Parameters) -> list[Parame
 
 
 def _around(model: SmoothModel, dark: Parameters) -> Float[np.ndarray, "d p"]:
-    """The draws, with the light that was found and their centre where it is."""
+    """The prior draws, with the fitted lens light and moved to its centre."""
     moved = model.draws.copy()
     moved[:, Parameter.LENS_LIGHT_X :] = dark[Parameter.LENS_LIGHT_X :]
     if "lens_light_log_amplitude" in model.names and "lens_x" in model.names:

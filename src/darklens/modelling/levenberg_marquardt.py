@@ -1,4 +1,4 @@
-r"""The way to the best parameters of a model: Levenberg and Marquardt's method.
+r"""Levenberg-Marquardt optimisation of the parameters of a smooth model.
 
 It solves the score equations of `darklens.modelling.likelihood` with exact derivatives. With the
 Jacobian `J` of the mean and the variances `v`, a step is
@@ -6,7 +6,7 @@ Jacobian `J` of the mean and the variances `v`, a step is
 .. math:: \left(A + \lambda \operatorname{diag} A\right) \delta = J^T (n - \mu) / v,
           \qquad A = J^T \operatorname{diag}(1 / v) J
 
-and the variances are renewed after each (Fisher scoring).
+and the variances are updated after each step (Fisher scoring).
 """
 
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ TOLERANCE = 0.01
 
 @dataclass(frozen=True)
 class RoughNoise(Likelihood):
-    """Noise that does not depend on the model, for the way to the optimum.
+    """Fixed noise that does not depend on the model, for the early stages of a fit.
 
     Args:
-        likelihood: Says what a unit of flux adds to the image.
+        likelihood: Gives the stored signal per unit of flux.
         background: Added to each pixel.
         variance: Of each pixel.
     """
@@ -52,7 +52,7 @@ class RoughNoise(Likelihood):
 
 @dataclass(frozen=True)
 class Solution:
-    """Where a fit has come to."""
+    """State of a fit when the optimiser stops."""
 
     parameters: Parameters
     moments: Moments
@@ -66,9 +66,9 @@ class Solution:
 def optimise(
     model: SmoothModel, data: Image, start: Parameters, steps: int, tolerance: float = TOLERANCE
 ) -> Solution:
-    """Levenberg and Marquardt's method from `start`; weights are renewed in each step.
+    """Levenberg-Marquardt steps from `start`; weights are updated at each step.
 
-    It has converged when the next step would be shorter than `tolerance` standard errors.
+    Converged when the next step would be shorter than `tolerance` standard errors.
     """
     free = list(model.free)
     parameters, damping, converged = model.inside(start), 1e-3, False

@@ -1,4 +1,4 @@
-r"""What an observed image says about an expected one: mean and variance of each pixel.
+r"""Likelihoods: mean and variance of each stored pixel for an expected flux.
 
 A likelihood turns the expected flux :math:`m` of the pixels behind the PSF [counts/s] into the mean
 :math:`\mu` and the variance `v` of what is stored. The fit solves the score equations
@@ -32,13 +32,13 @@ Image = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and variance of each pixel, and what moves the mean.
+    """Mean and variance of each pixel, and derivatives of the mean.
 
     Attributes:
         mean: Expected value, in the units of the stored image.
         variance: Its variance.
-        slope: Derivative of the mean by the flux.
-        exposure_slope: Derivative of the mean by the logarithm of the exposure time.
+        slope: Derivative of the mean with respect to the flux.
+        exposure_slope: Derivative of the mean with respect to ln(exposure time).
     """
 
     mean: Image
@@ -48,18 +48,18 @@ class Moments:
 
 
 class Likelihood(ABC):
-    """The noise of an image, as the fit sees it."""
+    """Noise model of an image as the fit sees it."""
 
     @abstractmethod
     def moments(self, flux: Image, exposure: float) -> Moments:
         """Mean and variance for an expected flux [counts/s] and an exposure time [s]."""
 
     def scale(self, exposure: float) -> float:
-        """What a unit of flux adds to the stored image."""
+        """Stored signal per unit of flux."""
         return 1.0
 
     def gain(self, exposure: float) -> float:
-        """Variance that a unit of stored signal brings, far above the background."""
+        """Variance per unit of stored signal, far above the background."""
         return 1.0
 
 
@@ -68,8 +68,8 @@ class PhotonLikelihood(Likelihood):
     """Poisson counts of source, sky and background, see `PhotonNoise`.
 
     Args:
-        noise: The law of the noise.
-        sky_rate: Counts of the sky in each pixel in a second.
+        noise: Noise model.
+        sky_rate: Sky brightness [counts/s/pixel].
     """
 
     noise: PhotonNoise
@@ -83,7 +83,7 @@ class PhotonLikelihood(Likelihood):
         return Moments(mean, mean, exposure, counts + 2 * root**2)
 
     def scale(self, exposure: float) -> float:
-        """Counts of a unit of flux."""
+        """Counts per unit of flux."""
         return exposure
 
 
@@ -99,8 +99,8 @@ class DeepLenseSimLikelihood(Likelihood):
               v = \mu + (\lambda^2 + s^2) \Phi + \lambda s \varphi - \mu^2
 
     Args:
-        noise: The law of the noise.
-        sky_rate: Counts of the sky in each pixel in a second.
+        noise: Noise model.
+        sky_rate: Sky brightness [counts/s/pixel].
     """
 
     noise: DeepLenseSimNoise
@@ -129,7 +129,7 @@ class DeepLenseSimLikelihood(Likelihood):
         return 2.0
 
     def scale(self, exposure: float) -> float:
-        """Counts of a unit of flux."""
+        """Counts per unit of flux."""
         return exposure
 
 
@@ -138,8 +138,8 @@ class CCDLikelihood(Likelihood):
     """Photon and read noise in counts a second, the sky subtracted, see `CCDNoise`.
 
     Args:
-        noise: The law of the noise.
-        sky_rate: Counts of the sky in each pixel in a second.
+        noise: Noise model.
+        sky_rate: Sky brightness [counts/s/pixel].
     """
 
     noise: CCDNoise
@@ -162,7 +162,7 @@ class GaussianLikelihood(Likelihood):
     """Gaussian noise with a given standard deviation in each pixel.
 
     Args:
-        noise_map: Standard deviation of each pixel; infinite where a pixel is not to be used.
+        noise_map: Standard deviation of each pixel; infinite for masked pixels.
     """
 
     noise_map: Image
@@ -173,7 +173,7 @@ class GaussianLikelihood(Likelihood):
 
 
 def likelihood_of(noise: NoiseModel, sky_rate: float) -> Likelihood:
-    """The likelihood that belongs to a preset's noise.
+    """The likelihood of a noise model.
 
     Raises:
         BadPreset: If the preset's images have no noise.

@@ -1,9 +1,9 @@
-"""The best line of mass in a lens: the smooth lens fitted again, with a vortex in it.
+"""Fit of a smooth lens with one line of mass, the model of an axion vortex.
 
-A line has many local optima. So the most significant lines of the matched filters all start on
-blocks of pixels of the image's centre, where a step costs little; half of them are dropped on the
-way, and the best is finished on all pixels. What the blocks get wrong is taken from the smooth fit,
-where both are known.
+The likelihood of a line has many local maxima. The most significant candidates of the matched
+filters are therefore all optimised on binned pixels of the image centre, where a step is cheap;
+half are dropped on the way, and the best is finished on the full image. The binning error is
+calibrated on the smooth fit, for which both images are known.
 """
 
 from copy import copy
@@ -40,7 +40,7 @@ class LineFitter:
 
     Args:
         preset: Declares the smooth lens, and the line by its first class with one.
-        hold_smooth: Whether the smooth lens stays as it is and the line alone is fitted.
+        hold_smooth: Whether to keep the smooth lens fixed and fit the line alone.
         draws: Number of lenses drawn from the prior.
 
     Raises:
@@ -58,7 +58,7 @@ class LineFitter:
         self._coarse = replace(coarse, grid=PixelGrid((rows, columns), coarse.grid.pixel_scale))
 
     def with_free_sky(self) -> "LineFitter":
-        """A fitter that fits the level of the sky, too."""
+        """A fitter that also fits the sky level."""
         other = copy(self)
         other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
         return other
@@ -71,7 +71,7 @@ class LineFitter:
         Args:
             image: Pixels in the units of the likelihood.
             smooth: The fit without a line.
-            lines: Where to start, the most promising first.
+            lines: Candidates to start from, most promising first.
         """
         data = image.astype(np.float64)
         model, target = self._on_blocks(data, smooth)
@@ -84,7 +84,7 @@ class LineFitter:
         )
 
     def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Blocks]:
-        """The model on blocks of pixels with the noise of the smooth fit, and what it matches."""
+        """The binned model with the noise of the smooth fit, and the data for it."""
         difference = self._central_blocks(data - smooth.model)
         variance = self._central_blocks(smooth.noise**2)
         noise = RoughNoise(self.model.likelihood, 0.0, variance)
@@ -93,7 +93,7 @@ class LineFitter:
         return replace(self._coarse, likelihood=noise), smooth_blocks + difference
 
     def _central_blocks(self, image: Image) -> Blocks:
-        """Sums over blocks of the pixels that the coarse model has."""
+        """Binned pixels of the area that the coarse model covers."""
         rows, columns = (side * _FACTOR for side in self._coarse.grid.shape)
         return block_sums(central_cutout(image, rows, columns), _FACTOR)
 

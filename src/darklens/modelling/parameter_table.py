@@ -1,7 +1,7 @@
-r"""The parameters of a fit as people read them, with the names and units of the simulator's table.
+r"""Fitted parameters as a table, with the names and units of the simulator.
 
-Inside a fit shear and ellipticities are Cartesian and scales logarithmic. Here they are a size and
-a direction, with errors to first order, :math:`\sigma^2 = g^T C g` for the gradient `g`. Angles are
+In the fit, shear and ellipticities are Cartesian and scales logarithmic. Here they become a modulus
+and an angle, with first-order errors :math:`\sigma^2 = g^T C g` for the gradient `g`. Angles are
 degrees from -90 to 90. Where a size is no larger than its error its direction is not known, and the
 error of an angle is at most that of a uniform one, :math:`180 / \sqrt{12}` degrees.
 """
@@ -39,14 +39,14 @@ _LOGARITHMS = {
 
 
 class Estimate(NamedTuple):
-    """A number and its standard error."""
+    """A value and its standard error."""
 
     value: float
     error: float
 
 
 def fit_estimates(fit: SmoothFit) -> dict[str, Estimate]:
-    """The free parameters of a fit by name, each followed by what people call it.
+    """The free parameters of a fit by name, each followed by its conventional form.
 
     Sizes and directions come after the second of their two components: `gamma1`, `gamma2`,
     `shear`, `shear_angle`.
@@ -90,9 +90,9 @@ def _half_turn(degrees: float) -> float:
 
 
 def fitted_scene(parameters: Parameters) -> Scene:
-    """The scene that parameters in the order of `PARAMETERS` describe.
+    """The scene described by a parameter vector.
 
-    Its Sersic constants are the exact ones, whatever formula the family uses.
+    Its Sersic constants are exact, whatever formula the preset uses.
     """
     named = dict(zip(PARAMETERS, parameters.tolist(), strict=True))
     place = named["lens_x"], named["lens_y"]

@@ -1,9 +1,9 @@
-"""The preprocessing step `smooth_residual`: fit the smooth lens, keep what is left.
+"""The preprocessing step `smooth_residual`: fit the smooth lens and keep the residual.
 
-The step turns an image into small maps: the residual of the fit in units of noise, how strongly
-the image would answer to a deflection at each pixel, the smooth image, and the matched filters of
+The step turns an image into small maps: the residual of the fit in units of noise, the sensitivity
+of the image to a deflection at each pixel, the smooth image, and the matched filters of
 `darklens.modelling.matched_filter`. It is the one place where a model and the physics meet: cards
-and recipes name a preset and numbers, and nothing else.
+and recipes name a preset and parameters, and nothing else.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,12 +47,12 @@ class SmoothResidual:
         half_lengths: Half lengths of the lines that are looked for [arcsec]; where there are any,
             the lens is fitted again with the best line of mass.
         orientations: Directions in which each line is tried.
-        largest_chi_square: Reduced chi-square above which an image is said to be unlike the
-            family.
+        largest_chi_square: Reduced chi-square above which an image is reported as unlike the
+            preset.
         draws: Number of lenses drawn from the prior, from which fits start.
 
     Raises:
-        BadModel: If the numbers do not fit each other.
+        BadModel: If the parameters are inconsistent.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class SmoothResidual:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """What the maps are, in their order."""
+        """Names of the maps, in order."""
         first = ("residual", "sensitivity", "smooth image", "point mass", "depth", "chi-square")
         if not self._half_lengths:
             return first
@@ -103,7 +103,7 @@ class SmoothResidual:
         return np.stack([self._maps(self.fit(image)) for image in images])
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
-        """The maps, and for each image how the fit went, its chi-square, and a note in words."""
+        """The maps, and for each image the verdict on the fit, its chi-square and a note."""
         fits = [self.fit(image) for image in images]
         columns: dict[str, list[Any]] = {
             "fit": [found.verdict(self._largest) for found in fits],
@@ -113,7 +113,7 @@ class SmoothResidual:
         return np.stack([self._maps(found) for found in fits]), columns
 
     def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
-        """Data, smooth model, residual, and where a point mass would explain the residual."""
+        """Data, smooth model, residual, and significance map of a point mass."""
         found = self.fit(image)
         fit = found.fit
         point = self._detect(fit, lines=False).point
@@ -125,7 +125,7 @@ class SmoothResidual:
         ]
 
     def fit(self, image: Float32[np.ndarray, "c h w"]) -> ImageFit:
-        """The fit of one image, with the pixels that were fitted and a word on them.
+        """The fit of one image, with the pixels that were fitted and a diagnosis.
 
         Raises:
             BadData: If the image is not one that the preset could have made.
@@ -166,7 +166,7 @@ class SmoothResidual:
         )
 
     def _maps(self, image_fit: ImageFit) -> Float32[np.ndarray, "d i j"]:
-        """All channels of one image, each about one in size."""
+        """All channels of one image, each of order unity."""
         fit = image_fit.fit
         found = self._detect(fit)
         smooth = np.sqrt(np.maximum(self._central(fit.model) / self._binning, 0))
@@ -202,12 +202,12 @@ class SmoothResidual:
 
 
 def _compressed(significance: np.ndarray) -> np.ndarray:
-    """Significances on a scale that is linear up to 4 and logarithmic beyond."""
+    """Significance on a scale that is linear up to about 4 and logarithmic beyond."""
     return np.asarray(np.arcsinh(significance / 4))
 
 
 def _excess(fit: SmoothFit, like: np.ndarray) -> np.ndarray:
-    """How far chi-square lies above its expectation, the same number in each pixel."""
+    """Excess of chi-square over its expectation, constant over the map."""
     deviations = (fit.chi_square - 1) * np.sqrt(fit.residual.size / 2)
     return np.full(like.shape, np.arcsinh(deviations) / 3)
 
