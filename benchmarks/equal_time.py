@@ -31,7 +31,7 @@ import numpy as np
 from darklens.hub import ModelCard, load_card, load_classifier
 from darklens.metrics import Interval, accuracy, bootstrap_interval, macro_auc, paired_difference
 from darklens.simulation import Simulator
-from darklens.train.run import machine_name
+from darklens.train.cards import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

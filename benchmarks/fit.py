@@ -351,7 +351,7 @@ def main() -> None:
     pulls = pull_table(arguments.smooth)
     search = search_table(arguments.searched)
     beside = lenstronomy_table(arguments.lenstronomy)
-    from darklens.train.run import machine_name
+    from darklens.train.cards import machine_name
 
     versions = ", ".join(f"{n} {version(n)}" for n in ("lenstronomy", "scipy", "numpy", "numba"))
     lines = [

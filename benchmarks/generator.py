@@ -37,7 +37,7 @@ from darklens.evaluate.generator.comparison import FrechetScores, score_frechet
 from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
 from darklens.hub import find_model, load_card, load_generator
 from darklens.metrics import Interval, frechet_distance, kernel_distance_interval
-from darklens.train.run import machine_name
+from darklens.train.cards import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from darklens.train.run import machine_name
+from darklens.train.cards import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LEFT_OUT = {"output", "record", "quiet", "batch", "device"}

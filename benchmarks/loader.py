@@ -31,7 +31,7 @@ from darklens.data import (
 from darklens.data.batches import PreparedImages, ShuffledBatches
 from darklens.hub import find_model, load_card
 from darklens.simulation import Simulator
-from darklens.train.run import machine_name
+from darklens.train.cards import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "loader.md"

@@ -233,7 +233,7 @@ def main() -> None:
     speed = speed_table(arguments.count)
     memory = memory_table(arguments.total)
     store = store_table(arguments.total)
-    from darklens.train.run import machine_name  # torch, which would count as memory above
+    from darklens.train.cards import machine_name  # torch, which would count as memory above
 
     versions = ", ".join(f"{name} {version(name)}" for name in ("lenstronomy", "numpy", "numba"))
     lines = [

@@ -295,7 +295,7 @@ def batches(maps: np.ndarray) -> Iterator[np.ndarray]:
 
 def main() -> None:
     """Measure what is asked for and write the tables."""
-    from darklens.train.run import machine_name
+    from darklens.train.cards import machine_name
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=["strength", "families", "bound"])

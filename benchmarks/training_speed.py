@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from darklens.classify import ClassifierNetwork, build_network
-from darklens.train.run import machine_name
+from darklens.train.cards import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "training_speed.md"

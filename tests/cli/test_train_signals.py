@@ -7,15 +7,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from darklens.classify import ClassifierTask
-from darklens.cli import train_classifier as train
 from darklens.cli.main import main
 from darklens.nn import Budget, Stopped
+from darklens.train import train_classifier
+from darklens.train.classifier import ClassifierSettings
 from darklens.train.run import open_run
 
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]
@@ -84,11 +86,12 @@ def test_a_stopped_training_exits_as_documented_and_resumes(
 def test_a_signal_while_the_data_are_made_ends_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int, code: int
 ) -> None:
-    settings = {"name": "x", "output": tmp_path / "run", "run": train.RUN, "trainer": None}
-    settings |= {"budget": Budget(epochs=1), "resume": False, "seed": 0, "quiet": True}
+    defaults = {name: item.default for name, item in signature(train_classifier).parameters.items()}
+    own = {"output": tmp_path / "run", "budget": Budget(epochs=1), "quiet": True}
+    settings = ClassifierSettings(**{**defaults, **own})
 
     def prepare() -> None:
-        with open_run("train classifier", settings, ClassifierTask.METRICS):
+        with open_run(settings, ClassifierTask.METRICS):
             os.kill(os.getpid(), number)
             time.sleep(5)
             pytest.fail("the work went on")

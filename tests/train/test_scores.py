@@ -1,5 +1,6 @@
 """Scores at the end of a run: those that are defined, and a word about the others."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from darklens.classify import Classifier
+from darklens.classify import Classifier, build_network, network_spec
 from darklens.data import ImageDataset, build_preprocessing
 from darklens.errors import BadData
-from darklens.train.scores import absent_classes, fitted_temperature, measured_scores
+from darklens.hub import InputCard, find_model, load_card
+from darklens.train import TrainingData
+from darklens.train.scores import (
+    absent_classes,
+    fitted_temperature,
+    measured_scores,
+    save_measured,
+)
 
 CLASSES = ("no", "sphere", "vort")
 
@@ -87,13 +95,6 @@ def test_a_temperature_that_nothing_determines_is_one(val: ImageDataset) -> None
 def test_what_goes_wrong_in_measuring_does_not_lose_the_model(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from darklens.classify import ClassifierTask, TrainingConfig, build_network
-    from darklens.cli import train_classifier as train
-    from darklens.hub import load_card
-    from darklens.nn import Budget, RunConfig, StopSignals, build_trainer
-    from darklens.train.data import TrainingData
-    from darklens.train.run import CardOptions, Run, training_card
-
     torch.manual_seed(0)
     steps = build_preprocessing([])
     images = np.random.default_rng(0).normal(size=(6, 1, 32, 32)).astype(np.float32)
@@ -101,16 +102,18 @@ def test_what_goes_wrong_in_measuring_does_not_lose_the_model(
     gone = ImageDataset.from_files(tmp_path, [tmp_path / "gone.npy"], [0], classes=CLASSES)
     with pytest.raises(BadData):
         gone.images()
-    parts = TrainingData(val, val, (1, 32, 32), steps, gone)
+    data = TrainingData(val, val, (1, 32, 32), steps, gone)
     network = build_network({"name": "backbone", "backbone": "test_resnet"})
-    task = ClassifierTask(network, TrainingConfig(), budget=Budget(epochs=1))
-    made = training_card("x", task, train.DATA, command="none", preparation=0.0)
-    card = train._model_card("x", task, parts, steps, CardOptions(), made)
-    trainer = build_trainer(
-        tmp_path, RunConfig(), progress_bar=False, report=None, arguments={"accelerator": "cpu"}
+    card = replace(
+        load_card(find_model("default-pixels")),
+        input=InputCard(1, 32, 32, pixel_scale=None, values="counts"),
+        network=network_spec(network),
+        metrics=(),
     )
-    opened = Run("train classifier", {}, tmp_path / "run", trainer, StopSignals(), quiet=True)
-    assert train._write(opened, task, parts, card, None) == 1
+    trained = save_measured(tmp_path / "model", network, card, data, quiet=True)
+    assert trained.problem is not None
+    assert "gone.npy" in trained.problem
     said = capsys.readouterr().err
     assert "the model is written, but could not be measured" in said
-    assert load_card(tmp_path / "run" / "model").metrics == ()
+    assert load_card(tmp_path / "model") == trained.card
+    assert trained.card.metrics == ()

@@ -1,14 +1,14 @@
-"""Cross-validation: a model for each fold of the training images, and what they score together.
+"""Cross-validation: a model for each fold of the training images, and their scores together.
 
 Each model is a run of its own in `fold-1`, `fold-2` and so on, tested on the fold that it has not
-seen. `folds.json` holds mean and spread of the scores.
+seen. `folds.json` holds the mean and the standard deviation of the scores over the folds.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,64 +18,72 @@ from darklens.files.configuration import write_configuration
 from darklens.hub import load_card
 from darklens.nn import can_resume, is_first_process
 from darklens.progress import say
-from darklens.train.data import DataOptions
-from darklens.train.run import folder_of
+from darklens.train.results import CrossValidation, TrainedModel
+from darklens.train.settings import RunSettings
 
 __all__ = ["SUMMARY", "cross_validate"]
 
 SUMMARY = "folds.json"
 
+Settings = TypeVar("Settings", bound=RunSettings)
+
 
 def cross_validate(
-    train: Callable[..., int | None], settings: Mapping[str, Any], *, verb: str
-) -> int:
-    """Train a model for each fold and write what they score.
+    train: Callable[[Settings], TrainedModel], settings: Settings
+) -> CrossValidation:
+    """Train a model for each fold and write a summary of their scores.
 
     Args:
-        train: The verb, which trains one model and returns its exit code.
-        settings: Its arguments, with `data.fold` all.
-        verb: Words after `darklens`, for the configuration.
-
-    Returns:
-        The highest exit code of a fold.
+        train: Trains one model.
+        settings: The settings of the run, with `data.fold` all.
 
     Raises:
-        DarklensError: If a fold cannot be trained; those before it stay.
+        DarklensError: If a fold cannot be trained; the models before it stay.
     """
-    data: DataOptions = settings["data"]
+    data = settings.data
     if data.path is None or data.preset is not None:
         raise BadConfig(
             "--data.fold: all divides the images of --data.path; give it, and no preset"
         )
-    quiet = settings["quiet"] or not is_first_process()
-    folder = folder_of(settings["name"], settings["output"])
+    quiet = settings.quiet or not is_first_process()
+    folder = settings.folder
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]
+    begun = _begun(folder, places, resume=settings.resume)
+    models = []
+    for number, place in enumerate(places, 1):
+        if (place / "model" / "card.yaml").is_file():
+            say(f"fold {number} of {data.folds}: done before", quiet=quiet)
+            models.append(TrainedModel(place / "model", load_card(place / "model")))
+            continue
+        say(f"fold {number} of {data.folds}", quiet=quiet)
+        fold = replace(data, fold=number)
+        models.append(train(replace(settings, data=fold, output=place, resume=place in begun)))
+    if is_first_process():
+        write_configuration(folder / "config.yaml", settings.verb, vars(settings))
+        _summarise(models, folder / SUMMARY, quiet=quiet)
+    return CrossValidation(folder, tuple(models))
+
+
+def _begun(folder: Path, places: list[Path], *, resume: bool) -> list[Path]:
+    """The folds that have been started before.
+
+    Raises:
+        BadInput: If there are any and the cross-validation is not to be resumed.
+    """
     begun = [place for place in places if (place / "model").exists() or can_resume(place)]
-    if begun and not settings["resume"]:
+    if begun and not resume:
         raise BadInput(
             f"{folder} holds a cross-validation; continue it with --resume or choose another"
             " --output"
         )
-    codes = [0]
-    for number, place in enumerate(places, 1):
-        if (place / "model" / "card.yaml").is_file():
-            say(f"fold {number} of {data.folds}: done before", quiet=quiet)
-            continue
-        say(f"fold {number} of {data.folds}", quiet=quiet)
-        own = {"data": replace(data, fold=number), "output": place, "resume": place in begun}
-        codes.append(train(**{**settings, **own}) or 0)
-    if is_first_process():
-        write_configuration(folder / "config.yaml", verb, settings)
-        _summarise(places, folder / SUMMARY, quiet=quiet)
-    return max(codes)
+    return begun
 
 
-def _summarise(places: list[Path], path: Path, *, quiet: bool) -> None:
-    """Write and say mean and spread of each score over the folds that have it."""
-    cards = [load_card(place / "model") for place in places]
+def _summarise(models: list[TrainedModel], path: Path, *, quiet: bool) -> None:
+    """Write and report mean and standard deviation of each score over the folds that have it."""
     scores: dict[str, list[float]] = {}
-    for card in cards:
-        for metric in card.metrics:
+    for model in models:
+        for metric in model.card.metrics:
             scores.setdefault(metric.name, []).append(metric.value)
     summary = {
         name: {
@@ -85,7 +93,10 @@ def _summarise(places: list[Path], path: Path, *, quiet: bool) -> None:
         }
         for name, values in scores.items()
     }
-    document = {"models": [f"{place.name}/model" for place in places], "scores": summary}
+    document = {
+        "models": [f"{model.folder.parent.name}/model" for model in models],
+        "scores": summary,
+    }
     with atomic_file(path) as temporary:
         text = json.dumps(document, indent=2, allow_nan=False)
         temporary.write_text(text + "\n", encoding="utf-8")

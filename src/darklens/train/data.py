@@ -94,7 +94,8 @@ class TrainingData:
         shape: Channels, height and width of the raw images.
         preprocessing: Steps that are still to be made on `train` and `val`.
         test: Raw images that nothing is chosen by, if any.
-        pixel_scale: Size of a pixel, where it is known [arcsec].
+        pixel_scale: Pixel scale, where it is known [arcsec].
+        workers: Processes that make the batches; 0 makes them in the training process.
     """
 
     train: ImageDataset | FreshImages
@@ -103,6 +104,7 @@ class TrainingData:
     preprocessing: Preprocessing
     test: ImageDataset | None = None
     pixel_scale: float | None = None
+    workers: int = 0
 
 
 def training_data(
@@ -174,7 +176,9 @@ def _from_disk(
         say(line, quiet=quiet)
     check_data(parts, needs, folder, root=path, quiet=quiet)
     shape = parts["val"][0][0].shape
-    return TrainingData(parts["train"], parts["val"], shape, steps, parts.get("test"))
+    return TrainingData(
+        parts["train"], parts["val"], shape, steps, parts.get("test"), workers=options.workers
+    )
 
 
 def _check_simulations(preset: str, options: DataOptions, needs: DataNeeds) -> None:
@@ -194,7 +198,9 @@ def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> Train
     val = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
     stream = SimulatedStream(simulator, seed=options.stream_seed)
     scale = simulator.preset.grid.pixel_scale
-    return TrainingData(stream, val, simulator.shape, steps, pixel_scale=scale)
+    return TrainingData(
+        stream, val, simulator.shape, steps, pixel_scale=scale, workers=options.workers
+    )
 
 
 def _prepared(

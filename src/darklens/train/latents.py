@@ -1,8 +1,8 @@
-"""Training data of a generator that works on codes: each image is encoded once, beforehand.
+"""Latents: the training data of a generator that works on principal components.
 
-A training step on codes takes less time than reading or simulating its images would. So the codes
-of all images are made before the training and kept in the folder of the run, with the space that
-they belong to: a stopped run continues with the same ones.
+A training step on latents takes less time than it takes to read or simulate its images. So all
+images are encoded once, before the training, and their latents are kept in the folder of the run
+together with the space they belong to: a stopped run continues with the same ones.
 """
 
 from collections.abc import Iterator
@@ -16,28 +16,29 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64, Shaped
 
-from darklens.data import ImageDataset, build_preprocessing
+from darklens.data import Augmentation, ImageDataset, build_preprocessing
 from darklens.diffusion import ComponentSpace
 from darklens.errors import BadConfig
 from darklens.files.atomic import atomic_file
 from darklens.files.plain_yaml import dump_yaml
+from darklens.hub import InitialModel
 from darklens.progress import progress
-from darklens.train.data import TrainingData
+from darklens.train.data import DataOptions, TrainingData
 
-__all__ = ["LatentImages", "encode_data"]
+__all__ = ["LatentImages", "encode_data", "latent_images"]
 
 _CHUNK = 512
-_FITTED = 8192  # images that the components are found from
+_FITTED = 8192  # images from which the components are computed
 
 
 @dataclass(frozen=True)
 class LatentImages:
-    """What is encoded, and how.
+    """Which images are encoded, and how.
 
     Attributes:
         count: Training images that are taken from an endless stream.
-        flips: Whether each training image is also there upside down, left to right, and both.
-        source: Everything else that the codes depend on, in words and numbers.
+        flips: Whether each training image is also encoded flipped along x, along y and along both.
+        source: Everything else that the latents depend on, as plain values.
     """
 
     count: int
@@ -45,8 +46,47 @@ class LatentImages:
     source: dict[str, Any]
 
 
+def latent_images(
+    options: DataOptions,
+    augmentation: Augmentation,
+    space: ComponentSpace,
+    data: TrainingData,
+    model: InitialModel | None,
+) -> LatentImages:
+    """The latents of a run.
+
+    Args:
+        options: Where the images come from.
+        augmentation: Changes of the training images; flips are made before the encoding.
+        space: The space of the network.
+        data: The images.
+        model: The model whose space is used, if any.
+
+    Raises:
+        BadConfig: If images cannot be encoded with this augmentation, or without a limit.
+    """
+    if augmentation.rotations or augmentation.shifts:
+        raise BadConfig("a network of components takes flips, but neither rotations nor shifts")
+    if options.preset is not None and options.prepared_images < 1:
+        raise BadConfig("--data.prepared-images: say how many simulations are to be encoded")
+    source = {
+        "path": None if options.path is None else str(options.path),
+        "preset": options.preset,
+        "expected": options.expected,
+        "seeds": [options.split_seed, options.stream_seed, options.validation_seed],
+        "folds": options.folds,
+        "fold": options.fold,
+        "validation_images": options.validation_images,
+        "preprocessing": list(data.preprocessing.spec),
+        "space": [space.grid, len(space.basis), space.whitening],
+    }
+    if model is not None and model.card.weights is not None:
+        source["init"] = model.card.weights.sha256
+    return LatentImages(options.prepared_images, augmentation.flips, source)
+
+
 def encode_data(
-    parts: TrainingData,
+    data: TrainingData,
     space: ComponentSpace,
     wanted: LatentImages,
     path: Path,
@@ -54,24 +94,24 @@ def encode_data(
     known: bool = False,
     quiet: bool,
 ) -> TrainingData:
-    """The same data as codes (n, components, 1, 1); `space` is found from the training images.
+    """The same data as latents (n, components, 1, 1), with nothing left to preprocess.
 
     Args:
-        parts: The images, with the steps that are left to do.
-        space: The space to find and use, in place.
+        data: The images, with the steps that are left to do.
+        space: The space of the latents; computed from the training images, in place.
         wanted: What is encoded.
-        path: File that keeps the codes, ending in .npz.
-        known: Whether the space has been found already, with the weights that belong to it.
+        path: File that keeps the latents, ending in .npz.
+        known: Whether the space is that of a trained model and stays as it is.
         quiet: Show no progress.
 
     Raises:
-        BadConfig: If the file holds other codes, or the images do not have so many components.
+        BadConfig: If the file holds other latents, or there are fewer images than components.
     """
     description = dump_yaml(_plain(wanted), sort_keys=True)
     if path.is_file():
         kept = _read(path, description)
     else:
-        kept = _encode(parts, space, wanted, known=known, quiet=quiet)
+        kept = _encode(data, space, wanted, known=known, quiet=quiet)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary, temporary.open("wb") as file:
             arrays: dict[str, Any] = {"description": np.array(description), **kept}
@@ -82,26 +122,26 @@ def encode_data(
         part: ImageDataset.from_arrays(
             kept[f"{part}_codes"][:, :, None, None],
             kept[f"{part}_labels"],
-            classes=parts.val.classes,
+            classes=data.val.classes,
         )
         for part in ("train", "val")
     }
     nothing = build_preprocessing([])
-    return replace(parts, train=sets["train"], val=sets["val"], preprocessing=nothing)
+    return replace(data, train=sets["train"], val=sets["val"], preprocessing=nothing, workers=0)
 
 
 def _encode(
-    parts: TrainingData, space: ComponentSpace, wanted: LatentImages, *, known: bool, quiet: bool
+    data: TrainingData, space: ComponentSpace, wanted: LatentImages, *, known: bool, quiet: bool
 ) -> dict[str, np.ndarray]:
-    val, val_labels = _frequencies(parts, _chunks(parts.val), space)
-    if isinstance(parts.train, ImageDataset):
-        count, chunks = len(parts.train), _chunks(parts.train)
+    val, val_labels = _frequencies(data, _chunks(data.val), space)
+    if isinstance(data.train, ImageDataset):
+        count, chunks = len(data.train), _chunks(data.train)
     else:
-        count, chunks = wanted.count, _streamed(parts.train(0, 1), wanted.count)
+        count, chunks = wanted.count, _streamed(data.train(0, 1), wanted.count)
     bar = progress(
         range(-(-count // _CHUNK)), f"encoding {count} images", unit="batch", quiet=quiet
     )
-    train, labels = _frequencies(parts, (next(chunks) for _ in bar), space)
+    train, labels = _frequencies(data, (next(chunks) for _ in bar), space)
     versions = [train, *space.flipped(train)] if wanted.flips else [train]
     if not known:
         each = -(-_FITTED // len(versions))
@@ -133,11 +173,11 @@ def _streamed(fresh: Iterator[tuple[np.ndarray, int]], count: int) -> Iterator[C
 
 
 def _frequencies(
-    parts: TrainingData, chunks: Iterator[Chunk], space: ComponentSpace
+    data: TrainingData, chunks: Iterator[Chunk], space: ComponentSpace
 ) -> tuple[torch.Tensor, Int64[np.ndarray, " n"]]:
     found, labels = [], []
     for images, known in chunks:
-        prepared: Float32[np.ndarray, "n c h w"] = parts.preprocessing.batch(images)
+        prepared: Float32[np.ndarray, "n c h w"] = data.preprocessing.batch(images)
         found.append(space.frequencies(torch.from_numpy(prepared)))
         labels.append(known)
     return torch.cat(found), np.concatenate(labels)

@@ -1,30 +1,78 @@
-"""What a trained classifier is measured by at the end of its run, once the model is written.
+"""The end of a classifier's run: the model is written, calibrated and tested.
 
-Nothing here can lose the model: scores that are not defined, because the validation or the test
-part is small or lacks a class, are left out and said to be.
+The model is written first, so nothing here can lose it. Scores that are not defined, because the
+validation or the test part is small or lacks a class, are left out and reported.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int64
 
-from darklens.classify import Classifier
+from darklens.classify import Classifier, ClassifierNetwork
 from darklens.data import ImageDataset
-from darklens.hub import Metric
+from darklens.errors import DarklensError
+from darklens.hub import Metric, ModelCard, save_model, write_card
 from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
+from darklens.progress import say
+from darklens.train.data import TrainingData
+from darklens.train.results import TrainedModel
 
-__all__ = ["absent_classes", "fitted_temperature", "measured_scores"]
+__all__ = ["absent_classes", "fitted_temperature", "measured_scores", "save_measured"]
 
 _READ_AT_ONCE = 256
 
 Report = Callable[[str], None]
 
 
+def save_measured(
+    folder: Path,
+    network: ClassifierNetwork,
+    card: ModelCard,
+    data: TrainingData,
+    *,
+    calibrate: bool = True,
+    quiet: bool = False,
+) -> TrainedModel:
+    """Write a classifier, then its temperature and, if there is a test part, its scores.
+
+    Args:
+        folder: Model folder to write.
+        network: The trained network.
+        card: Its card, without scores.
+        data: The data of the run.
+        calibrate: Fit the temperature; otherwise that of the card stays.
+        quiet: Report nothing but problems.
+    """
+    card = save_model(folder, network, card)
+    classifier = Classifier(network, card.classes, data.preprocessing)
+    problem = None
+    try:
+        if calibrate:
+            card = replace(card, temperature=fitted_temperature(classifier, data.val, say))
+            write_card(folder, card)
+        if data.test is None:
+            say("no test scores: the data have no test part", quiet=quiet)
+        else:
+            command = card.training.command
+            scores = measured_scores(classifier, data.test, command=command, report=say)
+            card = replace(card, metrics=scores)
+            write_card(folder, card)
+    except DarklensError as error:
+        problem = " ".join(str(error).split())
+        say(f"the model is written, but could not be measured: {problem}")
+    for metric in card.metrics:
+        say(f"{metric.name} {metric.value:.4f} on {metric.data}", quiet=quiet)
+    say(f"model: {folder}", quiet=quiet)
+    return TrainedModel(folder, card, problem)
+
+
 def absent_classes(dataset: ImageDataset) -> list[str]:
-    """Classes of which the data set has no images."""
+    """Classes without any image in the data set."""
     present = set(np.unique(dataset.labels).tolist())
     return [name for k, name in enumerate(dataset.classes) if k not in present]
 
@@ -32,14 +80,14 @@ def absent_classes(dataset: ImageDataset) -> list[str]:
 def fitted_temperature(classifier: Classifier, val: ImageDataset, report: Report) -> float:
     r"""Temperature that calibrates the classifier on the validation images; 1 where none does.
 
-    The likelihood of the labels is highest at a finite temperature if and only if some image is
-    classified wrongly, which limits how sharp the probabilities may be, and the logits of the true
-    classes are above the others on average, so that they tell more than equal probabilities do.
+    The likelihood of the labels has a maximum at a finite temperature if and only if some image is
+    misclassified, which limits how sharp the probabilities can be, and the logits of the true
+    classes exceed the others on average, so that the network does better than chance.
 
     Args:
-        classifier: The classifier; its own temperature plays no part.
+        classifier: The classifier; its own temperature is ignored.
         val: Validation images.
-        report: Takes one line if no temperature can be told.
+        report: Takes one line if the images do not determine a temperature.
     """
     logits = _logits(classifier, val)
     if len(logits) and np.isfinite(logits).all():
@@ -49,7 +97,7 @@ def fitted_temperature(classifier: Classifier, val: ImageDataset, report: Report
             return round(fit_temperature(logits, val.labels), 4)
     report(
         f"the temperature stays 1: {len(val)} validation images, "
-        f"{_right(logits, val.labels)} of them right, do not determine it"
+        f"{_right(logits, val.labels)} of them classified correctly, do not determine it"
     )
     return 1.0
 
@@ -61,7 +109,7 @@ def measured_scores(
 
     Args:
         classifier: The trained classifier.
-        test: Images that nothing was chosen by.
+        test: Images that played no part in training or selection.
         command: Command of the run, for the card.
         report: Takes one line for each score that is not defined.
     """

@@ -1,0 +1,122 @@
+"""The settings that every training run has, and what it starts from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+from darklens.data import Augmentation
+from darklens.hub import InitialModel, check_name, initial_model
+from darklens.nn import Budget, OptimiserConfig, RunConfig
+from darklens.train.data import DataOptions
+
+__all__ = ["CardOptions", "RunSettings", "Start", "resolved", "starting_point"]
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """What the model's card says beyond what the run itself knows.
+
+    Attributes:
+        description: What the model is, in a sentence or two.
+        values: What the pixel values of the raw images are.
+        pixel_scale: Pixel scale [arcsec]; that of a preset is known.
+        licence: Licence of the weights.
+    """
+
+    description: str = "A model of lens images."
+    values: str = "counts"
+    pixel_scale: float | None = None
+    licence: str = "MIT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The arguments that `train_classifier` and `train_generator` share; they describe each.
+
+    Attributes:
+        KIND: Kind of model.
+    """
+
+    KIND: ClassVar[Literal["classifier", "generator"]]
+
+    name: str
+    data: DataOptions
+    preprocessing: Sequence[dict[str, Any]] | None
+    network: dict[str, Any] | None
+    training: OptimiserConfig
+    augmentation: Augmentation
+    budget: Budget
+    run: RunConfig
+    card: CardOptions
+    init: str | None
+    trainer: dict[str, Any] | None
+    output: Path | None
+    resume: bool
+    seed: int
+    quiet: bool
+
+    @property
+    def verb(self) -> str:
+        """Words after `darklens` that start such a run on the command line."""
+        return f"train {self.KIND}"
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the run.
+
+        Raises:
+            BadModel: If a model cannot have this name.
+        """
+        check_name(self.name)
+        return Path("runs") / self.name if self.output is None else self.output
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from.
+
+    Attributes:
+        network: Name and settings of the network.
+        preprocessing: Steps from a raw image to the network's input.
+        model: The model whose weights it starts from, if any.
+    """
+
+    network: dict[str, Any]
+    preprocessing: list[dict[str, Any]]
+    model: InitialModel | None = None
+
+
+def starting_point(
+    settings: RunSettings,
+    *,
+    network: Mapping[str, Any],
+    preprocessing: Sequence[dict[str, Any]] = (),
+) -> Start:
+    """What the settings ask for, completed by the model in `init` or else by these defaults.
+
+    Args:
+        settings: The settings of the run.
+        network: Default network; settings without a name change it.
+        preprocessing: Default preprocessing.
+
+    Raises:
+        BadModel: If the model in `init` is missing, damaged or of another kind.
+    """
+    model = None if settings.init is None else initial_model(settings.init, settings.KIND)
+    if model is not None:
+        network, preprocessing = model.network, model.card.preprocessing
+    if settings.preprocessing is not None:
+        preprocessing = settings.preprocessing
+    given = settings.network or {}
+    return Start(
+        dict(given) if "name" in given else {**network, **given}, list(preprocessing), model
+    )
+
+
+Settings = TypeVar("Settings", bound=RunSettings)
+
+
+def resolved(settings: Settings, start: Start) -> Settings:
+    """The settings with the network and the preprocessing that the run really uses."""
+    return replace(settings, network=start.network, preprocessing=start.preprocessing)
