@@ -9,12 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from darklens.production import simulate
+    from darklens.train import train_classifier, train_generator
 
-__all__ = ["__version__", "simulate"]
+__all__ = ["__version__", "simulate", "train_classifier", "train_generator"]
 
 __version__ = "0.1.0"
 
-_HOMES = {"simulate": "darklens.production"}
+_HOMES = {
+    "simulate": "darklens.production",
+    "train_classifier": "darklens.train",
+    "train_generator": "darklens.train",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -75,12 +75,14 @@ VERBS = {
         "simulate",
     ),
     "train classifier": Verb(
-        "darklens.cli.train_classifier:classifier",
+        "darklens.train:train_classifier",
         "Train a classifier on files or on fresh simulations.",
+        "train",
     ),
     "train generator": Verb(
-        "darklens.cli.train_generator:generator",
-        "Train a generator of lenses on files or simulations.",
+        "darklens.train:train_generator",
+        "Train a generator of lens images on files or on simulations.",
+        "train",
     ),
     "evaluate classifier": Verb(
         "darklens.cli.evaluate_classifier:classifier",
