@@ -30,7 +30,7 @@ import torch
 import yaml
 
 from darklens.data import ImageDataset, build_preprocessing, open_dataset, stratified_folds
-from darklens.diffusion import Generator, build_generator
+from darklens.diffusion import Generator, SamplingOptions, build_generator
 from darklens.diffusion.noise import SeededNoise
 from darklens.evaluate import common_pixels, neutral_features
 from darklens.evaluate.generator.comparison import FrechetScores, score_frechet
@@ -166,7 +166,9 @@ def sample(runs: Path, start: int) -> None:
     torch.set_num_threads(1)
     model = load_generator(runs / "reference" / "model")
     stop = start + BATCH
-    (made,) = model.batches(stop, start=start, batch=BATCH, steps=REFERENCE_STEPS, seed=SEED)
+    (made,) = model.batches(
+        stop, SamplingOptions(REFERENCE_STEPS, seed=SEED, batch=BATCH), start=start
+    )
     partial_file = path.with_suffix(".partial")
     with partial_file.open("wb") as file:
         np.save(file, made.images)

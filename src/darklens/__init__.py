@@ -8,14 +8,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklens.production import simulate
+    from darklens.evaluate.classifier import evaluate_classifier, predict
+    from darklens.evaluate.fit import fit
+    from darklens.evaluate.generator import evaluate_generator
+    from darklens.production import generate, simulate
     from darklens.train import train_classifier, train_generator
 
-__all__ = ["__version__", "simulate", "train_classifier", "train_generator"]
+__all__ = [
+    "__version__",
+    "evaluate_classifier",
+    "evaluate_generator",
+    "fit",
+    "generate",
+    "predict",
+    "simulate",
+    "train_classifier",
+    "train_generator",
+]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "evaluate_classifier": "darklens.evaluate.classifier",
+    "evaluate_generator": "darklens.evaluate.generator",
+    "fit": "darklens.evaluate.fit",
+    "generate": "darklens.production",
+    "predict": "darklens.evaluate.classifier",
     "simulate": "darklens.production",
     "train_classifier": "darklens.train",
     "train_generator": "darklens.train",

@@ -308,9 +308,10 @@ def test_large_pictures_of_a_few_bytes_are_not_unpacked(tmp_path: Path, tiny_mod
     for k in range(1, 12):
         (folder / f"{k}.png").hardlink_to(first)
     card = load_card(tiny_model)
-    exact = replace(card, preprocessing=({"min_max": {}},))
+    classifier = load_classifier(tiny_model)
+    classifier.card = replace(card, preprocessing=({"min_max": {}},))
     tracemalloc.start()
-    rows = list(predict_files(load_classifier(tiny_model), exact, sorted(folder.iterdir())))
+    rows = list(predict_files(classifier, sorted(folder.iterdir())))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert {row.error for row in rows} == {
@@ -321,11 +322,8 @@ def test_large_pictures_of_a_few_bytes_are_not_unpacked(tmp_path: Path, tiny_mod
 
 def test_images_without_an_answer_are_not_kept(bad: dict[str, Path], tiny_model: Path) -> None:
     from darklens.evaluate import predict_files
-    from darklens.hub import load_card
 
-    rows = predict_files(
-        load_classifier(tiny_model), load_card(tiny_model), sorted(bad.values()), batch=64
-    )
+    rows = predict_files(load_classifier(tiny_model), sorted(bad.values()), batch=64)
     assert all(row.image is None for row in rows if row.error)
 
 
@@ -334,7 +332,6 @@ def test_whatever_one_image_does_stops_no_other(
     error: Exception, lenses: Path, tiny_model: Path
 ) -> None:
     from darklens.evaluate import predict_files
-    from darklens.hub import load_card
 
     classifier = load_classifier(tiny_model)
     steps = classifier.preprocessing
@@ -349,7 +346,7 @@ def test_whatever_one_image_does_stops_no_other(
 
     classifier.preprocessing = Failing()  # type: ignore[assignment]
     paths = sorted(path for path in lenses.rglob("*") if path.is_file())
-    rows = list(predict_files(classifier, load_card(tiny_model), paths))
+    rows = list(predict_files(classifier, paths))
     assert [bool(row.error) for row in rows] == [False, False, False, True]
     assert rows[3].error == reason_of(error)
 

@@ -63,7 +63,7 @@ def test_python_says_the_same(residual_model: Path, lenses: Path) -> None:
     image = np.load(lenses / "counts.npy")
     row = model.predict(image[None]).iloc[0]
     assert row.fit == "ok"
-    titles = [panel.title.split(",")[0] for panel in model.preprocessing.panels(image)]
+    titles = [panel.title.split(",")[0] for panel in model.illustrate(image[None])[2][0]]
     assert titles == ["image", "smooth lens", "residual [noise]", "significance of a point mass"]
 
 

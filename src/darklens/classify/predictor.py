@@ -1,7 +1,7 @@
 """From raw images to class probabilities."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,12 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from darklens.data import Preprocessing, pixel_problem
+from darklens.data.steps import Panel
 from darklens.errors import BadInput, BadModel, DarklensError
 from darklens.nn import even_size, in_chunks
+
+if TYPE_CHECKING:
+    from darklens.hub import ModelCard
 
 __all__ = ["Classifier"]
 
@@ -25,8 +29,8 @@ class Classifier:
     """A trained network with its preprocessing and temperature.
 
     On one machine an image gets the same answer, to the last bit, whatever the batch, the order and
-    the other images: the network always works on chunks of one size, which a trial with equal rows
-    has chosen.
+    the other images: the network always works on chunks of one size, chosen by a
+    trial with identical rows.
 
     Args:
         network: Network from preprocessed images to logits.
@@ -34,7 +38,10 @@ class Classifier:
         preprocessing: Steps from a raw image to what the network takes.
         temperature: Logits are divided by it before the softmax.
         device: Torch device of the network.
+        card: The card of the model that this was loaded from (`darklens.hub.ModelCard`), or None.
     """
+
+    card: "ModelCard | None"
 
     def __init__(
         self,
@@ -43,12 +50,14 @@ class Classifier:
         preprocessing: Preprocessing,
         temperature: float = 1.0,
         device: str = "cpu",
+        card: Any = None,
     ) -> None:
         self.network = network.to(device).eval()
         self.classes = tuple(classes)
         self.preprocessing = preprocessing
         self.temperature = temperature
         self.device = device
+        self.card = card
         self._chunk_sizes: dict[torch.Size, int] = {}
 
     def __repr__(self) -> str:
@@ -73,7 +82,7 @@ class Classifier:
     def explain(
         self, images: Shaped[np.ndarray, "n *c h w"]
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
-        """Class probabilities, and what the preprocessing says of each image, by column.
+        """Class probabilities, and the columns that the preprocessing adds for each image.
 
         Raises:
             BadInput: If the array has another number of axes or does not suit the network.
@@ -82,16 +91,34 @@ class Classifier:
         logits, columns = self._run(images)
         return self._softmax(logits), columns
 
-    def _run(
+    def illustrate(
         self, images: Shaped[np.ndarray, "n *c h w"]
+    ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]], list[list[Panel]]]:
+        """The same, with the panels that explain each image, from the same preprocessing.
+
+        Raises:
+            BadInput: If the array has another number of axes or does not suit the network.
+            BadModel: If the network's output is not finite.
+        """
+        panels: list[list[Panel]] = []
+        logits, columns = self._run(images, panels)
+        return self._softmax(logits), columns, panels
+
+    def _run(
+        self, images: Shaped[np.ndarray, "n *c h w"], panels: list[list[Panel]] | None = None
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
-        """Logits, and what the preprocessing says."""
+        """Logits and columns; panels are appended to a list, if there is one."""
         images = _with_channels(images)
         outputs = [np.empty((0, len(self.classes)))]
         columns: dict[str, list[Any]] = {}
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
-                batch, said = self.preprocessing.explain(images[start : start + _BATCH])
+                part = images[start : start + _BATCH]
+                if panels is None:
+                    batch, said = self.preprocessing.explain(part)
+                else:
+                    batch, said, shown = self.preprocessing.illustrate(part)
+                    panels += shown
                 if not np.isfinite(batch).all():
                     raise BadInput("some pixels that the model uses are NaN or infinite")
                 for name, values in said.items():
@@ -129,16 +156,15 @@ class Classifier:
         return self._softmax(self.logits(images))
 
     def predict(self, images: Shaped[np.ndarray, "n *c h w"]) -> pd.DataFrame:
-        """Table with one row an image: `label`, `p_CLASS` for each class, further columns.
+        """Table with one row per image: `label`, `p_CLASS` for each class, further columns.
 
-        The further columns are what the preprocessing says of the image, such as how a fit went.
-        Where an image cannot be used, because pixels that the model uses are NaN, because pixels
-        are infinite or all the same, because the preprocessing refuses it, or because the network
-        gives no number, there is no label and no probability, and a column `error` says why, as
-        for files.
+        The further columns come from the preprocessing, such as how well a fit went. An image
+        cannot be used if pixels that the model uses are NaN, if pixels are infinite or all equal,
+        if the preprocessing refuses it, or if the network's output is not finite. Its label and
+        probabilities are then missing, and the column `error` gives the reason, as for files.
 
         Raises:
-            BadInput: If not one of the images can be used.
+            BadInput: If none of the images can be used.
         """
         images = _with_channels(images)
         problems = [self._problem(image) for image in images]
@@ -171,7 +197,7 @@ class Classifier:
         return table
 
     def _problem(self, image: Shaped[np.ndarray, "c h w"]) -> str | None:
-        """Why an image cannot be classified; NaN where the preprocessing crops is no reason."""
+        """Why an image cannot be classified; NaN outside the crop is allowed."""
         problem = pixel_problem(image, allow_nan=True)
         if problem is not None or pixel_problem(image) is None:
             return problem
@@ -184,9 +210,9 @@ class Classifier:
     def _explained(
         self, images: Shaped[np.ndarray, "n c h w"], problems: list[str | None]
     ) -> Iterator[tuple[list[int], Float[np.ndarray, "m k"], dict[str, list[Any]]]]:
-        """Logits and columns of images without a problem; problems that show are added.
+        """Logits and columns of the usable images; new problems are added to the list.
 
-        All images go together; only where that fails is each one tried by itself.
+        The images are classified together, and one by one only if that fails.
         """
         good = [i for i, problem in enumerate(problems) if problem is None]
         if not good:

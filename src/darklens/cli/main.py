@@ -72,7 +72,7 @@ VERBS = {
     "simulate": Verb(
         "darklens.production:simulate",
         "Write labelled simulated lenses with their true parameters.",
-        "simulate",
+        "written",
     ),
     "train classifier": Verb(
         "darklens.train:train_classifier",
@@ -85,31 +85,37 @@ VERBS = {
         "train",
     ),
     "evaluate classifier": Verb(
-        "darklens.cli.evaluate_classifier:classifier",
-        "Measure a classifier: metrics, figures and an HTML report.",
+        "darklens.evaluate:evaluate_classifier",
+        "Evaluate a classifier: metrics, figures and an HTML report.",
+        "evaluate_classifier",
     ),
     "evaluate generator": Verb(
-        "darklens.cli.evaluate_generator:generator",
-        "Measure a generator: distances, tests, figures and an HTML report.",
+        "darklens.evaluate:evaluate_generator",
+        "Evaluate a generator: distances, tests, figures and an HTML report.",
+        "evaluate_generator",
     ),
     "predict": Verb(
-        "darklens.cli.predict:predict", "Class probabilities for image files and folders."
+        "darklens.evaluate:predict", "Class probabilities for image files and folders.", "predict"
     ),
     "fit": Verb(
-        "darklens.cli.fit:fit", "Fit the smooth lens: numbers with errors, residuals, pictures."
+        "darklens.evaluate.fit:fit",
+        "Fit the smooth lens: parameters with errors, residuals, figures.",
+        "fit",
     ),
     "generate": Verb(
-        "darklens.cli.generate:generate", "Write new lenses from a trained generator."
+        "darklens.production:generate", "Write new lenses from a trained generator.", "written"
     ),
     "convert": Verb(
-        "darklens.cli.convert:convert", "Write images from any files as a store, with classes."
+        "darklens.production:convert",
+        "Write images from any files as one store, with their classes.",
+        "written",
     ),
     "models": Verb("darklens.cli.models:models", "List the models that are shipped or cached."),
     "export": Verb(
         "darklens.cli.export:export", "Write a model folder for sharing or for the hub."
     ),
     "demo": Verb(
-        "darklens.cli.demo:demo", "Simulate and classify a few lenses and write a report."
+        "darklens.evaluate:demo", "Simulate and classify a few lenses and write a report.", "demo"
     ),
 }
 

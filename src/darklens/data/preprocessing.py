@@ -84,15 +84,25 @@ class Preprocessing:
                 values = step(values)
         return np.ascontiguousarray(values, dtype=np.float32), columns
 
-    def panels(self, image: Shaped[np.ndarray, "c h w"]) -> list[Panel]:
-        """Panels that show what the steps did to one image; plain steps have none."""
-        values: Images = image[None].astype(np.float32)
-        shown: list[Panel] = []
+    def illustrate(
+        self, images: Shaped[np.ndarray, "n c h w"]
+    ) -> tuple[Float32[np.ndarray, "n d i j"], dict[str, list[Any]], list[list[Panel]]]:
+        """The same, with the panels that explain each image; plain steps have none.
+
+        Raises:
+            BadData: If the images are too small, or not what a step needs.
+        """
+        values: Images = images.astype(np.float32)
+        columns: dict[str, list[Any]] = {}
+        shown: list[list[Panel]] = [[] for _ in images]
         for step in self._steps:
             if isinstance(step, ExplainingStep):
-                shown += step.panels(values[0])
-            values = step(values)
-        return shown
+                values, said, panels = step.illustrate(values)
+                columns |= said
+                shown = [old + new for old, new in zip(shown, panels, strict=True)]
+            else:
+                values = step(values)
+        return np.ascontiguousarray(values, dtype=np.float32), columns, shown
 
 
 def build_preprocessing(

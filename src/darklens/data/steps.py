@@ -65,8 +65,8 @@ class ExplainingStep(Protocol):
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
         """The images after the step, and columns of a table by name."""
 
-    def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
-        """Panels that show what the step did to one image."""
+    def illustrate(self, images: Images) -> tuple[Images, dict[str, list[Any]], list[list[Panel]]]:
+        """The same, with the panels that explain each image."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from darklens.diffusion.ddpm import (
     ReferenceDiffusionConfig,
 )
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
-from darklens.diffusion.generator import GeneratedImages, Generator
+from darklens.diffusion.generator import GeneratedImages, Generator, SamplingOptions
 from darklens.diffusion.network import build_generator, generator_spec
 from darklens.diffusion.noise import SeededNoise
 from darklens.diffusion.perceptron import CodePerceptron
@@ -32,6 +32,7 @@ __all__ = [
     "Previews",
     "ReferenceDiffusionConfig",
     "ReferenceUNet",
+    "SamplingOptions",
     "SeededNoise",
     "build_generator",
     "generator_spec",

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,16 +16,48 @@ from darklens.errors import BadInput, BadModel
 from darklens.naming import sides
 from darklens.nn import filled_up
 
-__all__ = ["GeneratedImages", "Generator", "Observe", "Restore"]
+if TYPE_CHECKING:
+    from darklens.hub import ModelCard
+
+__all__ = ["GeneratedImages", "Generator", "Observe", "Restore", "SamplingOptions"]
 
 Restore = Callable[[Float32[np.ndarray, "n c h w"]], Float32[np.ndarray, "n c h w"]]
-"""From what the network makes to the values of the images that it learned from."""
+"""From the network's output to the values of its training images."""
 
 Observe = Callable[[Float32[np.ndarray, "n c h w"], int, Sequence[int]], np.ndarray]
-"""Noise of the instrument: from expected images, the seed and the images' numbers to observed."""
+"""Noise of the instrument: expected images, the seed and the images' indices to observed images."""
 
-_BATCH = 16
 _FILM = 8
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How images are drawn from a generator.
+
+    Attributes:
+        steps: Steps of the sampler; the network's own number if None.
+        guidance: Strength of the class condition; 1 is the condition as it was learned.
+        seed: The same seed gives the same images.
+        batch: Images finished at a time; sets the memory and changes no image.
+        expected: Leave out the noise of the instrument.
+    """
+
+    steps: int | None = None
+    guidance: float = 1.0
+    seed: int = 0
+    batch: int = 16
+    expected: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is out of range.
+
+        Raises:
+            BadInput: If a value is.
+        """
+        if self.batch < 1 or not 0 <= self.seed < 2**64:
+            raise BadInput("batch must be at least 1 and seed from 0 to 2^64 - 1")
+        if not np.isfinite(self.guidance):
+            raise BadInput("guidance must be a number, and 1 for a model without classes")
 
 
 @dataclass(frozen=True)
@@ -34,8 +66,8 @@ class GeneratedImages:
 
     Attributes:
         images: The images.
-        labels: Class of each as a number; -1 where there was no class to tell.
-        start: Number of the first one.
+        labels: Class index of each image; -1 for no class.
+        start: Index of the first image.
     """
 
     images: Shaped[np.ndarray, "n c h w"]
@@ -48,18 +80,17 @@ class GeneratedImages:
     def __repr__(self) -> str:
         return (
             f"GeneratedImages({len(self)} images of {sides(self.images.shape[1:])} pixels, "
-            f"{self.images.dtype}, from number {self.start} on)"
+            f"{self.images.dtype}, from index {self.start})"
         )
 
 
 class Generator:
     """A trained network that makes new images.
 
-    On one machine image `i` of a seed is the same, to the last bit, whatever the batch size, the
-    count, the start and what was made before: the network always works on as many images as
-    `GeneratorNetwork.together` says, image `i` always in the same row. On another processor or
-    device it is the same up to the rounding of single precision. Its class is that with the number
-    `i` modulo the number of classes, unless told otherwise.
+    On one machine image `i` of a seed is the same to the last bit, whatever the batch size, the
+    count and the start: the network always works on `GeneratorNetwork.together` images at once,
+    with image `i` in the same row. On another processor or device it is the same up to rounding
+    in single precision. By default its class index is `i` modulo the number of classes.
 
     Args:
         network: The network.
@@ -67,8 +98,11 @@ class Generator:
         restore: From the network's values to those of the images.
         observe: Noise that is added to expected images, where there is any.
         device: Torch device of the network.
-        counts: Whether the noise makes whole counts.
+        counts: Whether the noise gives integer counts.
+        card: The card of the model that this was loaded from (`darklens.hub.ModelCard`), or None.
     """
+
+    card: "ModelCard | None"
 
     def __init__(
         self,
@@ -79,10 +113,12 @@ class Generator:
         device: str = "cpu",
         *,
         counts: bool = True,
+        card: Any = None,
     ) -> None:
         self.network = network.to(device).eval()
         self.classes = tuple(classes)
         self.device = device
+        self.card = card
         self._restore = restore
         self._observe = observe
         self._counts = counts
@@ -95,7 +131,7 @@ class Generator:
 
     @property
     def conditional(self) -> bool:
-        """Whether it can be told the class."""
+        """Whether the class of an image can be chosen."""
         return self.network.classes > 0
 
     @property
@@ -116,73 +152,59 @@ class Generator:
         steps: int | None = None,
         guidance: float = 1.0,
         seed: int = 0,
-        batch: int = _BATCH,
+        batch: int = 16,
         expected: bool = False,
     ) -> GeneratedImages:
         """New images.
 
         Args:
             count: Number of images.
-            labels: One class for all by its name, a class number for each (-1 for no class), or
-                None for all classes in turn.
+            labels: The name of one class for all images, a class index for each (-1 for no
+                class), or None for all classes in turn.
             steps: Steps of the sampler; the network's own number by default.
             guidance: Strength of the class condition; 1 is the condition as it was learned.
             seed: The same seed gives the same images.
-            batch: Images that are finished at a time; it changes none of them.
+            batch: Images finished at a time; sets the memory and changes no image.
             expected: Leave out the noise of the instrument.
 
         Raises:
             BadInput: If an argument is out of range.
         """
-        parts = list(
-            self.batches(
-                count,
-                labels=labels,
-                steps=steps,
-                guidance=guidance,
-                seed=seed,
-                batch=batch,
-                expected=expected,
-            )
-        )
+        options = SamplingOptions(steps, guidance, seed, batch, expected)
+        parts = list(self.batches(count, options, labels=labels))
         images = np.concatenate([part.images for part in parts])
         return GeneratedImages(images, np.concatenate([part.labels for part in parts]), 0)
 
     def batches(
         self,
         count: int,
+        options: SamplingOptions | None = None,
         *,
         labels: str | Sequence[int] | None = None,
-        steps: int | None = None,
-        guidance: float = 1.0,
-        seed: int = 0,
-        batch: int = _BATCH,
-        expected: bool = False,
         start: int = 0,
     ) -> Iterator[GeneratedImages]:
         """The same batch by batch, so that any number of images needs the memory of one batch.
 
         Args:
-            count: Number after the last image.
+            count: Index after the last image.
+            options: How the images are drawn.
             labels: As for `generate`; a sequence is counted from image 0.
-            steps: Steps of the sampler.
-            guidance: Strength of the class condition.
-            seed: The same seed gives the same images.
-            batch: Images that are finished at a time; it changes none of them.
-            expected: Leave out the noise of the instrument.
-            start: Number of the first image.
+            start: Index of the first image.
 
         Raises:
             BadInput: If an argument is out of range.
         """
-        if count < 1 or batch < 1 or not 0 <= seed < 2**64 or not 0 <= start <= count:
+        options = options or SamplingOptions()
+        if count < 1 or not 0 <= start <= count:
             raise BadInput("count and batch must be at least 1 and seed from 0 to 2^64 - 1")
-        if not np.isfinite(guidance) or (guidance != 1 and not self.conditional):
+        if options.guidance != 1 and not self.conditional:
             raise BadInput("guidance must be a number, and 1 for a model without classes")
-        number = self.network.default_steps if steps is None else steps
-        self.network.check_steps(number)
-        classes = self.labels(count, labels)
-        return self._batches(classes, number, guidance, seed, batch, expected, start)
+        self.network.check_steps(self.steps(options))
+        return self._batches(self.labels(count, labels), options, start)
+
+    def steps(self, options: SamplingOptions) -> int:
+        """Number of sampler steps: that of the options, or the network's own."""
+        return self.network.default_steps if options.steps is None else options.steps
 
     def labels(
         self, count: int, chosen: str | Sequence[int] | None = None
@@ -211,46 +233,35 @@ class Generator:
 
     def film(
         self,
+        options: SamplingOptions | None = None,
         *,
         label: str | None = None,
-        steps: int | None = None,
-        guidance: float = 1.0,
-        seed: int = 0,
         frames: int = _FILM,
     ) -> Float32[np.ndarray, "k c h w"]:
-        """Image 0 as it is seen on the way from noise, the finished one last."""
-        number = self.network.default_steps if steps is None else steps
-        labels = self.labels(1, label)
-        seen = list(self._sample(0, labels, number, guidance, seed))
+        """Image 0 at several steps on its way from noise, the finished image last."""
+        seen = list(self._sample(0, self.labels(1, label), options or SamplingOptions()))
         chosen = np.unique(np.linspace(0, len(seen) - 1, min(frames, len(seen))).round())
         return np.concatenate([self._restore(seen[int(k)].cpu().numpy())[:1] for k in chosen])
 
     def _batches(
-        self,
-        labels: Int64[np.ndarray, " n"],
-        steps: int,
-        guidance: float,
-        seed: int,
-        batch: int,
-        expected: bool,
-        start: int,
+        self, labels: Int64[np.ndarray, " n"], options: SamplingOptions, start: int
     ) -> Iterator[GeneratedImages]:
-        expectation = self._expectation(labels, steps, guidance, seed, start)
-        for first in range(start, len(labels), batch):
-            chosen = labels[first : first + batch]
+        expectation = self._expectation(labels, options, start)
+        for first in range(start, len(labels), options.batch):
+            chosen = labels[first : first + options.batch]
             images = np.stack(list(islice(expectation, len(chosen))))
-            if self._observe is not None and not expected:
-                images = self._observe(images, seed, range(first, first + len(chosen)))
+            if self._observe is not None and not options.expected:
+                images = self._observe(images, options.seed, range(first, first + len(chosen)))
             yield GeneratedImages(images, chosen, first)
 
     def _expectation(
-        self, labels: Int64[np.ndarray, " n"], steps: int, guidance: float, seed: int, start: int
+        self, labels: Int64[np.ndarray, " n"], options: SamplingOptions, start: int
     ) -> Iterator[Float32[np.ndarray, "c h w"]]:
-        """Images from number `start` on, without the noise of the instrument, one by one."""
+        """Images from index `start` on, without the noise of the instrument, one by one."""
         together = self._together
         for first in range(start - start % together, len(labels), together):
             known = labels[first : first + together]
-            *_, last = self._sample(first, known, steps, guidance, seed)
+            *_, last = self._sample(first, known, options)
             made = self._restore(last.cpu().numpy())[: len(known)]
             if not np.isfinite(made).all() or not torch.isfinite(last[: len(known)]).all():
                 raise BadModel("the generator makes images that are not finite")
@@ -262,11 +273,13 @@ class Generator:
         return self.network.together(torch.device(self.device).type)
 
     def _sample(
-        self, first: int, labels: Int64[np.ndarray, " n"], steps: int, guidance: float, seed: int
+        self, first: int, labels: Int64[np.ndarray, " n"], options: SamplingOptions
     ) -> Iterator[torch.Tensor]:
-        """Images from number `first` on, as many as the network works on; of no use beyond `n`."""
+        """A full batch of the network from index `first` on; rows beyond `n` are padding."""
         indices = range(first, first + self._together)
-        noise = SeededNoise(seed, indices, self.network.noise_shape, self.device)
+        noise = SeededNoise(options.seed, indices, self.network.noise_shape, self.device)
         known = filled_up(torch.from_numpy(labels), len(indices)).to(self.device)
         with torch.inference_mode():
-            yield from self.network.sample(noise, known, steps=steps, guidance=guidance)
+            yield from self.network.sample(
+                noise, known, steps=self.steps(options), guidance=options.guidance
+            )

@@ -8,52 +8,55 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklens.evaluate.classifier import (
-        ClassifierScores,
-        FilePrediction,
-        LabelledImages,
-        SimulatedImages,
-        classifier_report,
-        classify_images,
-        confident_mistakes,
+    from darklens.evaluate.classifier.evaluation import evaluate_classifier
+    from darklens.evaluate.classifier.figures import (
         confusion_figure,
-        labels_for,
-        predict_files,
         prediction_figure,
-        prediction_table,
         reliability_figure,
         roc_figure,
+    )
+    from darklens.evaluate.classifier.file_predictions import predict
+    from darklens.evaluate.classifier.labelled_images import (
+        LabelledImages,
+        SimulatedImages,
+        labels_for,
+    )
+    from darklens.evaluate.classifier.prediction import (
+        FilePrediction,
+        predict_files,
+        prediction_table,
+    )
+    from darklens.evaluate.classifier.report import classifier_report
+    from darklens.evaluate.classifier.scores import (
+        ClassifierScores,
+        classify_images,
+        confident_mistakes,
         score_classifier,
     )
+    from darklens.evaluate.demonstration import demo
     from darklens.evaluate.figures import save_figure, write_figure
-    from darklens.evaluate.fit import FileFit, FileFitter, fit_figure, fit_files, fit_row, fit_table
-    from darklens.evaluate.generator import (
-        GeneratorScores,
-        ImageStream,
-        Measured,
-        Measurer,
-        Pixels,
-        SummaryStatistics,
+    from darklens.evaluate.fit.figures import fit_figure
+    from darklens.evaluate.fit.files import FileFit, FileFitter, fit_files, fit_row, fit_table
+    from darklens.evaluate.generator.evaluation import evaluate_generator
+    from darklens.evaluate.generator.features import load_neutral, neutral_features
+    from darklens.evaluate.generator.figures import (
         closest_picture,
-        common_pixels,
         frechet_figure,
-        generator_report,
         images_picture,
-        load_inception,
-        load_neutral,
-        neutral_features,
         physics_figure,
-        score_generator,
+    )
+    from darklens.evaluate.generator.image_sets import (
+        ImageStream,
         stream_dataset,
         stream_generator,
         stream_simulations,
     )
-    from darklens.evaluate.report import (
-        LensCard,
-        LensSection,
-        demo_report,
-        lens_card,
-    )
+    from darklens.evaluate.generator.inception import load_inception
+    from darklens.evaluate.generator.measurement import Measured, Measurer, Pixels, common_pixels
+    from darklens.evaluate.generator.report import generator_report
+    from darklens.evaluate.generator.scores import GeneratorScores, score_generator
+    from darklens.evaluate.generator.summary_statistics import SummaryStatistics
+    from darklens.evaluate.report import LensCard, LensSection, demo_report, lens_card
 
 __all__ = [
     "ClassifierScores",
@@ -76,7 +79,10 @@ __all__ = [
     "common_pixels",
     "confident_mistakes",
     "confusion_figure",
+    "demo",
     "demo_report",
+    "evaluate_classifier",
+    "evaluate_generator",
     "fit_figure",
     "fit_files",
     "fit_row",
@@ -90,6 +96,7 @@ __all__ = [
     "load_neutral",
     "neutral_features",
     "physics_figure",
+    "predict",
     "predict_files",
     "prediction_figure",
     "prediction_table",
@@ -125,7 +132,10 @@ _HOMES = {
     "common_pixels": "darklens.evaluate.generator.measurement",
     "confident_mistakes": "darklens.evaluate.classifier.scores",
     "confusion_figure": "darklens.evaluate.classifier.figures",
+    "demo": "darklens.evaluate.demonstration",
     "demo_report": "darklens.evaluate.report",
+    "evaluate_classifier": "darklens.evaluate.classifier.evaluation",
+    "evaluate_generator": "darklens.evaluate.generator.evaluation",
     "fit_figure": "darklens.evaluate.fit.figures",
     "fit_files": "darklens.evaluate.fit.files",
     "fit_row": "darklens.evaluate.fit.files",
@@ -139,6 +149,7 @@ _HOMES = {
     "load_neutral": "darklens.evaluate.generator.features",
     "neutral_features": "darklens.evaluate.generator.features",
     "physics_figure": "darklens.evaluate.generator.figures",
+    "predict": "darklens.evaluate.classifier.file_predictions",
     "predict_files": "darklens.evaluate.classifier.prediction",
     "prediction_figure": "darklens.evaluate.classifier.figures",
     "prediction_table": "darklens.evaluate.classifier.prediction",

@@ -23,7 +23,7 @@ from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_folders, shipped_models
 from darklens.hub.initial import InitialModel, initial_model
 from darklens.hub.preprocessing import model_preprocessing
-from darklens.hub.weights import load_classifier, load_generator, save_model
+from darklens.hub.weights import card_of, load_classifier, load_generator, save_model
 
 __all__ = [
     "InitialModel",
@@ -34,6 +34,7 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "cached_models",
+    "card_of",
     "check_card",
     "check_name",
     "export_model",

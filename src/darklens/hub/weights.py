@@ -22,7 +22,14 @@ if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not n
     from darklens.classify import Classifier
     from darklens.diffusion import Generator
 
-__all__ = ["MODEL_FOLDER", "load_classifier", "load_generator", "save_model", "verified_weights"]
+__all__ = [
+    "MODEL_FOLDER",
+    "card_of",
+    "load_classifier",
+    "load_generator",
+    "save_model",
+    "verified_weights",
+]
 
 _WEIGHTS_FILE = "weights.safetensors"
 _LARGEST = 2**33  # bytes
@@ -96,7 +103,18 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
     build = partial(build_network, spec, in_channels=card.channels, classes=len(card.classes))
     network = _with_weights(build, folder, card)
-    return Classifier(network, card.classes, preprocessing, card.temperature, device)
+    return Classifier(network, card.classes, preprocessing, card.temperature, device, card)
+
+
+def card_of(model: "Classifier | Generator") -> ModelCard:
+    """The card that a model was loaded with.
+
+    Raises:
+        BadModel: If the model does not come from a folder.
+    """
+    if model.card is None:
+        raise BadModel("this model has no card: load it with load_classifier or load_generator")
+    return model.card
 
 
 def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
@@ -120,7 +138,7 @@ def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
     build = partial(build_generator, spec, channels=card.channels, classes=len(card.classes))
     network = _with_weights(build, folder, card)
     counts = card.output is not None and card.output.noise == "poisson"
-    return Generator(network, card.classes, restore, observe, device, counts=counts)
+    return Generator(network, card.classes, restore, observe, device, counts=counts, card=card)
 
 
 def verified_weights(folder: Path, card: ModelCard, *, most: int = _LARGEST) -> bytes:

@@ -7,13 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from darklens.production.converted import convert
+    from darklens.production.generated import generate
     from darklens.production.outputs import WrittenImages
     from darklens.production.simulated import simulate
 
-__all__ = ["WrittenImages", "simulate"]
+__all__ = [
+    "WrittenImages",
+    "convert",
+    "generate",
+    "simulate",
+]
 
 _HOMES = {
     "WrittenImages": "darklens.production.outputs",
+    "convert": "darklens.production.converted",
+    "generate": "darklens.production.generated",
     "simulate": "darklens.production.simulated",
 }
 

@@ -11,6 +11,7 @@ from typing import Literal
 from darklens.errors import BadInput
 from darklens.files.configuration import check_configuration
 from darklens.files.places import check_file, check_folder_name
+from darklens.naming import visible
 
 __all__ = ["Kind", "WrittenImages", "configuration_place", "kind_of_output"]
 
@@ -28,14 +29,22 @@ class WrittenImages:
         path: The store, folder or file.
         count: Number of images.
         classes: Their classes, in the order of the labels.
+        counts: Number of images of each class, where they were counted.
     """
 
     path: Path
     count: int
     classes: tuple[str, ...]
+    counts: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        return f"wrote {self.count} images to {self.path}"
+        each = [
+            f"{number} {visible(name)}"
+            for number, name in zip(self.counts, self.classes, strict=False)
+        ]
+        return f"wrote {self.count} images to {self.path}" + (
+            f": {', '.join(each)}" if each else ""
+        )
 
 
 def kind_of_output(output: Path, count: int, wanted: Literal["zarr", "npy"] | None = None) -> Kind:

@@ -104,7 +104,18 @@ class SmoothResidual:
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
         """The maps, and for each image the verdict on the fit, its chi-square and a note."""
+        return self._explained([self.fit(image) for image in images])
+
+    def illustrate(self, images: Images) -> tuple[Images, dict[str, list[Any]], list[list[Panel]]]:
+        """The same, with panels of each image, all from one fit.
+
+        They show the data, the smooth model, the residual, and the significance map of a point
+        mass.
+        """
         fits = [self.fit(image) for image in images]
+        return *self._explained(fits), [self._panels(found) for found in fits]
+
+    def _explained(self, fits: Sequence[ImageFit]) -> tuple[Images, dict[str, list[Any]]]:
         columns: dict[str, list[Any]] = {
             "fit": [found.verdict(self._largest) for found in fits],
             "chi_square": [found.fit.chi_square for found in fits],
@@ -112,9 +123,7 @@ class SmoothResidual:
         }
         return np.stack([self._maps(found) for found in fits]), columns
 
-    def panels(self, image: Float32[np.ndarray, "c h w"]) -> list[Panel]:
-        """Data, smooth model, residual, and significance map of a point mass."""
-        found = self.fit(image)
+    def _panels(self, found: ImageFit) -> list[Panel]:
         fit = found.fit
         point = self._detect(fit, lines=False).point
         return [

@@ -14,7 +14,7 @@ from darklens.evaluate import (
     labels_for,
     score_classifier,
 )
-from darklens.hub import load_card, load_classifier
+from darklens.hub import load_classifier
 from darklens.metrics import accuracy, macro_auc
 from darklens.simulation import Simulator
 
@@ -73,8 +73,8 @@ def test_images_of_several_shapes_go_through_in_order(tiny_model: Path) -> None:
         def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
             return pictures[index], index % 2
 
-    classifier, card = load_classifier(tiny_model), load_card(tiny_model)
-    found = classify_images(classifier, card, Pictures(), batch=2)
+    classifier = load_classifier(tiny_model)
+    found = classify_images(classifier, Pictures(), batch=2)
     single = np.concatenate([classifier.probabilities(picture[None]) for picture in pictures])
     np.testing.assert_allclose(found, single, atol=1e-6)
 
@@ -83,7 +83,7 @@ def test_an_unsuitable_image_is_named(tiny_model: Path) -> None:
     colour = np.random.default_rng(0).random((2, 3, 150, 150))
     images = ImageDataset.from_arrays(colour, np.array([0, 1]), classes=("no", "vort"))
     with pytest.raises(BadData, match="images cannot be used: 00000000: has 3 channels"):
-        classify_images(load_classifier(tiny_model), load_card(tiny_model), images)
+        classify_images(load_classifier(tiny_model), images)
 
 
 def test_labels_follow_the_models_classes() -> None:
@@ -115,7 +115,7 @@ def test_all_bad_images_are_named_at_once(tiny_model: Path, tmp_path: Path) -> N
     np.save(tmp_path / "no" / "2.npy", np.full((150, 150), np.nan))
     (tmp_path / "vort" / "5.npy").write_bytes(b"")
     with pytest.raises(BadData) as caught:
-        classify_images(load_classifier(tiny_model), load_card(tiny_model), open_dataset(tmp_path))
+        classify_images(load_classifier(tiny_model), open_dataset(tmp_path))
     assert str(caught.value) == (
         "2 of 6 images cannot be used: no/2.npy: some pixels are NaN; vort/5.npy: the file is empty"
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from darklens.data import ImageDataset
+from darklens.diffusion import SamplingOptions
 from darklens.errors import BadData, BadInput
 from darklens.evaluate.generator.image_sets import (
     ImageStream,
@@ -60,18 +61,24 @@ def test_simulations_are_those_of_the_simulator() -> None:
 def test_a_generator_makes_the_classes_that_are_wanted(tiny_generator: Path) -> None:
     generator = load_generator(tiny_generator)
     labels = np.array([1, 1, 0, 0, 1])
-    stream = stream_generator(generator, "words", labels, ("vort", "no"), steps=2, seed=4)
+    stream = stream_generator(
+        generator, "words", labels, ("vort", "no"), SamplingOptions(steps=2, seed=4)
+    )
     images, found = everything(stream, 2)
     assert found.tolist() == labels.tolist()
     expected = generator.generate(5, labels=[0, 0, 2, 2, 0], steps=2, seed=4, batch=2)
     np.testing.assert_array_equal(images, expected.images)
-    mean = stream_generator(generator, "words", labels, ("vort", "no"), steps=2, expected=True)
+    mean = stream_generator(
+        generator, "words", labels, ("vort", "no"), SamplingOptions(steps=2, expected=True)
+    )
     assert everything(mean, 5)[0].dtype == np.float32
 
 
 def test_a_generator_makes_all_classes_beside_images_without(tiny_generator: Path) -> None:
     generator = load_generator(tiny_generator)
-    stream = stream_generator(generator, "words", np.zeros(4, np.int64), ("lens",), steps=2, seed=4)
+    stream = stream_generator(
+        generator, "words", np.zeros(4, np.int64), ("lens",), SamplingOptions(steps=2, seed=4)
+    )
     images, found = everything(stream, 4)
     assert found.tolist() == [-1] * 4
     expected = generator.generate(4, labels=[0, 1, 2, 0], steps=2, seed=4, batch=4)
@@ -81,6 +88,8 @@ def test_a_generator_makes_all_classes_beside_images_without(tiny_generator: Pat
 def test_what_a_generator_cannot_make_is_refused(tiny_generator: Path) -> None:
     generator = load_generator(tiny_generator)
     with pytest.raises(BadData, match="'sub', but the model makes only no, sphere, vort"):
-        stream_generator(generator, "words", np.array([0]), ("sub",))
+        stream_generator(generator, "words", np.array([0]), ("sub",), SamplingOptions())
     with pytest.raises(BadInput, match="guidance"):
-        stream_generator(generator, "words", np.array([0]), ("no",), guidance=float("nan"))
+        stream_generator(
+            generator, "words", np.array([0]), ("no",), SamplingOptions(guidance=float("nan"))
+        )

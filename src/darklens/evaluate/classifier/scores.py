@@ -12,7 +12,7 @@ from darklens.data.datasets import BadImage
 from darklens.data.survey import ImageProblem, problems_in_words
 from darklens.errors import BadData
 from darklens.evaluate.classifier.labelled_images import LabelledImages
-from darklens.hub import ModelCard
+from darklens.hub import card_of
 from darklens.metrics import (
     Interval,
     accuracy,
@@ -73,7 +73,6 @@ class ClassifierScores:
 
 def classify_images(
     classifier: Classifier,
-    card: ModelCard,
     images: LabelledImages,
     *,
     batch: int = 64,
@@ -82,8 +81,10 @@ def classify_images(
     """Class probabilities of every image, reading one batch at a time.
 
     Raises:
+        BadModel: If the classifier was not loaded with its card.
         BadData: If images cannot be read or do not suit the model: how many, and which.
     """
+    card = card_of(classifier)
     bad: list[ImageProblem] = []
 
     def read() -> Iterator[Num[np.ndarray, "c h w"]]:
@@ -96,7 +97,7 @@ def classify_images(
                 reason = error.reason
             if reason:
                 bad.append(ImageProblem("", images.ids[index], reason))
-            elif not bad:  # else the rest is only looked through
+            elif not bad:  # otherwise the rest is only checked
                 yield image
 
     batches = same_shape_batches(read(), lambda image: image.shape, batch)

@@ -1,5 +1,6 @@
 """Generated images beside real ones: distances, tests of the physics, figures, reports."""
 
+from darklens.evaluate.generator.evaluation import evaluate_generator
 from darklens.evaluate.generator.features import load_neutral, neutral_features
 from darklens.evaluate.generator.figures import (
     closest_picture,
@@ -28,6 +29,7 @@ __all__ = [
     "SummaryStatistics",
     "closest_picture",
     "common_pixels",
+    "evaluate_generator",
     "frechet_figure",
     "generator_report",
     "images_picture",

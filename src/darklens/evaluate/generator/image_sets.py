@@ -1,14 +1,14 @@
 """Sets of images that are read, simulated or generated batch by batch."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
 
 from darklens.classes import UNLABELLED
 from darklens.data import ImageDataset
-from darklens.diffusion import Generator
+from darklens.diffusion import Generator, SamplingOptions
 from darklens.errors import BadData
 from darklens.evaluate.generator.measurement import ImageBatch
 from darklens.simulation import Simulator
@@ -95,13 +95,9 @@ def stream_generator(
     words: str,
     labels: Int[np.ndarray, " n"],
     classes: Sequence[str],
-    *,
-    steps: int | None = None,
-    guidance: float = 1.0,
-    expected: bool = False,
-    seed: int = 0,
+    options: SamplingOptions,
 ) -> ImageStream:
-    """New images of the wanted classes; of no class where the model cannot be told one.
+    """New images of the wanted classes, without labels if the model is not conditional.
 
     Where the wanted classes are not known, the model makes all of its own in turn.
 
@@ -109,11 +105,8 @@ def stream_generator(
         generator: The generator.
         words: What it is, in words.
         labels: Class of each image.
-        classes: Classes that the labels count in.
-        steps: Steps of the sampler; the model's own number if None.
-        guidance: Strength of the class condition.
-        expected: Leave out the noise of the instrument.
-        seed: Seed of the images.
+        classes: Classes that the labels are indices of.
+        options: How the images are drawn; its batch size is not used.
 
     Raises:
         BadData: If the model does not know one of the classes.
@@ -127,25 +120,16 @@ def stream_generator(
         unknown = [name for name in classes if name not in generator.classes]
         if unknown:
             raise BadData(
-                f"the genuine images have the class '{unknown[0]}', but the model makes only "
+                f"the real images have the class '{unknown[0]}', but the model makes only "
                 f"{', '.join(generator.classes)}"
             )
         index = np.array([generator.classes.index(name) for name in classes])
         wanted = index[labels].tolist()
     known = labels if generator.conditional and not unknown_classes else np.full(len(labels), -1)
-    generator.batches(len(labels), labels=wanted, steps=steps, guidance=guidance, seed=seed)
+    generator.batches(len(labels), options, labels=wanted)  # refuses bad arguments
 
     def batches(size: int) -> Iterator[ImageBatch]:
-        made = generator.batches(
-            len(labels),
-            labels=wanted,
-            steps=steps,
-            guidance=guidance,
-            seed=seed,
-            expected=expected,
-            batch=size,
-        )
-        for part in made:
+        for part in generator.batches(len(labels), replace(options, batch=size), labels=wanted):
             yield part.images, known[part.start : part.start + len(part.images)]
 
     return ImageStream(words, tuple(classes), np.asarray(known), batches)

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darklens.data import open_images, stratified_folds
+from darklens.diffusion import SamplingOptions
 from darklens.errors import BadInput
 from darklens.evaluate import ImageStream, stream_dataset, stream_generator, stream_simulations
-from darklens.hub import ModelCard, find_model, load_card, load_generator
+from darklens.hub import ModelCard, card_of, load_generator
 from darklens.simulation import Simulator
 
 __all__ = ["EvaluatedSets", "SetOptions"]
@@ -126,21 +127,18 @@ def _from_model(
     name: str, options: SetOptions, genuine: ImageStream
 ) -> tuple[ImageStream, ModelCard]:
     """Images that a model will make, of the classes of the genuine ones."""
-    folder = find_model(name)
-    card = load_card(folder)
-    model = load_generator(folder, options.device)
+    model = load_generator(name, options.device)
+    card = card_of(model)
     if options.expected and (card.output is None or card.output.noise == "none"):
         raise BadInput(f"--expected: the model '{card.name}' adds no photon noise")
-    steps = model.network.default_steps if options.steps is None else options.steps
-    seed = (options.seed + 1) % 2**64  # photon noise of its own, not that of the simulations
+    seed = (options.seed + 1) % 2**64  # not the photon noise of the simulations
+    sampling = SamplingOptions(options.steps, options.guidance, seed, expected=options.expected)
+    steps = model.steps(sampling)
     made = stream_generator(
         model,
         f"{card.name}, {steps} steps, guidance {options.guidance:g}, seed {seed}",
         genuine.labels,
         genuine.classes,
-        steps=steps,
-        guidance=options.guidance,
-        expected=options.expected,
-        seed=seed,
+        sampling,
     )
     return made, card

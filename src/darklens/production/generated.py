@@ -1,7 +1,7 @@
-"""`darklens generate`: new lenses from a trained generator, as a picture, a store or a tree.
+"""New lenses from a trained generator, as a grid, a store or a folder of files.
 
 Image `i` of a seed is the same whatever the count. A killed run continues where it stopped when
-the same command is given again.
+the same call is made again.
 """
 
 import hashlib
@@ -15,19 +15,19 @@ import pandas as pd
 from darklens import __version__
 from darklens.classes import UNLABELLED, canonical_class
 from darklens.data import NpyTreeWriter, StoreWriter
-from darklens.diffusion import GeneratedImages, Generator
+from darklens.diffusion import GeneratedImages, Generator, SamplingOptions
 from darklens.display import grid_picture, write_picture
 from darklens.files.atomic import atomic_file, writing
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
 from darklens.files.places import check_added_folder
-from darklens.hub import ModelCard, find_model, load_card, load_generator
-from darklens.production.outputs import configuration_place, kind_of_output
+from darklens.hub import ModelCard, card_of, load_generator
+from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
 from darklens.progress import ProgressBar, progress_bar, say
 
 __all__ = ["generate"]
 
-_SHARD = 64  # images between two marks from which a killed run continues
+_SHARD = 64  # images between two points from which a killed run can continue
 
 
 def generate(
@@ -44,56 +44,59 @@ def generate(
     figures: Path | None = None,
     device: str = "cpu",
     quiet: bool = False,
-) -> None:
-    """Generate new lenses.
+) -> WrittenImages:
+    """Generate new lenses and write them.
 
     Args:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        count: Number of images in all, over all classes.
-        label: Class of all images; all classes in turn if not given.
-        steps: Steps of the sampler; the model's own number if not given.
+        count: Total number of images, over all classes.
+        label: Class of all images. By default all classes in turn.
+        steps: Steps of the sampler. By default the model's own number.
         guidance: Strength of the class condition: 1 as it was learned, more exaggerates it.
         seed: The same seed gives the same images.
-        output: A name that ends in .png is a picture of up to 400 lenses, one in .zarr a store,
-            any other a folder of .npy files by class.
-        expected: Leave out what makes expected images observed ones: photon noise, or compression.
-        batch: Images finished at a time; decides the memory and changes no image.
+        output: Where to write. A name ending in .png gives a grid of up to 400 lenses, .zarr a
+            store, any other name a folder of .npy files with a subfolder for each class.
+        expected: Leave out the observational effects: photon noise, or compression.
+        batch: Images finished at a time; sets the memory and changes no image.
         figures: Folder for a film strip of the first image on its way from noise.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
+
+    Returns:
+        Where the images are and what they are.
+
+    Raises:
+        BadInput: If an argument does not fit, or the output cannot be written.
+        BadModel: If the model cannot be loaded.
     """
     settings = dict(locals())
     kind = kind_of_output(output, count)
     if figures is not None:
         check_added_folder(figures)
-    folder = find_model(model)
-    generator, card = load_generator(folder, device), load_card(folder)
-    work = _Work(generator, card, label, steps, guidance, seed, expected, batch)
+    generator = load_generator(model, device)
+    options = SamplingOptions(steps, guidance, seed, batch, expected)
+    work = _Work(generator, card_of(generator), label, options)
     with only_writer(output), writing(output):
         if kind == "png":
             work.draw(output, count, quiet=quiet)
         else:
             work.write(output, count, store=kind == "zarr", quiet=quiet)
         if figures is not None:
-            frames = generator.film(label=label, steps=steps, guidance=guidance, seed=seed)
+            frames = generator.film(options, label=label)
             with atomic_file(figures / "film.png") as temporary:
                 write_picture(temporary, grid_picture(frames, columns=len(frames)))
         write_configuration(configuration_place(output), "generate", settings)
-    say(f"wrote {count} images to {output}", quiet=quiet)
+    return WrittenImages(output, count, work.classes)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What makes any of the images."""
+    """What is needed to make any of the images."""
 
     generator: Generator
     card: ModelCard
     label: str | None
-    steps: int | None
-    guidance: float
-    seed: int
-    expected: bool
-    batch: int
+    options: SamplingOptions
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -108,18 +111,9 @@ class _Work:
         return progress_bar(count, "generating", line, quiet=quiet)
 
     def images(self, start: int, stop: int, bar: ProgressBar) -> GeneratedImages:
-        """Images `start` to `stop`, with labels that count in the classes of the output."""
+        """Images `start` to `stop`, with labels as indices of the classes of the output."""
         parts = []
-        for part in self.generator.batches(
-            stop,
-            labels=self.label,
-            steps=self.steps,
-            guidance=self.guidance,
-            seed=self.seed,
-            batch=self.batch,
-            expected=self.expected,
-            start=start,
-        ):
+        for part in self.generator.batches(stop, self.options, labels=self.label, start=start):
             parts.append(part)
             bar.update(len(part.images))
         labels = np.concatenate([part.labels for part in parts])
@@ -128,7 +122,7 @@ class _Work:
         return GeneratedImages(np.concatenate([part.images for part in parts]), labels, start)
 
     def draw(self, output: Path, count: int, *, quiet: bool) -> None:
-        """A picture of all images, each class in columns of its own."""
+        """Write a grid of all images, with separate columns for each class."""
         with self.bar(count, quiet=quiet) as bar, atomic_file(output) as temporary:
             images = self.images(0, count, bar).images
             classes = len(self.classes)
@@ -136,10 +130,8 @@ class _Work:
             write_picture(temporary, grid_picture(images, columns=columns))
 
     def write(self, output: Path, count: int, *, store: bool, quiet: bool) -> None:
-        """All images that are not there yet, shard by shard."""
-        self.generator.batches(  # wrong arguments show before anything is written
-            count, labels=self.label, steps=self.steps, guidance=self.guidance, seed=self.seed
-        )
+        """Write the images that are still missing, shard by shard."""
+        self.generator.batches(count, self.options, labels=self.label)  # refuses bad arguments
         writer = self._writer(output, count, store=store)
         pending = writer.pending()
         with self.bar(sum(stop - start for start, stop in pending), quiet=quiet) as bar:
@@ -150,21 +142,23 @@ class _Work:
         writer.finish()
 
     def _writer(self, output: Path, count: int, *, store: bool) -> StoreWriter | NpyTreeWriter:
-        scaled = bool(self.card.output and self.card.output.scaled_files) and not self.expected
+        scaled = (
+            bool(self.card.output and self.card.output.scaled_files) and not self.options.expected
+        )
         kind = StoreWriter if store else partial(NpyTreeWriter, scaled=scaled)
         return kind(
             output,
             shape=self.generator.shape,
-            dtype=self.generator.dtype(expected=self.expected),
+            dtype=self.generator.dtype(expected=self.options.expected),
             count=count,
             classes=self.classes,
             attributes={
                 "model": self.card.name,
                 "weights": self.card.weights.sha256 if self.card.weights else None,
                 "card": _digest(self.card),
-                "steps": self.steps or self.generator.network.default_steps,
-                "guidance": self.guidance,
-                "seed": self.seed,
+                "steps": self.generator.steps(self.options),
+                "guidance": self.options.guidance,
+                "seed": self.options.seed,
                 "version": __version__,
             },
             shard=_SHARD,
@@ -172,6 +166,6 @@ class _Work:
 
 
 def _digest(card: ModelCard) -> str:
-    """Hash of what the card says that changes images; metrics and words do not."""
+    """Hash of the parts of the card that affect images; metrics and texts do not."""
     parts = (card.network, card.preprocessing, card.output, card.classes)
     return hashlib.sha256(repr(parts).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""`darklens convert`: images from files, stacks, folders and stores as one store or one tree."""
+"""Images from files, stacks, folders and stores, written as one store or one folder."""
 
 import hashlib
 from collections import Counter
@@ -21,7 +21,7 @@ from darklens.files.configuration import check_configuration, write_configuratio
 from darklens.files.locks import only_writer
 from darklens.files.places import check_folder_name
 from darklens.naming import visible
-from darklens.production.outputs import configuration_place
+from darklens.production.outputs import WrittenImages, configuration_place
 from darklens.progress import progress, say
 
 __all__ = ["convert"]
@@ -38,22 +38,28 @@ def convert(
     stack: bool | None = None,
     extension: str | None = None,
     quiet: bool = False,
-) -> None:
-    """Write images from any containers as one store or tree, with their classes.
+) -> WrittenImages:
+    """Write images from any files as one store or folder, with their classes.
 
     The class of an image is that of its class folder, of the labels in its .npz, or the name of
-    its stack, as no.npz; images of which nothing says it become the one class 'lens'. All images
+    its stack, such as no.npz. Images without a known class become the class 'lens'. All images
     are read and checked before anything is written.
 
     Args:
         inputs: Image files, stacks (.npy or .npz), folders, globs and stores.
-        output: Where to write: a name that ends in .zarr is a store, any other a folder of .npy
-            files by class.
-        split: Part of a divided folder, such as train.
-        stack: Whether 2 to 16 planes in a .npy file are so many images (true), or the channels
-            of one (false).
-        extension: Name or number of the extension of FITS files that is read.
+        output: Where to write. A name ending in .zarr gives a store, any other name a folder of
+            .npy files with a subfolder for each class.
+        split: Part of a split folder, such as train.
+        stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
+            of one image (false).
+        extension: Name or number of the extension to read from FITS files.
         quiet: Show no progress.
+
+    Returns:
+        Where the images are and what they are.
+
+    Raises:
+        BadInput: If images cannot be used or differ in shape, or the output cannot be written.
     """
     settings = dict(locals())
     check_folder_name(output, "write a store (.zarr) or a folder of .npy files (no ending)")
@@ -67,8 +73,8 @@ def convert(
         _write(output, found, checked)
         write_configuration(configuration_place(output), "convert", settings)
     counts = Counter(item.label or UNLABELLED for item in found)
-    each = ", ".join(f"{counts[name]} {visible(name)}" for name in order_classes(counts))
-    say(f"wrote {len(found)} images to {output}: {each}", quiet=quiet)
+    classes = order_classes(counts)
+    return WrittenImages(output, len(found), classes, tuple(counts[name] for name in classes))
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class _Checked:
 
 
 def _write(output: Path, found: Sequence[Found], checked: _Checked) -> None:
-    """Write the shards that are not there yet."""
+    """Write the shards that are still missing."""
     labels = [item.label or UNLABELLED for item in found]
     classes = order_classes(labels)
     kind = StoreWriter if output.suffix == ".zarr" else NpyTreeWriter
@@ -107,7 +113,7 @@ def _write(output: Path, found: Sequence[Found], checked: _Checked) -> None:
 
 
 def _check(found: Sequence[Found], bar: Callable[[Iterable[Found]], Iterable[Found]]) -> _Checked:
-    """Read all images once; every one that cannot be used is told."""
+    """Read all images once; all that cannot be used are listed."""
     problems = list[str]()
     shapes: dict[tuple[int, ...], str] = {}
     types = set[np.dtype[Any]]()
@@ -137,7 +143,7 @@ def _check(found: Sequence[Found], bar: Callable[[Iterable[Found]], Iterable[Fou
 
 
 def _table(found: Sequence[Found], start: int) -> pd.DataFrame:
-    """What is known of each image: where it comes from, and the columns of its stack."""
+    """Origin of each image, and the columns of its stack."""
     rows = [{"path": visible(item.name), **item.columns} for item in found]
     table = pd.DataFrame(rows)
     table.insert(0, "index", np.arange(start, start + len(found)))

@@ -1,0 +1,219 @@
+"""Evaluate a classifier: metrics with intervals, figures and an HTML report."""
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from darklens import __version__
+from darklens.data import open_dataset
+from darklens.errors import BadInput
+from darklens.evaluate import (
+    ClassifierScores,
+    LabelledImages,
+    LensCard,
+    SimulatedImages,
+    classifier_report,
+    classify_images,
+    confident_mistakes,
+    confusion_figure,
+    labels_for,
+    lens_card,
+    reliability_figure,
+    roc_figure,
+    score_classifier,
+    write_figure,
+)
+from darklens.evaluate.classifier.held_out import open_held_out
+from darklens.evaluate.folder import EVALUATION
+from darklens.files.atomic import atomic_folder
+from darklens.files.configuration import write_configuration
+from darklens.files.places import check_folder
+from darklens.hub import Metric, ModelCard, card_of, find_model, load_classifier, record_metrics
+from darklens.progress import progress, say
+from darklens.simulation import Simulator
+
+__all__ = ["evaluate_classifier"]
+
+_MISTAKES_SHOWN = 12
+
+
+def evaluate_classifier(
+    *,
+    model: str = "default",
+    data: Path | None = None,
+    split: str | None = None,
+    run: Path | None = None,
+    part: str = "test",
+    preset: str | None = None,
+    count: int = 3000,
+    seed: int = 1_000_003,
+    output: Path = Path("evaluation"),
+    resamples: int = 2000,
+    batch: int = 64,
+    device: str = "cpu",
+    record: bool = False,
+    quiet: bool = False,
+) -> ClassifierScores:
+    """Evaluate a classifier: metrics with 95 % intervals, figures and an HTML report.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        data: Folder in the DeepLense layout, or a store, to evaluate on.
+        split: Part of the data, such as test; all of it by default.
+        run: Folder of a training run: evaluate its model, unless --model names another, on
+            exactly the images of --part in that run. --data gives their present location.
+        part: Part of that run, such as test.
+        preset: Evaluate on fresh simulations of this preset (name or YAML file) instead of data.
+        count: Number of fresh simulations.
+        seed: Seed of the fresh simulations; use one that no training run used.
+        output: Folder to write; an earlier evaluation there is replaced.
+        resamples: Bootstrap resamples.
+        batch: Images in memory at once.
+        device: Torch device, such as cpu or cuda.
+        record: Write accuracy, mean AUC and calibration error into the model's card.
+        quiet: Show no progress.
+
+    Returns:
+        The scores with their intervals.
+
+    Raises:
+        BadInput: If arguments contradict each other or are out of range.
+        BadData: If images cannot be read or do not suit the model.
+        BadModel: If the model cannot be loaded.
+    """
+    settings = dict(locals())
+    if run is not None and (preset is not None or split is not None):
+        raise BadInput("--run takes the images of the run: give neither --preset nor --split")
+    if run is None and (data is None) == (preset is None):
+        raise BadInput("give either --data PATH, --preset NAME or --run FOLDER")
+    if count < 1 or resamples < 1 or batch < 1:
+        raise BadInput("--count, --resamples and --batch must be at least 1")
+    check_folder(output, replaces=EVALUATION)
+    if run is not None:
+        chosen = _of_run(run, part, data)
+    elif data is not None:
+        chosen = _of_data(data, split)
+    else:
+        chosen = _of_preset(str(preset), count, seed)
+    of_run = run is not None and model == "default"
+    folder = find_model(run / "model" if of_run and run is not None else model)
+    classifier = load_classifier(folder, device)
+    card = card_of(classifier)
+    labels = labels_for(chosen.images, card.classes)
+    probabilities = classify_images(
+        classifier,
+        chosen.images,
+        batch=batch,
+        progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
+    )
+    say("bootstrap intervals, figures and report", quiet=quiet)
+    scores = score_classifier(labels, probabilities, card.classes, resamples=resamples)
+    with atomic_folder(output, replaces=EVALUATION) as temporary:
+        _write_report(temporary, chosen, labels, probabilities, scores, card)
+        write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
+    if record:
+        command = f"darklens evaluate classifier --model {card.name} {chosen.source}"
+        record_metrics(folder, _card_metrics(scores, data=chosen.words, command=command))
+    return scores
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """Images to evaluate on, what they are, and the options that choose them again."""
+
+    images: LabelledImages
+    words: str
+    source: str
+
+
+def _of_run(run: Path, part: str, data: Path | None) -> _Chosen:
+    words = f"the part {part} of the run {run.name}"
+    return _Chosen(open_held_out(run, part, data), words, f"--run {run.name} --part {part}")
+
+
+def _of_data(data: Path, split: str | None) -> _Chosen:
+    words = f"{data.name}, {split}" if split else data.name
+    source = f"--data {data.name}" + (f" --split {split}" if split else "")
+    return _Chosen(open_dataset(data, split), words, source)
+
+
+def _of_preset(preset: str, count: int, seed: int) -> _Chosen:
+    name = Path(preset).name
+    return _Chosen(
+        SimulatedImages(Simulator(preset), count=count, seed=seed),
+        f"fresh simulations of {name} (seed {seed})",
+        f"--preset {name} --count {count} --seed {seed}",
+    )
+
+
+def _write_report(
+    folder: Path,
+    chosen: _Chosen,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    scores: ClassifierScores,
+    card: ModelCard,
+) -> None:
+    """Write metrics.json, the figures and report.html."""
+    _write_metrics(folder / "metrics.json", scores, card, chosen.words)
+    figures = {
+        "roc": roc_figure(labels, probabilities, scores),
+        "confusion": confusion_figure(scores),
+        "reliability": reliability_figure(labels, probabilities, scores),
+    }
+    for name, figure in figures.items():
+        write_figure(figure, folder, name)
+    mistakes = _mistakes(chosen.images, labels, probabilities, card)
+    html = classifier_report(card, scores, data=chosen.words, figures=folder, mistakes=mistakes)
+    (folder / "report.html").write_text(html, encoding="utf-8")
+
+
+def _mistakes(
+    images: LabelledImages, labels: np.ndarray, probabilities: np.ndarray, card: ModelCard
+) -> list[LensCard]:
+    return [
+        lens_card(
+            images[index][0],
+            probabilities[index],
+            card.classes,
+            name=images.ids[index],
+            truth=card.classes[labels[index]],
+        )
+        for index in confident_mistakes(labels, probabilities, _MISTAKES_SHOWN)
+    ]
+
+
+def _write_metrics(path: Path, scores: ClassifierScores, card: ModelCard, data: str) -> None:
+    document: dict[str, Any] = {
+        "model": card.name,
+        "weights_sha256": card.weights.sha256 if card.weights else None,
+        "data": data,
+        "count": sum(scores.counts),
+        **scores.as_dict(),
+        "version": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(document, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _card_metrics(scores: ClassifierScores, *, data: str, command: str) -> list[Metric]:
+    """The metrics for the card, where they are defined."""
+    names = ("accuracy", "macro_auc", "expected_calibration_error")
+    items = {name: scores.scalars[name] for name in names}
+    return [
+        Metric(
+            name=name,
+            value=round(float(item.value), 5),
+            low=round(float(item.low), 5),
+            high=round(float(item.high), 5),
+            data=data,
+            command=command,
+        )
+        for name, item in items.items()
+        if not np.isnan(item.value)
+    ]

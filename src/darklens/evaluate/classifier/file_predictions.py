@@ -1,0 +1,108 @@
+"""Class probabilities for image files and folders, as a table with a figure for each image."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from darklens.data import expand_stacks, find_images
+from darklens.errors import BadInput
+from darklens.evaluate.classifier.figures import prediction_figure
+from darklens.evaluate.classifier.prediction import (
+    FilePrediction,
+    predict_files,
+    prediction_table,
+)
+from darklens.evaluate.figures import save_figure
+from darklens.files.atomic import atomic_file
+from darklens.files.configuration import write_configuration
+from darklens.files.tables import check_outputs, picture_name, write_table
+from darklens.hub import card_of, load_classifier
+from darklens.progress import progress, say
+
+__all__ = ["predict"]
+
+
+def predict(
+    inputs: list[str],
+    *,
+    model: str = "default",
+    output: Path | None = None,
+    figures: Path | None = None,
+    extension: str | None = None,
+    stack: bool | None = None,
+    batch: int = 64,
+    workers: int = 1,
+    device: str = "cpu",
+    quiet: bool = False,
+) -> pd.DataFrame:
+    """Class probabilities for image files and folders.
+
+    Files that cannot be read or do not suit the model keep a row with the reason in the column
+    `error`. On the command line they make the exit code 1, or 2 if no file can be classified; the
+    table is written in any case.
+
+    Args:
+        inputs: Image files, folders (searched recursively) and globs. Each image of a stack, an
+            array of images in one .npy or .npz file, has its own row, such as lenses.npz[17];
+            such a name can also be given as input.
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
+        figures: Folder for a figure of each image with its probabilities. Models that fit the
+            smooth lens also show the fit and its residual.
+        extension: Name or number of the extension to read from FITS files.
+        stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
+            of one image (false). By default the number of channels of the model decides.
+        batch: Maximum number of images in memory.
+        workers: Threads that read files.
+        device: Torch device, such as cpu or cuda.
+        quiet: Show no progress.
+
+    Returns:
+        One row per image: `path`, `label`, `p_CLASS` for each class, the model's own columns, and
+        `error`.
+
+    Raises:
+        BadInput: If an argument does not fit or no image is found.
+        BadModel: If the model cannot be loaded.
+    """
+    settings = dict(locals())
+    check_outputs(output, figures)
+    if batch < 1 or workers < 1:
+        raise BadInput("--batch and --workers must be at least 1")
+    files = find_images(inputs)
+    place = check_outputs(output, figures, files)
+    classifier = load_classifier(model, device)
+    card = card_of(classifier)
+    paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
+    found = predict_files(
+        classifier,
+        paths,
+        extension=extension,
+        batch=batch,
+        workers=workers,
+        panels=figures is not None,
+    )
+    stage = f"classifying {len(paths)} images with the model '{card.name}'"
+    rows = []
+    for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+        if figures is not None:
+            _write_figure(figures / picture_name(index, row.path), row, card.classes)
+        rows.append(replace(row, image=None, panels=()))
+    table = prediction_table(rows, card.classes)
+    if output is not None:
+        write_table(table, output)
+    if place is not None:
+        write_configuration(place, "predict", settings)
+    return table
+
+
+def _write_figure(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
+    if row.image is None or row.probabilities is None:
+        return
+    title = str(Path(row.path.parent.name, row.path.name))
+    figure = prediction_figure(
+        row.image, row.probabilities.tolist(), classes, row.panels, title=title
+    )
+    with atomic_file(path) as temporary:
+        save_figure(figure, temporary)

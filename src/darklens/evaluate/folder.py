@@ -1,0 +1,12 @@
+"""The folder that an evaluation writes."""
+
+from darklens.files.configuration import own_folder
+
+__all__ = ["EVALUATION"]
+
+_FIGURES = ("roc", "confusion", "reliability", "images", "physics", "frechet", "closest")
+EVALUATION = own_folder(
+    "evaluate",
+    ["metrics.json", "report.html", *(f"{n}.{end}" for n in _FIGURES for end in ("png", "svg"))],
+)
+"""What an evaluation writes; one of a classifier replaces one of a generator, and vice versa."""

@@ -1,0 +1,327 @@
+"""Evaluate a generator: generated images compared with real ones, and an HTML report."""
+
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from darklens import __version__
+from darklens.classify import Classifier
+from darklens.display import write_picture
+from darklens.errors import BadData, BadInput, NotComputed
+from darklens.evaluate import (
+    GeneratorScores,
+    ImageStream,
+    Measured,
+    Measurer,
+    Pixels,
+    SummaryStatistics,
+    closest_picture,
+    common_pixels,
+    frechet_figure,
+    generator_report,
+    images_picture,
+    load_inception,
+    load_neutral,
+    physics_figure,
+    score_generator,
+    write_figure,
+)
+from darklens.evaluate.folder import EVALUATION
+from darklens.evaluate.generator.features import Features
+from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
+from darklens.files.atomic import atomic_folder
+from darklens.files.configuration import write_configuration
+from darklens.files.places import check_folder
+from darklens.hub import (
+    Metric,
+    card_of,
+    find_model,
+    load_classifier,
+    record_metrics,
+)
+from darklens.hub.output import photon_noise
+from darklens.progress import progress, say
+
+__all__ = ["evaluate_generator"]
+
+_PEEK = 32  # images that decide the unit and the bins of brightness
+
+
+def evaluate_generator(
+    *,
+    model: str | None = None,
+    generated: Path | None = None,
+    data: Path | None = None,
+    split: str | None = None,
+    folds: int | None = None,
+    split_seed: int = 0,
+    preset: str | None = None,
+    count: int | None = None,
+    seed: int = 1_000_003,
+    expected: bool = False,
+    training: Path | None = None,
+    steps: int | None = None,
+    guidance: float = 1.0,
+    classifier: str = "default-pixels",
+    inception: Path | None = None,
+    splits: int = 5,
+    per_class: int = 500,
+    output: Path = Path("evaluation"),
+    batch: int = 32,
+    device: str = "cpu",
+    record: bool = False,
+    quiet: bool = False,
+) -> GeneratorScores:
+    """Evaluate a generator: distances to real images, tests, figures and an HTML report.
+
+    Args:
+        model: Name of a shipped model, path of a model folder, or owner/name on the hub.
+        generated: Folder, store or stack of generated images, instead of a model. A folder
+            without class folders is one set of unknown class.
+        data: Folder in the DeepLense layout or without class folders, store or stack of real
+            images.
+        split: Part of the data, such as test; all of it by default.
+        folds: Use as real images the fold that a training with this many folds holds out, and
+            the rest as its training images.
+        split_seed: Seed of the division into folds, as in the training.
+        preset: Compare with fresh simulations of this preset (name or YAML file) instead of data.
+        count: Images of each set. By default 3,000 simulations, or as many as there are.
+        seed: Seed of simulations, generated images, order and random splits.
+        expected: Compare expected counts, without photon noise; classifiers still see it.
+        training: Folder, store or stack of the training images, to find memorised ones.
+        steps: Steps of the sampler. By default the model's own number.
+        guidance: Strength of the class condition.
+        classifier: Comma-separated classifiers whose features and predictions are compared;
+            none for no classifier.
+        inception: File with the weights of Inception for the FID. By default torch's cache or a
+            download.
+        splits: Number of random splits for the split-half baseline of the Fréchet distance.
+        per_class: Maximum number of images of each class for the physics tests.
+        output: Folder to write; an earlier evaluation there is replaced.
+        batch: Images in memory at once.
+        device: Torch device, such as cpu or cuda.
+        record: Write the main scores into the model's card.
+        quiet: Show no progress.
+
+    Returns:
+        All scores, as in metrics.json.
+
+    Raises:
+        BadInput: If arguments contradict each other or are out of range.
+        BadData: If images cannot be read or the sets do not match.
+        BadModel: If a model cannot be loaded.
+    """
+    settings = dict(locals())
+    options = SetOptions(**{item.name: settings[item.name] for item in fields(SetOptions)})
+    if record and model is None:
+        raise BadInput("--record needs --model")
+    if min(count or 1, splits, per_class, batch) < 1:
+        raise BadInput("--count, --splits, --per-class and --batch must be at least 1")
+    check_folder(output, replaces=EVALUATION)
+    sets = EvaluatedSets.open(options)
+    tools = _Tools(batch=batch, quiet=quiet)
+    peeks = {name: _first(stream) for name, stream in sets.parts().items()}
+    _check_shapes(peeks)
+    tools.load(classifier, inception, device, peeks["genuine"].shape[1:])
+    measured, ruler = _measure(sets, peeks, tools, seed=seed, expected=expected)
+    scores = score_generator(
+        measured["genuine"],
+        measured["generated"],
+        measured.get("training"),
+        classes=sets.genuine.classes,
+        known={name: found.classes for name, found in tools.classifiers.items()},
+        not_computed=tools.missing,
+        splits=splits,
+        per_class=per_class,
+        seed=seed,
+        say=partial(say, quiet=quiet),
+    )
+    with atomic_folder(output, replaces=EVALUATION) as temporary:
+        _write_metrics(temporary / "metrics.json", scores, sets)
+        _write_figures(temporary, scores, measured, ruler)
+        html = generator_report(
+            scores,
+            measured["genuine"],
+            measured["generated"],
+            words=(sets.genuine.words, sets.generated.words),
+            figures=temporary,
+            card=sets.card,
+            seed=seed,
+        )
+        (temporary / "report.html").write_text(html, encoding="utf-8")
+        write_configuration(temporary / "config.yaml", "evaluate generator", settings)
+    if record and sets.card is not None:
+        record_metrics(find_model(str(model)), _card_metrics(scores, options, sets))
+    return scores
+
+
+@dataclass
+class _Tools:
+    """What measures images, and why some of it is missing."""
+
+    batch: int
+    quiet: bool
+    features: dict[str, Features] = field(default_factory=dict)
+    classifiers: dict[str, Classifier] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def load(self, names: str, inception: Path | None, device: str, shape: tuple[int, ...]) -> None:
+        """Load all that can be loaded for images of this shape."""
+        loaders = {
+            "neutral": partial(load_neutral, device=device),
+            "inception": partial(load_inception, inception, device=device),
+        }
+        for name, load in loaders.items():
+            try:
+                self.features[name] = load()
+            except NotComputed as error:
+                self.missing[name] = f"not computed: {error}"
+        for name in filter(None, (word.strip() for word in names.split(","))):
+            if name != "none":
+                self._load_classifier(name, shape, device)
+
+    def _load_classifier(self, name: str, shape: tuple[int, ...], device: str) -> None:
+        classifier = load_classifier(name, device)
+        card = card_of(classifier)
+        reason = card.unsuitable(shape)
+        if reason is None:
+            self.classifiers[card.name] = classifier
+        else:
+            self.missing[card.name] = f"not computed: the images' shape {reason}"
+
+
+def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:
+    """A few images of a set."""
+    images, _ = next(stream.batches(min(_PEEK, len(stream))))
+    return images
+
+
+def _check_shapes(peeks: Mapping[str, Num[np.ndarray, "_ c h w"]]) -> None:
+    shapes = {name: " x ".join(map(str, images.shape[1:])) for name, images in peeks.items()}
+    for name, shape in shapes.items():
+        if shape != shapes["genuine"]:
+            raise BadData(f"{name} images are {shape} pixels, genuine ones {shapes['genuine']}")
+
+
+def _measure(
+    sets: EvaluatedSets,
+    peeks: Mapping[str, Num[np.ndarray, "_ c h w"]],
+    tools: _Tools,
+    *,
+    seed: int,
+    expected: bool,
+) -> tuple[dict[str, Measured], SummaryStatistics]:
+    """Measure all sets in the same way."""
+    pixels: dict[str, Pixels] = {}
+    pixels["genuine"], pixels["generated"] = common_pixels(peeks["genuine"], peeks["generated"])
+    if "training" in peeks:
+        pixels["training"] = common_pixels(peeks["training"], peeks["genuine"])[0]
+    values = pixels["genuine"].values(peeks["genuine"])
+    measurer = Measurer(SummaryStatistics.for_images(values), tools.features, tools.classifiers)
+    reference = replace(
+        measurer,
+        classifiers={},
+        features={name: see for name, see in tools.features.items() if name == "neutral"},
+    )
+    measured = {}
+    for number, (name, stream) in enumerate(sets.parts().items()):
+        tool = reference if name == "training" else measurer
+        if expected:
+            tool = replace(tool, observe=partial(_observed, seed + 2 + number))
+        batches = _counted(stream, tools.batch, f"measuring {name} images", quiet=tools.quiet)
+        measured[name] = tool.measure(batches, pixels[name])
+    return measured, measurer.ruler
+
+
+def _observed(
+    seed: int, images: Num[np.ndarray, "n c h w"], start: int
+) -> Num[np.ndarray, "n c h w"]:
+    indices = range(start, start + len(images))
+    return photon_noise(images.astype(np.float32), seed, indices)
+
+
+def _counted(stream: ImageStream, size: int, stage: str, *, quiet: bool) -> Iterator[Any]:
+    total = -(-len(stream) // size)
+    yield from progress(stream.batches(size), stage, total=total, unit="batch", quiet=quiet)
+
+
+def _write_figures(
+    folder: Path,
+    scores: GeneratorScores,
+    measured: Mapping[str, Measured],
+    ruler: SummaryStatistics,
+) -> None:
+    genuine, generated = measured["genuine"], measured["generated"]
+    write_picture(folder / "images.png", images_picture(genuine, generated))
+    write_figure(physics_figure(genuine, generated, ruler), folder, "physics")
+    kinds = {name: found.frechet for name, found in scores.features.items()}
+    if scores.inception is not None:
+        kinds["inception"] = scores.inception
+    if kinds:
+        write_figure(frechet_figure(kinds), folder, "frechet")
+    if scores.memorisation:
+        *_, found = scores.memorisation.values()
+        picture = closest_picture(found, generated, measured["training"])
+        write_picture(folder / "closest.png", picture)
+
+
+def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> None:
+    card = sets.card
+    document: dict[str, Any] = {
+        "model": card.name if card else None,
+        "weights_sha256": card.weights.sha256 if card and card.weights else None,
+        "generated_images": sets.generated.words,
+        "genuine_images": sets.genuine.words,
+        "training_images": sets.training.words if sets.training else None,
+        **scores.as_dict(),
+        "version": __version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(document, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _card_metrics(
+    scores: GeneratorScores, options: SetOptions, sets: EvaluatedSets
+) -> list[Metric]:
+    """The numbers that a card holds."""
+    found = scores.features.get("neutral")
+    if found is None:
+        return []
+    auc, frechet = found.two_sample["network"], found.frechet
+    return [
+        Metric(
+            name,
+            round(value, 5),
+            low if low is None else round(low, 5),
+            high if high is None else round(high, 5),
+            data=sets.genuine.words,
+            command=_command(options, sets),
+        )
+        for name, value, low, high in (
+            ("frechet_distance", frechet.value, None, None),
+            ("frechet_over_floor", frechet.ratio, None, None),
+            ("two_sample_auc", auc.value, auc.low, auc.high),
+        )
+    ]
+
+
+def _command(options: SetOptions, sets: EvaluatedSets) -> str:
+    """The command that measures the same again; folders by their names."""
+    words = ["darklens evaluate generator --model", sets.card.name if sets.card else ""]
+    if options.data is not None:
+        words += ["--data", options.data.name]
+    if options.preset is not None:
+        words += ["--preset", Path(options.preset).name]
+    for name in ("split", "folds", "steps"):
+        if getattr(options, name) is not None:
+            words += [f"--{name}", str(getattr(options, name))]
+    words += ["--count", str(len(sets.genuine)), "--seed", str(options.seed)]
+    return " ".join(words + ["--expected"] * options.expected)
