@@ -25,7 +25,7 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
         raise BadInput(f"none of {total} images can be fitted: {reasons(failed)}")
     if failed:
         say(f"{len(failed)} of {total} images could not be fitted; see the column error")
-    unconverged = sum(value is not None and value == False for value in table["converged"])  # noqa: E712
+    unconverged = sum(not pd.isna(value) and not value for value in table["converged"])
     if unconverged:
         say(f"{unconverged} fits did not converge; see the column converged", quiet=quiet)
     for what in ("counts", "noise"):
