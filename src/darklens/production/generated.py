@@ -23,7 +23,7 @@ from darklens.files.locks import only_writer
 from darklens.files.places import check_added_folder
 from darklens.hub import ModelCard, card_of, load_generator
 from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
-from darklens.progress import ProgressBar, progress_bar, say
+from darklens.progress import ProgressBar, progress_bar
 
 __all__ = ["generate"]
 
