@@ -126,7 +126,7 @@ def test_a_swapped_psf_is_another_instrument(
         ("out.npz", "write a store"),
         ("out.NPY", "write a store"),
         ("out.fits", "write a store"),
-        ("out.jpg", "a picture"),
+        ("out.jpg", "a grid"),
         ("link", "is a symbolic link"),
         ("small.yaml/out", "is a file"),
         ("mine", "is not one of darklens; rename it"),

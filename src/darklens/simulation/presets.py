@@ -273,6 +273,10 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
     content, conditions = take_conditions(content)
     if isinstance(content, Mapping):
         content = _with_psf({"description": ""} | dict(content), folder)
+        content = {
+            key: _without_booleans(content[key]) if key == "classes" else content[key]
+            for key in content
+        }
     preset: Preset = read_as(Preset, content, BadPreset, largest=LARGEST)
     description = " ".join(preset.description.split())
     classes = _canonical(preset.classes)
@@ -293,6 +297,13 @@ def _with_psf(content: dict[str, Any], folder: Path | None) -> dict[str, Any]:
             raise BadPreset(f"{place}.pixels must be the name of a file")
         psf = PixelPSF(read_psf(folder / psf))
     return content | {"instrument": dict(instrument) | {"psf": psf}}
+
+
+def _without_booleans(classes: object) -> object:
+    """The classes with `no` in place of False, which is how YAML 1.1 reads that word."""
+    if not isinstance(classes, Mapping):
+        return classes
+    return {"no" if name is False else name: parts for name, parts in classes.items()}
 
 
 def _canonical(
