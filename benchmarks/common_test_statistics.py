@@ -165,12 +165,12 @@ def simulate_samples(simulator: Simulator, count: int, *, seed: int) -> np.ndarr
 
 
 def outside(
-    genuine: np.ndarray, samples: np.ndarray, classes: Sequence[str], *, share: float = 0.998
+    real: np.ndarray, samples: np.ndarray, classes: Sequence[str], *, share: float = 0.998
 ) -> tuple[list[str], np.ndarray]:
-    """The summaries of the genuine images that lie outside the central `share` of the samples.
+    """The summaries of the real images that lie outside the central `share` of the samples.
 
     Args:
-        genuine: Image statistics (classes, 5, statistics).
+        real: Image statistics (classes, 5, statistics).
         samples: The same of simulated samples (samples, classes, 5, statistics).
         classes: Names of the classes.
         share: Central share of the samples.
@@ -181,7 +181,7 @@ def outside(
     """
     found, counts = [], np.zeros(len(samples), dtype=np.int64)
     simulated = summarise_groups(samples, classes)
-    for group, summary in summarise_groups(genuine, classes).items():
+    for group, summary in summarise_groups(real, classes).items():
         for key, value in summary.items():
             theirs = simulated[group][key]
             low, high = np.quantile(theirs, [(1 - share) / 2, (1 + share) / 2])

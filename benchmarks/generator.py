@@ -3,7 +3,7 @@
     python benchmarks/generator.py equal speed steps --data lenses_2021
 
 `equal`: both generators are trained from scratch at the same time, one core each, on the training
-part of the same images; then images of each are compared with genuine ones that neither has seen.
+part of the same images; then images of each are compared with real ones that neither has seen.
 Runs and samples are kept in `--runs`; a stopped benchmark continues where it was, and `--as_is`
 scores the samples of the reference that are there. `speed`: 16 images on all cores. `steps`:
 Fréchet distance and time against the number of steps, with the reference of `equal` beside it. The
@@ -62,7 +62,7 @@ def measure_equal(chosen: argparse.Namespace) -> list[str]:
     made = reference_images(chosen)
     count = min(chosen.count, len(made))
     kept = kept_out(chosen)
-    genuine, _ = in_turn(kept, 2 * count)
+    real, _ = in_turn(kept, 2 * count)
     ours = load_generator(chosen.runs / "ours" / "model")
     sets = {
         "ours": ours.generate(count, seed=SEED).images,
@@ -70,9 +70,9 @@ def measure_equal(chosen: argparse.Namespace) -> list[str]:
             count, seed=SEED, expected=True
         ).images,
         "reference": made[:count],
-        "other genuine images": genuine[count:],
+        "other real images": real[count:],
     }
-    target = features(genuine[:count])
+    target = features(real[:count])
     found = {name: Comparison.of(features(images), target) for name, images in sets.items()}
     best, other = found["ours"], found["reference"]
     worst_case = float(best.kernel.high) / max(float(other.kernel.low), 1e-12)
@@ -97,7 +97,7 @@ def measure_equal(chosen: argparse.Namespace) -> list[str]:
         "|---|---|---|---|---|---|",
         *training,
         "",
-        f"{count} images of each beside {count} genuine ones kept out of both trainings, all "
+        f"{count} images of each beside {count} real ones kept out of both trainings, all "
         f"resized to {SIZE} x {SIZE} pixels (bilinear, antialiased)"
         + (f"; {missing} more of the reference were not ready in time" if missing > 0 else "")
         + ". Features of EfficientNet-Lite0. The kernel distance is unbiased and multiplied by "
@@ -177,7 +177,7 @@ def sample(runs: Path, start: int) -> None:
 
 
 def kept_out(chosen: argparse.Namespace) -> ImageDataset:
-    """The genuine images that neither training saw."""
+    """The real images that neither training saw."""
     return stratified_folds(open_dataset(chosen.data), chosen.folds, seed=0)[0][1]
 
 
@@ -198,15 +198,15 @@ def features(images: np.ndarray) -> Features:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Distances of a set from genuine images."""
+    """Distances of a set from real images."""
 
     kernel: Interval
     frechet: float
 
     @classmethod
-    def of(cls, images: Features, genuine: Features) -> "Comparison":
+    def of(cls, images: Features, real: Features) -> "Comparison":
         """Compare the features of two sets."""
-        return cls(kernel_distance_interval(images, genuine), frechet_distance(images, genuine))
+        return cls(kernel_distance_interval(images, real), frechet_distance(images, real))
 
     def words(self) -> str:
         """Its cells of the table."""
@@ -320,25 +320,26 @@ def measure_steps(chosen: argparse.Namespace) -> list[str]:
     )
     name = load_card(find_model(chosen.model)).name
     sets = [EvaluatedSets.open(options(steps=steps)) for steps in STEPS]
-    genuine = stream_features(chosen, sets[0], "genuine")
+    real = stream_features(chosen, sets[0], "real")
     made = [stream_features(chosen, item, "generated") for item in sets]
     points = []
     for steps, item, rows in zip(STEPS, sets, made, strict=True):
-        labels = item.genuine.labels, item.generated.labels
-        scores = score_frechet(genuine, rows, *labels, seed=SEED)
+        labels = item.real.labels, item.generated.labels
+        scores = score_frechet(real, rows, *labels, seed=SEED)
         points.append(Point(steps, scores, image_seconds(chosen.model, steps)))
     beside = reference_points(chosen)
     draw(name, points, beside)
     usual = load_generator(find_model(chosen.model)).network.default_steps
     lines = [
-        f"`{name}` (its own number of steps is {usual}) and genuine images kept out of its "
+        f"`{name}` (its own number of steps is {usual}) and real images kept out of its "
         f"training, {chosen.images} of each. Fréchet distance in neutral features: of all images; "
-        "between halves; that over the floor, which is the distance between two halves of the "
-        f"genuine images ({points[0].scores.floor:.3f} ± {points[0].scores.floor_spread:.3f}), as "
+        "between halves; that over the split-half baseline, the distance between two halves of the "
+        f"real images ({points[0].scores.baseline:.3f} ± "
+        f"{points[0].scores.baseline_spread:.3f}), as "
         "`darklens evaluate generator` reports it. Times are of batches of 16 on all cores; load "
         f"of the machine before: {load:.1f}.",
         "",
-        "| generator | steps | Fréchet distance | of halves | over the floor | an image [ms] |",
+        "| generator | steps | Fréchet distance | of halves | over the baseline | an image [ms] |",
         "|---|---|---|---|---|---|",
         *(point.row(f"`{name}`") for point in points),
     ]
@@ -352,8 +353,8 @@ def measure_steps(chosen: argparse.Namespace) -> list[str]:
         ours.row(f"`{name}` on as many images"),
         "",
         f"The reference had {seconds / 60:.1f} minutes of training and validation (`equal`). The "
-        f"last two lines: {number} images each at {SIZE} x {SIZE} pixels, where the floor is "
-        f"{reference.scores.floor:.3f}. The shipped model trained longer; for equal time see "
+        f"last two lines: {number} images each at {SIZE} x {SIZE} pixels, where the baseline is "
+        f"{reference.scores.baseline:.3f}. The shipped model trained longer; for equal time see "
         "`equal`.",
     ]
 
@@ -369,7 +370,7 @@ def stream_features(chosen: argparse.Namespace, sets: EvaluatedSets, name: str) 
     if path.exists():
         kept: Features = np.load(path)
         return kept
-    pixels = common_pixels(*(next(part.batches(32))[0] for part in (stream, sets.genuine)))[0]
+    pixels = common_pixels(*(next(part.batches(32))[0] for part in (stream, sets.real)))[0]
     rows = np.concatenate(
         [
             neutral_features(pixels.for_features(pixels.values(images)))
@@ -397,13 +398,13 @@ def reference_points(chosen: argparse.Namespace) -> tuple[int, Point, Point] | N
     made = np.concatenate([np.load(path) for path in files])
     count = len(made)
     images, labels = in_turn(kept_out(chosen), count)
-    genuine = features(images)
+    real = features(images)
     model = load_generator(find_model(chosen.model))
     ours = model.generate(count, seed=SEED)
     step = float(np.median(reference_steps(fresh_reference(), PART)))
     usual = model.network.default_steps
     found = [
-        score_frechet(genuine, features(part), labels, known, seed=SEED)
+        score_frechet(real, features(part), labels, known, seed=SEED)
         for part, known in ((made, np.full(count, -1)), (ours.images, ours.labels))
     ]
     return (
@@ -425,7 +426,7 @@ def draw(name: str, points: Sequence[Point], beside: tuple[int, Point, Point] | 
     left.plot(steps, [point.scores.ratio for point in points], **style)
     right.plot(steps, [1000 * point.seconds for point in points], **style)
     left.axhline(1, lw=1, ls=":", color="0.5")
-    left.text(1, 1.05, "two halves of the genuine images", color="0.4", va="bottom")
+    left.text(1, 1.05, "two halves of the real images", color="0.4", va="bottom")
     if beside is not None:
         reference = beside[1]
         style |= {"marker": "s", "ls": "", "color": "C1", "label": "reference"}
@@ -439,7 +440,7 @@ def draw(name: str, points: Sequence[Point], beside: tuple[int, Point, Point] | 
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.minorticks_off()
     right.legend(frameon=False)
-    left.set(ylabel="Fréchet distance / floor", ylim=(0.7, None))
+    left.set(ylabel="Fréchet distance / baseline", ylim=(0.7, None))
     right.set(ylabel="time of an image [ms]")
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURE, dpi=160)
@@ -450,7 +451,7 @@ def main() -> None:
     work = {"equal": measure_equal, "speed": measure_speed, "steps": measure_steps}
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="+", choices=list(work))
-    parser.add_argument("--data", type=Path, default=Path("lenses_2021"), help="genuine images")
+    parser.add_argument("--data", type=Path, default=Path("lenses_2021"), help="real images")
     parser.add_argument("--folds", type=int, default=4, help="one in so many images is kept out")
     parser.add_argument("--model", default="lenses-2021", help="generator of `speed` and `steps`")
     parser.add_argument("--minutes", type=float, default=8.0, help="training time of `equal`")

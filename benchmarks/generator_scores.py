@@ -1,4 +1,4 @@
-"""Tables of how generators compare with genuine images, from what their evaluations measured.
+"""Tables of how generators compare with real images, from what their evaluations measured.
 
     darklens evaluate generator --model common-test-1 --preset common-test-1 --count 3000 \
         --expected --classifier default --output runs/evaluation
@@ -35,9 +35,12 @@ def command(folder: Path) -> str:
 
 
 def beside(found: dict[str, float]) -> tuple[str, str]:
-    """A figure and its floor, with their intervals."""
+    """A figure and its split-half baseline, with their intervals."""
     value = f"{found['value']:.4g} [{found['low']:.4g}, {found['high']:.4g}]"
-    return value, f"{found['floor']:.4g} [{found['floor_low']:.4g}, {found['floor_high']:.4g}]"
+    return (
+        value,
+        f"{found['baseline']:.4g} [{found['baseline_low']:.4g}, {found['baseline_high']:.4g}]",
+    )
 
 
 def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -46,8 +49,8 @@ def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, s
     yield (
         f"{name}: Fréchet distance of halves",
         f"{frechet['halves']:.4g} ± {frechet['halves_spread']:.2g}: "
-        f"**{frechet['ratio']:.2f} x floor**",
-        f"{frechet['floor']:.4g} ± {frechet['floor_spread']:.2g}",
+        f"**{frechet['ratio']:.2f} x baseline**",
+        f"{frechet['baseline']:.4g} ± {frechet['baseline_spread']:.2g}",
     )
     yield (
         f"{name}: Fréchet distance of all, of infinitely many",
@@ -59,22 +62,22 @@ def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, s
         yield (
             f"{name}: {part}",
             f"{found['coverage'][part]:.3f}",
-            f"{found['coverage_floor'][part]:.3f}",
+            f"{found['coverage_baseline'][part]:.3f}",
         )
     for kind, scores in found["two_sample"].items():
         yield (f"{name}: two-sample AUC, {kind}", *beside(scores))
     if found["transfer"]:
-        yield (f"{name}: trained on these, accuracy on genuine images", *beside(found["transfer"]))
+        yield (f"{name}: trained on these, accuracy on real images", *beside(found["transfer"]))
 
 
 def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """All rows: score, generated beside genuine, floor."""
+    """All rows: score, generated beside real, baseline."""
     for name, found in scores["features"].items():
         yield from feature_rows(name, found)
     for family in dict.fromkeys(test["family"] for test in scores["physics"]):
         values = [
             min(t["corrected"] for t in scores[kind] if t["family"] == family)
-            for kind in ("physics", "physics_floor")
+            for kind in ("physics", "physics_baseline")
         ]
         word = "passes" if values[0] >= 0.01 else "fails"
         yield f"{family}: smallest corrected p", f"{values[0]:.3g} ({word})", f"{values[1]:.3g}"
@@ -83,12 +86,12 @@ def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
             f"memorised, by {kind}",
             f"{100 * test['share_close']:.2f} % close (1 % by chance), p = {test['p_value']:.2g}; "
             f"median distance {test['median_generated']:.4g}",
-            f"{test['median_genuine']:.4g}",
+            f"{test['median_real']:.4g}",
         )
-    for name, found in scores["recognition"].items():
+    for name, found in scores["agreement"].items():
         shares = [
             ", ".join(f"{label} {100 * share:.1f} %" for label, share in found[kind].items())
-            for kind in ("generated", "genuine")
+            for kind in ("generated", "real")
         ]
         yield f"recognised by `{name}`", *shares
         if found["chi_square"]:
@@ -96,7 +99,7 @@ def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 "{:.3f} ({:.3f} to {:.3f})".format(
                     *(found["chi_square"][kind][k] for k in (1, 0, 2))
                 )
-                for kind in ("generated", "genuine")
+                for kind in ("generated", "real")
             ]
             yield "chi-square of the smooth fit to `no`: median, 16 to 84 %", *low
 
@@ -105,15 +108,15 @@ def table(folder: Path) -> tuple[str, str]:
     """Name of the model and its table."""
     scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     lines = [
-        f"# The generator `{scores['model']}` against genuine images",
+        f"# The generator `{scores['model']}` against real images",
         "",
         f"{machine_name()}, {scores['date'][:10]}. `{command(folder)}`, then "
         "`python benchmarks/generator_scores.py`. "
-        f"{scores['generated']:,} generated and {scores['genuine']:,} genuine images: "
-        f"{scores['genuine_images']}. The floor is the same between two halves of the genuine "
+        f"{scores['generated']:,} generated and {scores['real']:,} real images: "
+        f"{scores['real_images']}. The split-half baseline is that between two halves of the real "
         "images.",
         "",
-        "| score | generated | floor, or genuine |",
+        "| score | generated | baseline, or real |",
         "|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows(scores)),
         "",

@@ -1,9 +1,9 @@
-"""Are simulated images like the genuine ones? The tests of the issue as one table.
+"""Are simulated images like the real ones? The tests of the issue as one table.
 
     python benchmarks/realism.py
 
 `model-1-legacy` against the 450 public images of DeepLenseSim, and `common-test-1` against the 15
-public images of the benchmark. The genuine images are read from DARKLENS_SHARED_DATA, or from
+public images of the benchmark. The real images are read from DARKLENS_SHARED_DATA, or from
 `../shared/data` beside the repository. The table goes to `benchmarks/results/realism.md`.
 """
 
@@ -59,8 +59,8 @@ def legacy_tables(shared: Path, count: int) -> list[str]:
 
 
 def common_test_table(shared: Path, count: int) -> list[str]:
-    """How many summaries of the genuine images lie within central shares of simulated samples."""
-    genuine = np.array(
+    """How many summaries of the real images lie within central shares of simulated samples."""
+    real = np.array(
         [
             [
                 common_test.image_statistics(np.load(file)[0])
@@ -70,24 +70,24 @@ def common_test_table(shared: Path, count: int) -> list[str]:
         ]
     )
     samples = common_test.simulate_samples(Simulator("common-test-1"), count, seed=99)
-    total = sum(len(s) for s in common_test.summarise_groups(genuine, CLASSES).values())
+    total = sum(len(s) for s in common_test.summarise_groups(real, CLASSES).values())
     lines = [
         "| central share | summaries | outside | outside, simulated samples (mean, 95 %) | which |",
         "|---|---|---|---|---|",
     ]
     for share in (0.998, 0.99, 0.95):
-        names, usual = common_test.outside(genuine, samples, CLASSES, share=share)
+        names, usual = common_test.outside(real, samples, CLASSES, share=share)
         which = ", ".join(names) if len(names) <= 10 else ""
         chance = f"{usual.mean():.1f}, {np.quantile(usual, 0.95):.0f}"
         lines.append(f"| {100 * share:.1f} % | {total} | {len(names)} | {chance} | {which} |")
-    return [*lines, "", *median_table(genuine, samples)]
+    return [*lines, "", *median_table(real, samples)]
 
 
-def median_table(genuine: np.ndarray, samples: np.ndarray) -> list[str]:
+def median_table(real: np.ndarray, samples: np.ndarray) -> list[str]:
     """Medians over all 15 images of the statistics that have names of their own."""
     ours = common_test.summarise_groups(samples, CLASSES)["all"]
-    lines = ["| median over 15 images | genuine | central 99.8 % | place |", "|---|---|---|---|"]
-    for key, value in common_test.summarise_groups(genuine, CLASSES)["all"].items():
+    lines = ["| median over 15 images | real | central 99.8 % | place |", "|---|---|---|---|"]
+    for key, value in common_test.summarise_groups(real, CLASSES)["all"].items():
         if key.endswith("/median") and not key.startswith("quantile"):
             low, high = np.quantile(ours[key], [0.001, 0.999])
             place = f"{100 * (ours[key] < value).mean():.1f} %"
@@ -104,11 +104,11 @@ def main() -> None:
     arguments = parser.parse_args()
     shared = Path(os.environ.get("DARKLENS_SHARED_DATA") or ROOT.parent / "shared" / "data")
     if not shared.is_dir():
-        sys.exit(f"no genuine images at {shared}; set DARKLENS_SHARED_DATA")
+        sys.exit(f"no real images at {shared}; set DARKLENS_SHARED_DATA")
     legacy = legacy_tables(shared, arguments.count)
     common = common_test_table(shared, arguments.samples)
     lines = [
-        "# Simulated images beside genuine ones",
+        "# Simulated images beside real ones",
         "",
         f"{datetime.date.today()}, `python benchmarks/realism.py`.",
         "",

@@ -1,4 +1,4 @@
-"""What all tests share: one thread, no screen, no network, checked array shapes, genuine images.
+"""What all tests share: one thread, no screen, no network, checked array shapes, real images.
 
 The environment is set before NumPy and torch are imported, and reaches the verbs that tests run
 as processes.
@@ -56,10 +56,10 @@ install_import_hook(
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Folder with genuine images; tests that ask for it are skipped where there is none."""
+    """Folder with real images; tests that ask for it are skipped where there is none."""
     folder = Path(os.environ.get("DARKLENS_SHARED_DATA") or ROOT.parent / "shared" / "data")
     if not folder.is_dir():
-        pytest.skip(f"no genuine images at {folder}; set DARKLENS_SHARED_DATA")
+        pytest.skip(f"no real images at {folder}; set DARKLENS_SHARED_DATA")
     return folder
 
 

@@ -1,4 +1,4 @@
-"""`demo`: simulated and generated lenses, genuine ones where they are, one report."""
+"""`demo`: simulated and generated lenses, real ones where they are, one report."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from darklens.cli.main import main
 
 
 @pytest.fixture
-def genuine(tmp_path: Path) -> Path:
+def real(tmp_path: Path) -> Path:
     """Images at the place that the environment variable names."""
     root = tmp_path / "shared" / "common_test_1"
     for number, name in enumerate(("no", "sphere", "vort")):
@@ -22,7 +22,7 @@ def genuine(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("by", ["argument", "environment", "neither"])
 def test_the_demo(
     by: str,
-    genuine: Path,
+    real: Path,
     tiny_model: Path,
     lens_generator: Path,
     tmp_path: Path,
@@ -33,9 +33,9 @@ def test_the_demo(
     words = ["demo", "--model", str(tiny_model), "--count", "3", "--output", str(tmp_path / "demo")]
     words += ["--generator", str(lens_generator), "--generated", "3"]
     if by == "argument":
-        words += ["--genuine", str(genuine)]
+        words += ["--real", str(real)]
     if by == "environment":
-        monkeypatch.setenv("DARKLENS_SHARED_DATA", str(genuine.parent))
+        monkeypatch.setenv("DARKLENS_SHARED_DATA", str(real.parent))
     assert main(words) == 0
     html = (tmp_path / "demo" / "report.html").read_text()
     shown = capsys.readouterr().out
@@ -49,7 +49,7 @@ def test_the_demo(
 def test_wrong_arguments_are_one_line(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for words in (["--count", "0"], ["--genuine", "/no/such/folder"], ["--generator", "no-such"]):
+    for words in (["--count", "0"], ["--real", "/no/such/folder"], ["--generator", "no-such"]):
         command = ["demo", "--model", str(tiny_model), "--output", str(tmp_path / "demo")]
         assert main([*command, *words, "--quiet"]) == 2
         assert capsys.readouterr().err.count("\n") == 1

@@ -48,21 +48,21 @@ def metrics_of(folder: Path) -> dict:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_a_model_beside_a_folder_of_genuine_images(
+def test_a_model_beside_a_folder_of_real_images(
     tiny_generator: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = tmp_path / "model"
     shutil.copytree(tiny_generator, model)
-    data = write_store(tmp_path / "genuine.zarr", small_counts(60, seed=0))
+    data = write_store(tmp_path / "real.zarr", small_counts(60, seed=0))
     output = tmp_path / "out"
     words = ["--model", model, "--data", data, "--folds=2", "--steps=1", "--record"]
     assert evaluate(*words, "--output", output) == 0
     assert {path.name for path in output.iterdir()} == {*FILES, "closest.png"}
     metrics = metrics_of(output)
     assert metrics["model"] == "tiny-generator"
-    assert (metrics["genuine"], metrics["generated"]) == (30, 30)
-    assert metrics["genuine_images"] == "genuine.zarr, one of 2 folds"
-    assert metrics["training_images"] == "genuine.zarr, the other folds"
+    assert (metrics["real"], metrics["generated"]) == (30, 30)
+    assert metrics["real_images"] == "real.zarr, one of 2 folds"
+    assert metrics["training_images"] == "real.zarr, the other folds"
     assert set(metrics["features"]) == {"neutral"}
     assert set(metrics["memorisation"]) == {"pixels", "neutral"}
     assert metrics["not_computed"]["inception"].startswith("not computed: weights not found at")
@@ -72,9 +72,9 @@ def test_a_model_beside_a_folder_of_genuine_images(
     assert shown.startswith("neutral")
     assert "inception       not computed" in shown
     recorded = {item.name: item for item in load_card(model).metrics}
-    assert list(recorded) == ["frechet_distance", "frechet_over_floor", "two_sample_auc"]
+    assert list(recorded) == ["frechet_distance", "frechet_over_baseline", "two_sample_auc"]
     assert recorded["frechet_distance"].command == (
-        "darklens evaluate generator --model tiny-generator --data genuine.zarr --folds 2 "
+        "darklens evaluate generator --model tiny-generator --data real.zarr --folds 2 "
         "--steps 1 --count 30 --seed 1000003"
     )
     settings = yaml.safe_load((output / "config.yaml").read_text())
@@ -93,18 +93,18 @@ def test_expected_counts_beside_those_of_a_preset(tmp_path: Path, tiny_model: Pa
     words += ["--classifier", f"{tiny_model},none", "--count=99"]
     assert evaluate(*words, "--output", tmp_path / "out") == 0
     metrics = metrics_of(tmp_path / "out")
-    assert (metrics["genuine"], metrics["model"]) == (21, None)
-    assert "expected counts of simulations" in metrics["genuine_images"]
+    assert (metrics["real"], metrics["model"]) == (21, None)
+    assert "expected counts of simulations" in metrics["real_images"]
     assert set(metrics["features"]) == {"neutral", "tiny"}
-    assert set(metrics["recognition"]["tiny"]["genuine"]) == set(CLASSES)
+    assert set(metrics["agreement"]["tiny"]["real"]) == set(CLASSES)
     assert metrics["memorisation"]["pixels"]["closest_distances"][0] == 0
     assert metrics["memorisation"]["pixels"]["share_close"] == 1
 
 
 def test_generated_images_without_classes(tmp_path: Path) -> None:
     made = write_store(tmp_path / "made.zarr", small_counts(20, seed=1), ("lens",))
-    genuine = write_store(tmp_path / "genuine.zarr", small_counts(25, seed=2), ("no_sub", "sub"))
-    words = ["--generated", made, "--data", genuine, "--classifier=none"]
+    real = write_store(tmp_path / "real.zarr", small_counts(25, seed=2), ("no_sub", "sub"))
+    words = ["--generated", made, "--data", real, "--classifier=none"]
     assert evaluate(*words, "--output", tmp_path / "out") == 0
     metrics = metrics_of(tmp_path / "out")
     assert {test["label"] for test in metrics["physics"]} == {"all"}
@@ -121,8 +121,8 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
     words = ["--generated", tmp_path / "samples.npz", "--data", flat, "--classifier=none"]
     assert evaluate(*words, "--output", tmp_path / "out") == 0
     metrics = metrics_of(tmp_path / "out")
-    assert (metrics["genuine"], metrics["generated"]) == (20, 20)
-    assert (metrics["genuine_images"], metrics["generated_images"]) == ("flat", "samples.npz")
+    assert (metrics["real"], metrics["generated"]) == (20, 20)
+    assert (metrics["real_images"], metrics["generated_images"]) == ("flat", "samples.npz")
     assert metrics["not_computed"]["transfer"].endswith("the classes of the images are not known")
 
 

@@ -203,7 +203,7 @@ def test_as_a_process_and_again_from_its_configuration(lenses: Path, tmp_path: P
     pd.testing.assert_frame_equal(pd.read_csv(output), first, rtol=1e-6)  # last digits may differ
 
 
-def test_genuine_images_reach_their_chi_squares(shared_data: Path, tmp_path: Path) -> None:
+def test_real_images_reach_their_chi_squares(shared_data: Path, tmp_path: Path) -> None:
     output = tmp_path / "table.csv"
     folder = shared_data / "common_test_1" / "no"
     assert main(["fit", str(folder), "--output", str(output), "--quiet"]) == 0
@@ -242,7 +242,7 @@ def test_genuine_images_reach_their_chi_squares(shared_data: Path, tmp_path: Pat
         ),
     ],
 )
-def test_genuine_galaxies(
+def test_real_galaxies(
     words: list[str], radius: float, chi_square: float, shared_data: Path, tmp_path: Path
 ) -> None:
     places = {

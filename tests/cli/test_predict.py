@@ -223,7 +223,7 @@ def test_as_a_process(lenses: Path, tiny_model: Path) -> None:
     assert result.stderr == "classifying 4 images with the model 'tiny'\n"
 
 
-def test_genuine_images(shared_data: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_real_images(shared_data: Path, tiny_model: Path, tmp_path: Path) -> None:
     output = tmp_path / "table.csv"
     folder = shared_data / "common_test_1"
     words = [str(folder), "--model", str(tiny_model), "--output", str(output)]

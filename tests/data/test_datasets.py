@@ -111,7 +111,7 @@ def test_arrays() -> None:
         ImageDataset.from_arrays(images, dataset.labels, classes=("no", "vort"), ids=["a"])
 
 
-def test_genuine_jpegs_of_two_classes(shared_data: Path, tmp_path: Path) -> None:
+def test_real_jpegs_of_two_classes(shared_data: Path, tmp_path: Path) -> None:
     with tarfile.open(shared_data / "lenses_2021" / "train.tar") as tar:
         for folder in ("no_sub", "sub"):
             members = (m for m in tar if m.name.startswith(f"lenses_2021/{folder}/"))
@@ -122,7 +122,7 @@ def test_genuine_jpegs_of_two_classes(shared_data: Path, tmp_path: Path) -> None
     assert (dataset.images().shape, dataset.images().dtype) == ((6, 1, 150, 150), np.uint8)
 
 
-def test_genuine_trees(shared_data: Path) -> None:
+def test_real_trees(shared_data: Path) -> None:
     dataset = open_dataset(shared_data / "common_test_1")
     assert dataset.classes == ("no", "sphere", "vort")
     assert dataset.images().shape[1:] == (1, 150, 150)

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said(telescope: Path, tmp_path: Path) -> None:
         read_plane(tmp_path / "empty.fits")
 
 
-def test_genuine_images_of_telescopes(shared_data: Path) -> None:
+def test_real_images_of_telescopes(shared_data: Path) -> None:
     euclid = shared_data / "telescope" / "euclid_q1" / "lens_vis_yjh.fits"
     plane = read_plane(euclid)
     assert plane.image.shape == (300, 300)

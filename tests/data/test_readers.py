@@ -400,7 +400,7 @@ def test_threads_may_read_at_the_same_time(good_files: dict[str, bytes], tmp_pat
     assert warnings.filters == filters
 
 
-def test_genuine_images(shared_data: Path) -> None:
+def test_real_images(shared_data: Path) -> None:
     shapes = {
         "common_test_1/vort/1.npy": (1, 150, 150),
         "telescope/slacs0946/data.fits": (1, 281, 281),

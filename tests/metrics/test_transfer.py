@@ -28,12 +28,12 @@ def test_accuracy_is_that_of_scikit_learn() -> None:
 
 
 def test_a_set_without_classes_teaches_nothing() -> None:
-    genuine, other, test = (
+    real, other, test = (
         classes(300, seed=2),
         classes(300, seed=3, offset=1.0),
         classes(600, seed=4),
     )
-    assert transfer_accuracy(*genuine, *test) > 0.55
+    assert transfer_accuracy(*real, *test) > 0.55
     assert transfer_accuracy(*other, *test) < 0.45
 
 

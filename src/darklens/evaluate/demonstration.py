@@ -39,7 +39,7 @@ def demo(
     count: int = 12,
     generated: int = 16,
     seed: int = 2_000_003,
-    genuine: Path | None = None,
+    real: Path | None = None,
     device: str = "cpu",
     quiet: bool = False,
 ) -> list[LensSection]:
@@ -52,7 +52,7 @@ def demo(
         count: Number of lenses to simulate.
         generated: Number of lenses to generate; 0 generates none.
         seed: Seed of the simulations and of the generated lenses.
-        genuine: Folder of real images in the DeepLense layout. By default common_test_1 in the
+        real: Folder of real images in the DeepLense layout. By default common_test_1 in the
             folder that the environment variable DARKLENS_SHARED_DATA names, if it exists.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
@@ -68,7 +68,7 @@ def demo(
     if count < 1 or generated < 0:
         raise BadInput("--count must be at least 1, and --generated at least 0")
     check_folder(output, replaces=_DEMO)
-    genuine = genuine or _shared_images()
+    real = real or _shared_images()
     classifier = load_classifier(model, device)
     card = card_of(classifier)
     if card.training.preset is None:
@@ -79,9 +79,9 @@ def demo(
     if maker is not None:
         say(f"generating {generated} lenses with '{generator}' and classifying them", quiet=quiet)
         sections.append(_generated(classifier, maker, generator, generated, seed))
-    if genuine is not None:
-        say(f"classifying the images in {genuine}", quiet=quiet)
-        sections.append(_observed(classifier, genuine))
+    if real is not None:
+        say(f"classifying the images in {real}", quiet=quiet)
+        sections.append(_observed(classifier, real))
     with atomic_folder(output, replaces=_DEMO) as temporary:
         html = demo_report(card.name, sections)
         (temporary / "report.html").write_text(html, encoding="utf-8")

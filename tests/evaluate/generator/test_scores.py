@@ -49,13 +49,13 @@ def ruler() -> SummaryStatistics:
 
 @pytest.fixture(scope="module")
 def measured(ruler: SummaryStatistics, tiny_model: Path) -> dict[str, Measured]:
-    """A genuine set, a set that is too bright, a training set with one of its images."""
+    """A real set, a set that is too bright, a training set with one of its images."""
     classifier = load_classifier(tiny_model)
     measurer = Measurer(ruler, {"neutral": blocks, "inception": blocks}, {"tiny": classifier})
     reference = Measurer(ruler, {"neutral": blocks})
     generated = lenses(36, seed=2, bright=1.5)
     training = np.concatenate([lenses(30, seed=3), generated[:1]])
-    sets = {"genuine": lenses(36, seed=1), "generated": generated, "training": training}
+    sets = {"real": lenses(36, seed=1), "generated": generated, "training": training}
     return {
         name: (reference if name == "training" else measurer).measure(
             [(images, np.arange(len(images)) % 3)], Pixels("counts")
@@ -74,14 +74,14 @@ def scores(measured: dict[str, Measured]) -> GeneratorScores:
 def test_everything_is_scored(scores: GeneratorScores) -> None:
     assert list(scores.features) == ["neutral", "tiny"]
     assert scores.inception == scores.features["neutral"].frechet, "the same features here"
-    assert (scores.genuine, scores.generated) == (36, 36)
+    assert (scores.real, scores.generated) == (36, 36)
     assert not scores.passes("flux and radius")
-    assert all(test.corrected > 0.01 for test in scores.physics_floor)
+    assert all(test.corrected > 0.01 for test in scores.physics_baseline)
     assert max(test.images for test in scores.physics) == 10
     assert list(scores.memorisation) == ["pixels", "neutral"]
     for found in scores.memorisation.values():
         assert (found.closest[0], found.closest_training[0]) == (0, 30)
-    assert set(scores.recognition["tiny"].genuine) == set(CLASSES)
+    assert set(scores.agreement["tiny"].real) == set(CLASSES)
     assert scores.not_computed == {}
     assert len(scores.notes) == 2
     assert "36 images are few for the features of inception" in scores.notes[1]
@@ -90,7 +90,7 @@ def test_everything_is_scored(scores: GeneratorScores) -> None:
 def test_scores_are_plain_json(scores: GeneratorScores) -> None:
     plain = json.loads(json.dumps(scores.as_dict(), allow_nan=False))
     assert plain["classes"] == list(CLASSES)
-    assert plain["recognition"]["tiny"]["chi_square"] is None
+    assert plain["agreement"]["tiny"]["chi_square"] is None
     assert plain["features"]["neutral"]["frechet"]["splits"] == 2
 
 
@@ -98,7 +98,7 @@ def test_what_is_missing_is_said(measured: dict[str, Measured]) -> None:
     unknown = measured["generated"]
     unlabelled = Measured(**{**vars(unknown), "labels": np.full(36, -1), "failures": {"x": "why"}})
     scores = score_generator(
-        measured["genuine"],
+        measured["real"],
         unlabelled,
         classes=CLASSES,
         known={"tiny": CLASSES},
@@ -106,9 +106,9 @@ def test_what_is_missing_is_said(measured: dict[str, Measured]) -> None:
         splits=1,
     )
     assert list(scores.not_computed) == ["other", "x", "memorisation", "transfer"]
-    assert scores.recognition["tiny"].generated == {}
+    assert scores.agreement["tiny"].generated == {}
     assert {test.label for test in scores.physics} == {"all"}
-    assert scores.as_dict()["features"]["neutral"]["frechet"]["floor_spread"] is None
+    assert scores.as_dict()["features"]["neutral"]["frechet"]["baseline_spread"] is None
 
 
 def test_figures_and_report(
@@ -118,9 +118,9 @@ def test_figures_and_report(
     tiny_model: Path,
     tmp_path: Path,
 ) -> None:
-    genuine, generated = measured["genuine"], measured["generated"]
-    assert images_picture(genuine, generated).shape[1] > 8 * SIDE
-    write_figure(physics_figure(genuine, generated, ruler), tmp_path, "physics")
+    real, generated = measured["real"], measured["generated"]
+    assert images_picture(real, generated).shape[1] > 8 * SIDE
+    write_figure(physics_figure(real, generated, ruler), tmp_path, "physics")
     write_figure(
         frechet_figure({"neutral": scores.features["neutral"].frechet}), tmp_path, "frechet"
     )
@@ -129,20 +129,20 @@ def test_figures_and_report(
     write_picture(tmp_path / "closest.png", picture)
     html = generator_report(
         scores,
-        genuine,
+        real,
         generated,
-        words=("<b>genuine</b>", "made & more"),
+        words=("<b>real</b>", "made & more"),
         figures=tmp_path,
         card=load_card(tiny_model),
     )
-    assert "&lt;b&gt;genuine&lt;/b&gt;" in html
+    assert "&lt;b&gt;real&lt;/b&gt;" in html
     assert not re.search(r'(src|href)="(?!data:)', html), "nothing to load"
     assert html.count("data:image/svg+xml;base64,") == 2
     assert html.count("data:image/png;base64,") == 1 + 24
-    shown = re.findall(r'class="card lens (genuine|generated)"', html)
-    assert sorted(shown) == ["generated"] * 12 + ["genuine"] * 12
-    assert shown[:12] != ["genuine"] * 12, "in random order"
-    assert not re.search(r'alt="[^"]*(genuine|generated)', html), "nothing gives them away"
+    shown = re.findall(r'class="card lens (real|generated)"', html)
+    assert sorted(shown) == ["generated"] * 12 + ["real"] * 12
+    assert shown[:12] != ["real"] * 12, "in random order"
+    assert not re.search(r'alt="[^"]*(real|generated)', html), "nothing gives them away"
     assert ".truth { visibility: hidden; }" in html
     for part in ("Memorisation", "tiny: vort", "in units of", "flux, sphere", "Inception (FID)"):
         assert part.lower() in html.lower(), part
@@ -153,14 +153,14 @@ def test_a_report_without_figures_and_model_lists_what_is_missing(
     measured: dict[str, Measured], tmp_path: Path
 ) -> None:
     scores = score_generator(
-        measured["genuine"],
+        measured["real"],
         measured["generated"],
         classes=CLASSES,
         known={"tiny": ("other", "names")},
         splits=1,
     )
     html = generator_report(
-        scores, measured["genuine"], measured["generated"], words=("a", "b"), figures=tmp_path
+        scores, measured["real"], measured["generated"], words=("a", "b"), figures=tmp_path
     )
     assert "give the training images with --training" in html
     assert "The model" not in html

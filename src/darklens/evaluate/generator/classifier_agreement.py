@@ -1,4 +1,4 @@
-"""What a trained classifier makes of generated images, beside what it makes of genuine ones."""
+"""What a trained classifier makes of generated images, beside what it makes of real ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from darklens.evaluate.generator.embedding import Embedding
 from darklens.metrics import kolmogorov_smirnov
 
-__all__ = ["ChiSquares", "Recognition", "recognise"]
+__all__ = ["ChiSquares", "ClassifierAgreement", "measure_agreement"]
 
 _SMOOTH = "no"  # the class whose lenses the smooth fit should explain
 _COLUMN = "chi_square"
@@ -21,68 +21,66 @@ class ChiSquares:
 
     Attributes:
         generated: Percentiles 16, 50 and 84 of the generated images.
-        genuine: The same of the genuine ones.
+        real: The same of the real ones.
         images: Images of the smaller set.
         statistic: Kolmogorov-Smirnov distance between the two.
         p_value: Chance of such a distance between sets of one kind.
     """
 
     generated: tuple[float, ...]
-    genuine: tuple[float, ...]
+    real: tuple[float, ...]
     images: int
     statistic: float
     p_value: float
 
 
 @dataclass(frozen=True)
-class Recognition:
+class ClassifierAgreement:
     """Shares of the images that a classifier assigns to the class they were made for.
 
     Attributes:
         generated: Share of the generated images of each class.
-        genuine: The same of the genuine ones.
+        real: The same of the real ones.
         chi_square: What the smooth fit leaves of images without substructure, if there is a fit.
     """
 
     generated: dict[str, float]
-    genuine: dict[str, float]
+    real: dict[str, float]
     chi_square: ChiSquares | None
 
 
-def recognise(
-    genuine: Embedding,
+def measure_agreement(
+    real: Embedding,
     generated: Embedding,
-    genuine_labels: Int[np.ndarray, " n"],
+    real_labels: Int[np.ndarray, " n"],
     generated_labels: Int[np.ndarray, " m"],
     *,
     classes: Sequence[str],
     known: Sequence[str],
-) -> Recognition:
+) -> ClassifierAgreement:
     """Compare a classifier's verdicts on two sets.
 
     Args:
-        genuine: What it sees in the genuine images.
+        real: What it sees in the real images.
         generated: What it sees in the generated ones.
-        genuine_labels: Class of each genuine image, an index into `classes`.
+        real_labels: Class of each real image, an index into `classes`.
         generated_labels: Class of each generated image; -1 where it is not known.
         classes: Classes of the sets.
         known: Classes of the classifier, in the order of its probabilities.
     """
     shares: list[dict[str, float]] = [{}, {}]
-    for side, (seen, labels) in enumerate(
-        ((generated, generated_labels), (genuine, genuine_labels))
-    ):
+    for side, (seen, labels) in enumerate(((generated, generated_labels), (real, real_labels))):
         called = seen.probabilities.argmax(axis=1)
         for index, name in enumerate(classes):
             chosen = labels == index
             if name in known and chosen.any():
                 right = called[chosen] == list(known).index(name)
                 shares[side][name] = float(right.mean())
-    return Recognition(
+    return ClassifierAgreement(
         shares[0],
         shares[1],
         _chi_squares(
-            _values(genuine, genuine_labels, classes), _values(generated, generated_labels, classes)
+            _values(real, real_labels, classes), _values(generated, generated_labels, classes)
         ),
     )
 
@@ -99,13 +97,13 @@ def _values(
 
 
 def _chi_squares(
-    genuine: Float[np.ndarray, " n"], generated: Float[np.ndarray, " m"]
+    real: Float[np.ndarray, " n"], generated: Float[np.ndarray, " m"]
 ) -> ChiSquares | None:
-    if min(len(genuine), len(generated)) < 2:
+    if min(len(real), len(generated)) < 2:
         return None
-    statistics, p_values = kolmogorov_smirnov(genuine[:, np.newaxis], generated[:, np.newaxis])
+    statistics, p_values = kolmogorov_smirnov(real[:, np.newaxis], generated[:, np.newaxis])
     middle, usual = (
-        tuple(np.percentile(values, (16, 50, 84)).tolist()) for values in (generated, genuine)
+        tuple(np.percentile(values, (16, 50, 84)).tolist()) for values in (generated, real)
     )
-    images = min(len(genuine), len(generated))
+    images = min(len(real), len(generated))
     return ChiSquares(middle, usual, images, float(statistics[0]), float(p_values[0]))

@@ -1,9 +1,9 @@
-"""A generated set beside a genuine one, and two halves of the genuine one beside each other.
+"""A generated set beside a real one, and two halves of the real one beside each other.
 
-Each figure stands beside its floor: the same figure between two random halves of the genuine set,
-which differ by chance alone. Halves keep the shares of the classes. A figure that depends on the
-number of images is taken between half of the generated and half of the genuine set, too, and that
-is what is compared with the floor.
+Each figure stands beside its split-half baseline: the same figure between two random halves of the
+real set, which differ by chance alone. Halves keep the shares of the classes. A figure that depends
+on the number of images is also taken between half of the generated and half of the real set, and
+that is what is compared with the baseline.
 """
 
 from collections.abc import Sequence
@@ -47,22 +47,22 @@ SMALLEST_SET = 20  # images: halves of ten, five folds, five parts
 _CLOSEST = 6
 _SCORERS: dict[str, Scorer] = {"logistic": logistic_scores, "network": network_scores}
 
-Genuine = Float[np.ndarray, "n d"]
+Real = Float[np.ndarray, "n d"]
 Generated = Float[np.ndarray, "m d"]
-GenuineLabels = Int[np.ndarray, " n"]
+RealLabels = Int[np.ndarray, " n"]
 GeneratedLabels = Int[np.ndarray, " m"]
 
 
 @dataclass(frozen=True)
 class ScoreWithBaseline:
-    """A figure with its 95 % interval, and the same between halves of the genuine set."""
+    """A figure with its 95 % interval, and the same between halves of the real set."""
 
     value: float
     low: float
     high: float
-    floor: float
-    floor_low: float
-    floor_high: float
+    baseline: float
+    baseline_low: float
+    baseline_high: float
 
 
 @dataclass(frozen=True)
@@ -70,33 +70,33 @@ class FrechetScores:
     """Fréchet distances in one kind of features.
 
     Attributes:
-        value: Between all generated and all genuine images.
-        halves: Mean between half of the generated and half of the genuine images.
-        halves_spread: Standard deviation of that over the halvings.
-        floor: Mean between two halves of the genuine images.
-        floor_spread: Standard deviation of that over the halvings.
-        ratio: `halves` in units of `floor`: one where nothing but chance tells the sets apart.
+        value: Between all generated and all real images.
+        halves: Mean between half of the generated and half of the real images.
+        halves_spread: Standard deviation of that over the random splits.
+        baseline: Mean between two halves of the real images.
+        baseline_spread: Standard deviation of that over the random splits.
+        ratio: `halves` in units of `baseline`: one where nothing but chance tells the sets apart.
         limit: Extrapolated to infinitely many images.
         limit_error: Standard error of that from the scatter about the line.
         sizes: Images of the smaller set behind each point of the extrapolation.
         distances: Distance at each of these sizes.
-        floor_sizes: The same between two halves of the genuine images.
-        floor_distances: Distance at each of these sizes.
-        splits: Number of halvings.
+        baseline_sizes: The same between two halves of the real images.
+        baseline_distances: Distance at each of these sizes.
+        splits: Number of random splits.
     """
 
     value: float
     halves: float
     halves_spread: float
-    floor: float
-    floor_spread: float
+    baseline: float
+    baseline_spread: float
     ratio: float
     limit: float
     limit_error: float
     sizes: tuple[int, ...]
     distances: tuple[float, ...]
-    floor_sizes: tuple[int, ...]
-    floor_distances: tuple[float, ...]
+    baseline_sizes: tuple[int, ...]
+    baseline_distances: tuple[float, ...]
     splits: int
 
 
@@ -108,30 +108,30 @@ class FeatureScores:
         frechet: Fréchet distances.
         kernel: Kernel distance.
         coverage: Precision, recall, density and coverage, of half against half.
-        coverage_floor: The same between two halves of the genuine images.
+        coverage_baseline: The same between two halves of the real images.
         two_sample: How well a classifier tells the sets apart, by the classifier's name.
-        transfer: Accuracy on genuine images after training on generated ones; the floor is that
-            after training on as many genuine ones. None where classes are not known.
+        transfer: Accuracy on real images after training on generated ones; the baseline is that
+            after training on as many real ones. None where classes are not known.
     """
 
     frechet: FrechetScores
     kernel: ScoreWithBaseline
     coverage: CoverageScores
-    coverage_floor: CoverageScores
+    coverage_baseline: CoverageScores
     two_sample: dict[str, ScoreWithBaseline]
     transfer: ScoreWithBaseline | None
 
 
 @dataclass(frozen=True)
 class MemorisationScores:
-    """Whether generated images are closer to the training images than genuine ones are.
+    """Whether generated images are closer to the training images than real ones are.
 
     Attributes:
         p_value: Chance that independent images come as close (one-sided Mann-Whitney test).
         share_close: Share of the generated images closer than `threshold`, 0.01 by chance.
-        threshold: Distance that one in a hundred genuine images stays below.
+        threshold: Distance that one in a hundred real images stays below.
         median_generated: Median distance of generated images to their nearest training image.
-        median_genuine: The same of genuine images that were not trained on.
+        median_real: The same of real images that were not trained on.
         closest: Generated images that are closest to a training image.
         closest_training: The training images that they are closest to.
         closest_distances: Their distances.
@@ -141,16 +141,16 @@ class MemorisationScores:
     share_close: float
     threshold: float
     median_generated: float
-    median_genuine: float
+    median_real: float
     closest: tuple[int, ...]
     closest_training: tuple[int, ...]
     closest_distances: tuple[float, ...]
 
 
 def score_features(
-    genuine: Genuine,
+    real: Real,
     generated: Generated,
-    genuine_labels: GenuineLabels,
+    real_labels: RealLabels,
     generated_labels: GeneratedLabels,
     *,
     splits: int = 5,
@@ -159,99 +159,97 @@ def score_features(
     """All comparisons in one kind of features.
 
     Args:
-        genuine: Features of the genuine images.
+        real: Features of the real images.
         generated: Features of the generated ones.
-        genuine_labels: Class of each genuine image; all the same where it is not known.
+        real_labels: Class of each real image; all the same where it is not known.
         generated_labels: Class of each generated image; -1 where it is not known.
-        splits: Number of halvings for the Fréchet distance.
-        seed: Seed of halvings, folds and resamples.
+        splits: Number of random splits for the Fréchet distance.
+        seed: Seed of random splits, folds and resamples.
 
     Raises:
         BadData: If a set has less than `SMALLEST_SET` images.
     """
     frechet = score_frechet(
-        genuine, generated, genuine_labels, generated_labels, splits=splits, seed=seed
+        real, generated, real_labels, generated_labels, splits=splits, seed=seed
     )
     generator = np.random.default_rng(seed)
-    first, second = stratified_halves(genuine_labels, generator)
+    first, second = stratified_halves(real_labels, generator)
     made, _ = stratified_halves(generated_labels, generator)
     size = min(len(first), len(made))
     return FeatureScores(
         frechet=frechet,
         kernel=_beside(
-            kernel_distance_interval(genuine, generated, seed=seed),
-            kernel_distance_interval(genuine[first], genuine[second], seed=seed),
+            kernel_distance_interval(real, generated, seed=seed),
+            kernel_distance_interval(real[first], real[second], seed=seed),
         ),
-        coverage=coverage_scores(genuine[first[:size]], generated[made[:size]]),
-        coverage_floor=coverage_scores(genuine[first[:size]], genuine[second[:size]]),
+        coverage=coverage_scores(real[first[:size]], generated[made[:size]]),
+        coverage_baseline=coverage_scores(real[first[:size]], real[second[:size]]),
         two_sample={
             name: _beside(
-                classifier_two_sample(genuine, generated, scorer=scorer, seed=seed),
-                classifier_two_sample(genuine[first], genuine[second], scorer=scorer, seed=seed),
+                classifier_two_sample(real, generated, scorer=scorer, seed=seed),
+                classifier_two_sample(real[first], real[second], scorer=scorer, seed=seed),
             )
             for name, scorer in _SCORERS.items()
         },
-        transfer=_transfer(
-            genuine, generated, genuine_labels, generated_labels, (first, second), made
-        ),
+        transfer=_transfer(real, generated, real_labels, generated_labels, (first, second), made),
     )
 
 
 def score_frechet(
-    genuine: Genuine,
+    real: Real,
     generated: Generated,
-    genuine_labels: GenuineLabels,
+    real_labels: RealLabels,
     generated_labels: GeneratedLabels,
     *,
     splits: int = 5,
     seed: int = 0,
 ) -> FrechetScores:
-    """Fréchet distance with its floor and its limit; arguments as for `score_features`."""
-    if min(len(genuine), len(generated)) < SMALLEST_SET:
+    """Fréchet distance, its baseline and its limit; arguments as for `score_features`."""
+    if min(len(real), len(generated)) < SMALLEST_SET:
         raise BadData(
-            f"{len(genuine)} genuine and {len(generated)} generated images: "
+            f"{len(real)} real and {len(generated)} generated images: "
             f"scores need {SMALLEST_SET} of each at least"
         )
     generator = np.random.default_rng(seed)
-    floors, halves = [], []
+    baselines, halves = [], []
     for _ in range(splits):
-        first, second = stratified_halves(genuine_labels, generator)
+        first, second = stratified_halves(real_labels, generator)
         made, _ = stratified_halves(generated_labels, generator)
         size = min(len(first), len(made))
-        floors.append(frechet_distance(genuine[first[:size]], genuine[second[:size]]))
-        halves.append(frechet_distance(genuine[first[:size]], generated[made[:size]]))
-    limit = extrapolate_frechet(genuine, generated, seed=seed)
-    alone = extrapolate_frechet(genuine[first], genuine[second], seed=seed)
+        baselines.append(frechet_distance(real[first[:size]], real[second[:size]]))
+        halves.append(frechet_distance(real[first[:size]], generated[made[:size]]))
+    limit = extrapolate_frechet(real, generated, seed=seed)
+    alone = extrapolate_frechet(real[first], real[second], seed=seed)
     return FrechetScores(
         value=float(limit.distances[0]),
         halves=float(np.mean(halves)),
         halves_spread=_spread(halves),
-        floor=float(np.mean(floors)),
-        floor_spread=_spread(floors),
-        ratio=float(np.mean(halves) / np.mean(floors)),
+        baseline=float(np.mean(baselines)),
+        baseline_spread=_spread(baselines),
+        ratio=float(np.mean(halves) / np.mean(baselines)),
         limit=limit.value,
         limit_error=limit.error,
         sizes=tuple(limit.sizes.tolist()),
         distances=tuple(limit.distances.tolist()),
-        floor_sizes=tuple(alone.sizes.tolist()),
-        floor_distances=tuple(alone.distances.tolist()),
+        baseline_sizes=tuple(alone.sizes.tolist()),
+        baseline_distances=tuple(alone.distances.tolist()),
         splits=splits,
     )
 
 
 def score_memorisation(
     generated: Float[np.ndarray, "n *shape"],
-    genuine: Float[np.ndarray, "m *shape"],
+    real: Float[np.ndarray, "m *shape"],
     training: Float[np.ndarray, "t *shape"],
 ) -> MemorisationScores:
-    """Whether generated images are closer to the training images than genuine ones are.
+    """Whether generated images are closer to the training images than real ones are.
 
     Args:
         generated: Features or pixels of the generated images.
-        genuine: The same of genuine images that were not trained on.
+        real: The same of real images that were not trained on.
         training: The same of the training images.
     """
-    test = memorisation_test(generated, genuine, training)
+    test = memorisation_test(generated, real, training)
     closest = np.argsort(test.generated, kind="stable")[:_CLOSEST]
     distances, partners = nearest_neighbours(generated[closest], training)
     return MemorisationScores(
@@ -259,7 +257,7 @@ def score_memorisation(
         share_close=test.share_close,
         threshold=test.threshold,
         median_generated=float(np.median(test.generated)),
-        median_genuine=float(np.median(test.held_out)),
+        median_real=float(np.median(test.held_out)),
         closest=tuple(closest.tolist()),
         closest_training=tuple(partners[:, 0].tolist()),
         closest_distances=tuple(distances[:, 0].tolist()),
@@ -283,24 +281,24 @@ def stratified_halves(
 
 
 def _transfer(
-    genuine: Genuine,
+    real: Real,
     generated: Generated,
-    genuine_labels: GenuineLabels,
+    real_labels: RealLabels,
     generated_labels: GeneratedLabels,
     halves: Sequence[Int[np.ndarray, " half"]],
     made: Int[np.ndarray, " k"],
 ) -> ScoreWithBaseline | None:
-    """Accuracy on either half of the genuine images, after training on generated or genuine."""
-    if len(np.unique(genuine_labels)) < 2 or generated_labels.min() < 0:
+    """Accuracy on either half of the real images, after training on generated or real."""
+    if len(np.unique(real_labels)) < 2 or generated_labels.min() < 0:
         return None
     if len(np.unique(generated_labels[made])) < 2:
         return None
     accuracies = np.empty((2, 2))
     for row, (learn, test) in enumerate((halves, halves[::-1])):
-        target = genuine[test], genuine_labels[test]
+        target = real[test], real_labels[test]
         accuracies[row] = (
             transfer_accuracy(generated[made], generated_labels[made], *target),
-            transfer_accuracy(genuine[learn], genuine_labels[learn], *target),
+            transfer_accuracy(real[learn], real_labels[learn], *target),
         )
     tested = 2 * len(halves[0])
     return _beside(*(_share_interval(share, tested) for share in accuracies.mean(axis=0).tolist()))
@@ -312,8 +310,8 @@ def _share_interval(share: float, count: int) -> Interval:
     return Interval(np.asarray(share), np.asarray(ends.low), np.asarray(ends.high))
 
 
-def _beside(value: Interval, floor: Interval) -> ScoreWithBaseline:
-    ends = (float(getattr(x, name)) for x in (value, floor) for name in ("value", "low", "high"))
+def _beside(value: Interval, baseline: Interval) -> ScoreWithBaseline:
+    ends = (float(getattr(x, name)) for x in (value, baseline) for name in ("value", "low", "high"))
     return ScoreWithBaseline(*ends)
 
 

@@ -29,6 +29,10 @@ class Embedding:
     probabilities: Float[np.ndarray, "n k"]
     columns: dict[str, list[Any]]
 
+    def __repr__(self) -> str:
+        images, size = self.features.shape
+        return f"Embedding({images} images, {size} features, {self.probabilities.shape[1]} classes)"
+
 
 def embed_images(classifier: Classifier, images: Num[np.ndarray, "n c h w"]) -> Embedding:
     """Features, probabilities and columns of one batch of raw images.

@@ -129,13 +129,13 @@ def evaluate_generator(
     tools = _Tools(batch=batch, quiet=quiet)
     peeks = {name: _first(stream) for name, stream in sets.parts().items()}
     _check_shapes(peeks)
-    tools.load(classifier, inception, device, peeks["genuine"].shape[1:])
+    tools.load(classifier, inception, device, peeks["real"].shape[1:])
     measured, ruler = _measure(sets, peeks, tools, seed=seed, expected=expected)
     scores = score_generator(
-        measured["genuine"],
+        measured["real"],
         measured["generated"],
         measured.get("training"),
-        classes=sets.genuine.classes,
+        classes=sets.real.classes,
         known={name: found.classes for name, found in tools.classifiers.items()},
         not_computed=tools.missing,
         splits=splits,
@@ -148,9 +148,9 @@ def evaluate_generator(
         _write_figures(temporary, scores, measured, ruler)
         html = generator_report(
             scores,
-            measured["genuine"],
+            measured["real"],
             measured["generated"],
-            words=(sets.genuine.words, sets.generated.words),
+            words=(sets.real.words, sets.generated.words),
             figures=temporary,
             card=sets.card,
             seed=seed,
@@ -206,8 +206,8 @@ def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:
 def _check_shapes(peeks: Mapping[str, Num[np.ndarray, "_ c h w"]]) -> None:
     shapes = {name: " x ".join(map(str, images.shape[1:])) for name, images in peeks.items()}
     for name, shape in shapes.items():
-        if shape != shapes["genuine"]:
-            raise BadData(f"{name} images are {shape} pixels, genuine ones {shapes['genuine']}")
+        if shape != shapes["real"]:
+            raise BadData(f"{name} images are {shape} pixels, real ones {shapes['real']}")
 
 
 def _measure(
@@ -220,10 +220,10 @@ def _measure(
 ) -> tuple[dict[str, Measured], SummaryStatistics]:
     """Measure all sets in the same way."""
     pixels: dict[str, Pixels] = {}
-    pixels["genuine"], pixels["generated"] = common_pixels(peeks["genuine"], peeks["generated"])
+    pixels["real"], pixels["generated"] = common_pixels(peeks["real"], peeks["generated"])
     if "training" in peeks:
-        pixels["training"] = common_pixels(peeks["training"], peeks["genuine"])[0]
-    values = pixels["genuine"].values(peeks["genuine"])
+        pixels["training"] = common_pixels(peeks["training"], peeks["real"])[0]
+    values = pixels["real"].values(peeks["real"])
     measurer = Measurer(SummaryStatistics.for_images(values), tools.features, tools.classifiers)
     reference = replace(
         measurer,
@@ -258,9 +258,9 @@ def _write_figures(
     measured: Mapping[str, Measured],
     ruler: SummaryStatistics,
 ) -> None:
-    genuine, generated = measured["genuine"], measured["generated"]
-    write_picture(folder / "images.png", images_picture(genuine, generated))
-    write_figure(physics_figure(genuine, generated, ruler), folder, "physics")
+    real, generated = measured["real"], measured["generated"]
+    write_picture(folder / "images.png", images_picture(real, generated))
+    write_figure(physics_figure(real, generated, ruler), folder, "physics")
     kinds = {name: found.frechet for name, found in scores.features.items()}
     if scores.inception is not None:
         kinds["inception"] = scores.inception
@@ -278,7 +278,7 @@ def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> 
         "model": card.name if card else None,
         "weights_sha256": card.weights.sha256 if card and card.weights else None,
         "generated_images": sets.generated.words,
-        "genuine_images": sets.genuine.words,
+        "real_images": sets.real.words,
         "training_images": sets.training.words if sets.training else None,
         **scores.as_dict(),
         "version": __version__,
@@ -302,12 +302,12 @@ def _card_metrics(
             round(value, 5),
             low if low is None else round(low, 5),
             high if high is None else round(high, 5),
-            data=sets.genuine.words,
+            data=sets.real.words,
             command=_command(options, sets),
         )
         for name, value, low, high in (
             ("frechet_distance", frechet.value, None, None),
-            ("frechet_over_floor", frechet.ratio, None, None),
+            ("frechet_over_baseline", frechet.ratio, None, None),
             ("two_sample_auc", auc.value, auc.low, auc.high),
         )
     ]
@@ -323,5 +323,5 @@ def _command(options: SetOptions, sets: EvaluatedSets) -> str:
     for name in ("split", "folds", "steps"):
         if getattr(options, name) is not None:
             words += [f"--{name}", str(getattr(options, name))]
-    words += ["--count", str(len(sets.genuine)), "--seed", str(options.seed)]
+    words += ["--count", str(len(sets.real)), "--seed", str(options.seed)]
     return " ".join(words + ["--expected"] * options.expected)

@@ -17,7 +17,7 @@ from darklens.naming import in_figure
 
 __all__ = ["closest_picture", "frechet_figure", "images_picture", "physics_figure"]
 
-_GENUINE, _GENERATED = COLOURS[5], COLOURS[1]
+_REAL, _GENERATED = COLOURS[5], COLOURS[1]
 _COLUMNS = 4
 _SHOWN = 12  # images of each set
 _GAP = 24  # pixels between the two grids
@@ -30,11 +30,11 @@ _HISTOGRAMS = (
 )
 
 
-def images_picture(genuine: Measured, generated: Measured) -> UInt8[np.ndarray, "H W 3"]:
-    """Genuine images on the left, generated ones on the right."""
+def images_picture(real: Measured, generated: Measured) -> UInt8[np.ndarray, "H W 3"]:
+    """Real images on the left, generated ones on the right."""
     grids = [
         grid_picture(part.examples[:_SHOWN, np.newaxis], columns=_COLUMNS)
-        for part in (genuine, generated)
+        for part in (real, generated)
     ]
     height = min(len(grid) for grid in grids)
     gap = np.full((height, _GAP, 3), 255, np.uint8)
@@ -52,18 +52,18 @@ def closest_picture(
     return grid_picture(np.concatenate(rows)[:, np.newaxis], columns=len(scores.closest))
 
 
-def physics_figure(genuine: Measured, generated: Measured, ruler: SummaryStatistics) -> Figure:
+def physics_figure(real: Measured, generated: Measured, ruler: SummaryStatistics) -> Figure:
     """Spectrum, brightness, flux, radius and shape of both sets."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 6.2), layout="constrained")
         axes = figure.subplots(2, 3)
-        _bands(axes[0, 0], ruler.frequencies, genuine, generated, "power_spectrum")
+        _bands(axes[0, 0], ruler.frequencies, real, generated, "power_spectrum")
         axes[0, 0].set(xscale="log", xlabel="frequency [1/pixel]", ylabel="log power")
         bins = np.arange(1, len(ruler.edges))
-        _bands(axes[0, 1], bins, genuine, generated, "pixel_histogram")
+        _bands(axes[0, 1], bins, real, generated, "pixel_histogram")
         axes[0, 1].set(xlabel="bin of brightness", ylabel="share of the pixels")
         for place, (name, column, label) in zip(axes.flat[2:], _HISTOGRAMS, strict=True):
-            rows = [part.physics[name][:, column] for part in (genuine, generated)]
+            rows = [part.physics[name][:, column] for part in (real, generated)]
             _histograms(place, *rows)
             place.set(xlabel=label, ylabel="share of the images")
         axes[0, 0].legend(frameon=False, fontsize=9)
@@ -71,7 +71,7 @@ def physics_figure(genuine: Measured, generated: Measured, ruler: SummaryStatist
 
 
 def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
-    """Fréchet distance against one over the number of images, and its floor."""
+    """Fréchet distance against one over the number of images, and its split-half baseline."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4 * len(kinds), 3.8), layout="constrained")
         panels = np.atleast_1d(figure.subplots(1, len(kinds)))
@@ -82,11 +82,11 @@ def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
             axes.plot(line, scores.limit + slope * line, color=_GENERATED, linewidth=1)
             axes.plot(inverse, scores.distances, "o", color=_GENERATED, label="generated")
             axes.plot(
-                1000 / np.array(scores.floor_sizes),
-                scores.floor_distances,
+                1000 / np.array(scores.baseline_sizes),
+                scores.baseline_distances,
                 "s",
-                color=_GENUINE,
-                label="genuine, two halves",
+                color=_REAL,
+                label="real, two halves",
             )
             axes.errorbar(0, scores.limit, scores.limit_error, color=_GENERATED, capsize=3)
             axes.set(xlabel="1000 / images", ylabel="Fréchet distance", title=in_figure(name))
@@ -98,13 +98,13 @@ def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
 def _bands(
     axes: Axes,
     x: Real[np.ndarray, " k"],
-    genuine: Measured,
+    real: Measured,
     generated: Measured,
     name: str,
 ) -> None:
     """Median and the middle two thirds of the images, at each x."""
     for part, colour, label in (
-        (genuine, _GENUINE, "genuine"),
+        (real, _REAL, "real"),
         (generated, _GENERATED, "generated"),
     ):
         low, middle, high = np.percentile(part.physics[name], (16, 50, 84), axis=0)
@@ -113,10 +113,10 @@ def _bands(
 
 
 def _histograms(
-    axes: Axes, genuine: Float[np.ndarray, " n"], generated: Float[np.ndarray, " m"]
+    axes: Axes, real: Float[np.ndarray, " n"], generated: Float[np.ndarray, " m"]
 ) -> None:
-    values = [x[np.isfinite(x)] for x in (genuine, generated)]
+    values = [x[np.isfinite(x)] for x in (real, generated)]
     edges = np.histogram_bin_edges(np.concatenate(values), 30)
-    for x, colour in zip(values, (_GENUINE, _GENERATED), strict=True):
+    for x, colour in zip(values, (_REAL, _GENERATED), strict=True):
         share = np.histogram(x, edges)[0] / max(1, len(x))
-        axes.stairs(share, edges, color=colour, fill=colour == _GENUINE, alpha=0.8)
+        axes.stairs(share, edges, color=colour, fill=colour == _REAL, alpha=0.8)

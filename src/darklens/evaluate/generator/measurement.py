@@ -98,6 +98,10 @@ class Measured:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def __repr__(self) -> str:
+        made = ", ".join([*self.physics, *self.features, *self.embeddings])
+        return f"Measured({len(self)} images: {made})"
+
 
 @dataclass(frozen=True)
 class Measurer:

@@ -20,12 +20,12 @@ __all__ = ["generator_report"]
 _BLIND = 12  # images of each kind
 _CAPTIONS = {
     "physics": (
-        "Genuine (grey) and generated images (red): median and middle two thirds of the power "
+        "Real (grey) and generated images (red): median and middle two thirds of the power "
         "spectrum and of the pixels' brightness; distributions of flux, ring radius and shape."
     ),
     "frechet": (
         "Fréchet distance against one over the number of images. The line leads to the distance "
-        "of infinitely many; the floor would lead to zero."
+        "of infinitely many; the split-half baseline would lead to zero."
     ),
     "closest": (
         "Generated images (above) that are closest to a training image (below), as means over "
@@ -44,7 +44,7 @@ class _Table:
 
 def generator_report(
     scores: GeneratorScores,
-    genuine: Measured,
+    real: Measured,
     generated: Measured,
     *,
     words: tuple[str, str],
@@ -56,9 +56,9 @@ def generator_report(
 
     Args:
         scores: What the generator scores.
-        genuine: The genuine set.
+        real: The real set.
         generated: The generated set.
-        words: What the genuine and what the generated set is, in words.
+        words: What the real and what the generated set is, in words.
         figures: Folder with `physics.svg`, `frechet.svg` and perhaps `closest.png`.
         card: The model's card, if there is a model.
         seed: Seed of the order in the blind comparison.
@@ -66,12 +66,12 @@ def generator_report(
     return render_page(
         "generator.html",
         title=f"The generator “{card.name}”" if card else "Generated images",
-        genuine=words[0],
+        real=words[0],
         generated=words[1],
-        genuine_count=scores.genuine,
+        real_count=scores.real,
         generated_count=scores.generated,
         classes="classes " + ", ".join(scores.classes),
-        blind=_blind(genuine, generated, seed),
+        blind=_blind(real, generated, seed),
         tiles=_tiles(scores),
         notes=scores.notes,
         tables=_tables(scores),
@@ -81,12 +81,12 @@ def generator_report(
     )
 
 
-def _blind(genuine: Measured, generated: Measured, seed: int) -> list[dict[str, str]]:
+def _blind(real: Measured, generated: Measured, seed: int) -> list[dict[str, str]]:
     """Pictures of both kinds in random order."""
-    count = min(_BLIND, len(genuine.examples), len(generated.examples))
+    count = min(_BLIND, len(real.examples), len(generated.examples))
     lenses = [
         {"kind": kind, "picture": picture_uri(lens_picture(image[np.newaxis]))}
-        for kind, part in (("genuine", genuine), ("generated", generated))
+        for kind, part in (("real", real), ("generated", generated))
         for image in part.examples[:count]
     ]
     return [lenses[k] for k in np.random.default_rng(seed).permutation(len(lenses))]
@@ -99,7 +99,7 @@ def _tiles(scores: GeneratorScores) -> list[dict[str, str]]:
         tiles += [
             {
                 "name": f"Fréchet distance ({name})",
-                "value": f"{found.frechet.ratio:.2f} × floor",
+                "value": f"{found.frechet.ratio:.2f} × baseline",
                 "note": "1 where nothing but chance tells the sets apart",
             },
             {
@@ -128,12 +128,12 @@ def _tiles(scores: GeneratorScores) -> list[dict[str, str]]:
 
 
 def _tables(scores: GeneratorScores) -> list[_Table]:
-    head = ("Score", "Generated", "Floor")
+    head = ("Score", "Generated", "Baseline")
     tables = [
         _Table(
             f"In the features of {name}",
             "Intervals hold 95 %. Distances marked “halves” are between as many images as the "
-            "floor's.",
+            "baseline's.",
             head,
             _feature_rows(found),
         )
@@ -145,7 +145,7 @@ def _tables(scores: GeneratorScores) -> list[_Table]:
     tables.append(_physics_table(scores))
     if scores.memorisation:
         tables.append(_memorisation_table(scores))
-    tables.append(_recognition_table(scores))
+    tables.append(_agreement_table(scores))
     return [table for table in tables if table.rows]
 
 
@@ -155,9 +155,9 @@ def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
         (
             "Fréchet distance, halves",
             f"{found.halves:.4g} ± {found.halves_spread:.2g}",
-            f"{found.floor:.4g} ± {found.floor_spread:.2g}",
+            f"{found.baseline:.4g} ± {found.baseline_spread:.2g}",
         ),
-        ("The same in units of the floor", f"{found.ratio:.3g}", "1"),
+        ("The same in units of the split-half baseline", f"{found.ratio:.3g}", "1"),
         ("Limit of many images", f"{found.limit:.4g} ± {found.limit_error:.2g}", "0"),
     ]
 
@@ -165,14 +165,14 @@ def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
 def _feature_rows(found: FeatureScores) -> list[tuple[str, ...]]:
     rows = [*_frechet_rows(found.frechet), ("Kernel distance (KID)", *_interval(found.kernel))]
     for name in ("precision", "recall", "density", "coverage"):
-        values = (getattr(part, name) for part in (found.coverage, found.coverage_floor))
+        values = (getattr(part, name) for part in (found.coverage, found.coverage_baseline))
         rows.append((name.capitalize() + ", halves", *(f"{value:.3f}" for value in values)))
     rows += [
         (f"Two-sample test, {name} (AUC)", *_interval(auc))
         for name, auc in found.two_sample.items()
     ]
     if found.transfer is not None:
-        name = "Accuracy on genuine images, trained on generated (genuine)"
+        name = "Accuracy on real images, trained on generated (real)"
         rows.append((name, *_interval(found.transfer)))
     return rows
 
@@ -180,7 +180,7 @@ def _feature_rows(found: FeatureScores) -> list[tuple[str, ...]]:
 def _interval(found: ScoreWithBaseline) -> tuple[str, str]:
     return (
         f"{found.value:.3g} ({found.low:.3g} to {found.high:.3g})",
-        f"{found.floor:.3g} ({found.floor_low:.3g} to {found.floor_high:.3g})",
+        f"{found.baseline:.3g} ({found.baseline_low:.3g} to {found.baseline_high:.3g})",
     )
 
 
@@ -195,10 +195,10 @@ def _physics_table(scores: GeneratorScores) -> _Table:
     for quantity, label in dict.fromkeys((t.quantity, t.label) for t in scores.physics):
         cells = (
             _worst([t for t in tests if (t.quantity, t.label) == (quantity, label)])
-            for tests in (scores.physics, scores.physics_floor)
+            for tests in (scores.physics, scores.physics_baseline)
         )
         rows.append((f"{quantity.replace('_', ' ').capitalize()}, {label}", *cells))
-    return _Table("Physics", note, ("Quantity, class", "Generated", "Floor"), rows)
+    return _Table("Physics", note, ("Quantity, class", "Generated", "Baseline"), rows)
 
 
 def _worst(tests: list[PhysicsTest]) -> str:
@@ -213,39 +213,39 @@ def _memorisation_table(scores: GeneratorScores) -> _Table:
         "Distances of images to the nearest training image. A generator that repeats its training "
         "images has a small p value or more than 1 % of its images close to one."
     )
-    head = ("Distance in", "Share close", "p value", "Median, generated", "Median, genuine")
+    head = ("Distance in", "Share close", "p value", "Median, generated", "Median, real")
     rows = [
         (
             name,
             f"{100 * test.share_close:.1f} %",
             f"{test.p_value:.3g}",
             f"{test.median_generated:.4g}",
-            f"{test.median_genuine:.4g}",
+            f"{test.median_real:.4g}",
         )
         for name, test in scores.memorisation.items()
     ]
     return _Table("Memorisation", note, head, rows)
 
 
-def _recognition_table(scores: GeneratorScores) -> _Table:
+def _agreement_table(scores: GeneratorScores) -> _Table:
     rows: list[tuple[str, ...]] = []
-    for name, found in scores.recognition.items():
+    for name, found in scores.agreement.items():
         rows += [
             (
                 f"{name}: {label}",
                 f"{100 * share:.1f} %" if (share := found.generated.get(label)) is not None else "",
                 f"{100 * right:.1f} %",
             )
-            for label, right in found.genuine.items()
+            for label, right in found.real.items()
         ]
         if (fit := found.chi_square) is not None:
             middle, usual = (
                 f"{low:.3f}, {median:.3f}, {high:.3f}"
-                for low, median, high in (fit.generated, fit.genuine)
+                for low, median, high in (fit.generated, fit.real)
             )
             rows.append((f"{name}: reduced chi-square of no (16, 50, 84 %)", middle, usual))
     note = "Share of the images that a classifier assigns to the class they were made for."
-    return _Table("What classifiers see", note, ("Classifier, class", "Generated", "Genuine"), rows)
+    return _Table("What classifiers see", note, ("Classifier, class", "Generated", "Real"), rows)
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:

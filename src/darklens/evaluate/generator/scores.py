@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float
 
-from darklens.evaluate.generator.classifier_agreement import Recognition, recognise
+from darklens.evaluate.generator.classifier_agreement import ClassifierAgreement, measure_agreement
 from darklens.evaluate.generator.comparison import (
     FeatureScores,
     FrechetScores,
@@ -30,31 +30,31 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class GeneratorScores:
-    """What a generator scores against genuine images.
+    """What a generator scores against real images.
 
     Attributes:
-        classes: Classes of the genuine images.
-        genuine: Number of genuine images.
+        classes: Classes of the real images.
+        real: Number of real images.
         generated: Number of generated images.
         features: Comparisons in features, by what made them: `neutral`, or a classifier's name.
         inception: Fréchet distance in Inception's features (FID).
-        physics: Tests of the physics between generated and genuine images.
-        physics_floor: The same between two halves of the genuine images.
+        physics: Tests of the physics between generated and real images.
+        physics_baseline: The same between two halves of the real images.
         memorisation: Whether training images are repeated, by the kind of distance.
-        recognition: What classifiers make of the images, by their names.
+        agreement: What classifiers make of the images, by their names.
         notes: What to keep in mind with these figures.
         not_computed: Reasons, by the name of the score.
     """
 
     classes: tuple[str, ...]
-    genuine: int
+    real: int
     generated: int
     features: dict[str, FeatureScores]
     inception: FrechetScores | None
     physics: list[PhysicsTest]
-    physics_floor: list[PhysicsTest]
+    physics_baseline: list[PhysicsTest]
     memorisation: dict[str, MemorisationScores]
-    recognition: dict[str, Recognition]
+    agreement: dict[str, ClassifierAgreement]
     notes: list[str] = field(default_factory=list)
     not_computed: dict[str, str] = field(default_factory=dict)
 
@@ -69,7 +69,7 @@ class GeneratorScores:
 
 
 def score_generator(
-    genuine: Measured,
+    real: Measured,
     generated: Measured,
     training: Measured | None = None,
     *,
@@ -81,30 +81,30 @@ def score_generator(
     seed: int = 0,
     say: Say = str,
 ) -> GeneratorScores:
-    """Compare a generated set with a genuine one in every way that was measured.
+    """Compare a generated set with a real one in every way that was measured.
 
     Args:
-        genuine: Genuine images that the generator was not trained on.
+        real: Real images that the generator was not trained on.
         generated: Generated images.
         training: Images that it was trained on, if they are to be had.
         classes: Classes of the sets; labels are their indices.
         known: Classes of each classifier that was asked.
         not_computed: Scores that are known to be missing, with the reasons.
-        splits: Number of halvings for the Fréchet distance.
+        splits: Number of random splits for the Fréchet distance.
         per_class: Images of each class whose physics is tested, at most.
-        seed: Seed of halvings, folds and resamples.
+        seed: Seed of random splits, folds and resamples.
         say: Told what is being done; nobody by default.
 
     Raises:
         BadData: If there are too few images.
     """
-    missing = {**(not_computed or {}), **genuine.failures, **generated.failures}
-    seen = [name for name in generated.embeddings if name in genuine.embeddings]
-    labels = genuine.labels, generated.labels
+    missing = {**(not_computed or {}), **real.failures, **generated.failures}
+    seen = [name for name in generated.embeddings if name in real.embeddings]
+    labels = real.labels, generated.labels
     kinds = {
-        **{name: (genuine.features[name], rows) for name, rows in generated.features.items()},
+        **{name: (real.features[name], rows) for name, rows in generated.features.items()},
         **{
-            name: (genuine.embeddings[name].features, generated.embeddings[name].features)
+            name: (real.embeddings[name].features, generated.embeddings[name].features)
             for name in seen
         },
     }
@@ -117,23 +117,23 @@ def score_generator(
         else:
             features[name] = score_features(*pair, *labels, splits=splits, seed=seed)
     say("tests of the physics and of memorisation")
-    physics, floor = _physics(genuine, generated, classes, per_class, seed)
+    physics, baseline = _physics(real, generated, classes, per_class, seed)
     if training is None:
         missing["memorisation"] = "not computed: give the training images with --training"
     if all(scores.transfer is None for scores in features.values()):
         missing["transfer"] = "not computed: the classes of the images are not known"
     return GeneratorScores(
         classes=tuple(classes),
-        genuine=len(genuine),
+        real=len(real),
         generated=len(generated),
         features=features,
         inception=inception,
         physics=physics,
-        physics_floor=floor,
-        memorisation={} if training is None else _memorisation(genuine, generated, training),
-        recognition={
-            name: recognise(
-                genuine.embeddings[name],
+        physics_baseline=baseline,
+        memorisation={} if training is None else _memorisation(real, generated, training),
+        agreement={
+            name: measure_agreement(
+                real.embeddings[name],
                 generated.embeddings[name],
                 *labels,
                 classes=classes,
@@ -141,26 +141,26 @@ def score_generator(
             )
             for name in seen
         },
-        notes=_notes(genuine, generated, kinds),
+        notes=_notes(real, generated, kinds),
         not_computed=missing,
     )
 
 
 def _physics(
-    genuine: Measured,
+    real: Measured,
     generated: Measured,
     classes: Sequence[str],
     per_class: int,
     seed: int,
 ) -> tuple[list[PhysicsTest], list[PhysicsTest]]:
-    """Tests between the sets and between two halves of the genuine one."""
-    first, second = stratified_halves(genuine.labels, np.random.default_rng(seed))
-    rows = [{name: x[half] for name, x in genuine.physics.items()} for half in (first, second)]
-    floor = _groups(genuine.labels[first], genuine.labels[second], classes)
-    groups = _groups(genuine.labels, generated.labels, classes)
+    """Tests between the sets and between two halves of the real one."""
+    first, second = stratified_halves(real.labels, np.random.default_rng(seed))
+    rows = [{name: x[half] for name, x in real.physics.items()} for half in (first, second)]
+    baseline = _groups(real.labels[first], real.labels[second], classes)
+    groups = _groups(real.labels, generated.labels, classes)
     return (
-        physics_tests(genuine.physics, generated.physics, groups, per_class=per_class),
-        physics_tests(rows[0], rows[1], floor, per_class=per_class),
+        physics_tests(real.physics, generated.physics, groups, per_class=per_class),
+        physics_tests(rows[0], rows[1], baseline, per_class=per_class),
     )
 
 
@@ -176,20 +176,20 @@ def _groups(
 
 
 def _memorisation(
-    genuine: Measured, generated: Measured, training: Measured
+    real: Measured, generated: Measured, training: Measured
 ) -> dict[str, MemorisationScores]:
-    kinds = {"pixels": (generated.thumbnails, genuine.thumbnails, training.thumbnails)}
+    kinds = {"pixels": (generated.thumbnails, real.thumbnails, training.thumbnails)}
     for name, rows in training.features.items():
-        kinds[name] = (generated.features[name], genuine.features[name], rows)
+        kinds[name] = (generated.features[name], real.features[name], rows)
     return {name: score_memorisation(*sets) for name, sets in kinds.items()}
 
 
 def _notes(
-    genuine: Measured,
+    real: Measured,
     generated: Measured,
     kinds: Mapping[str, tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]],
 ) -> list[str]:
-    count = min(len(genuine), len(generated))
+    count = min(len(real), len(generated))
     return [
         f"{count} images are few for the features of {name}: compare only with figures from as "
         f"many images ({enough} are usual)"

@@ -1,4 +1,4 @@
-"""The sets of images of one evaluation of a generator: genuine, generated, training."""
+"""The sets of images of one evaluation of a generator: real, generated, training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,13 +49,13 @@ class EvaluatedSets:
     """The sets of one evaluation.
 
     Attributes:
-        genuine: Genuine images.
+        real: Real images.
         generated: Generated images, as many.
         training: Training images, if they are there.
         card: The model's card, if there is a model.
     """
 
-    genuine: ImageStream
+    real: ImageStream
     generated: ImageStream
     training: ImageStream | None
     card: ModelCard | None
@@ -71,30 +71,30 @@ class EvaluatedSets:
         count = options.count
         if folder is not None:
             count = min(count or len(folder), len(folder))
-        genuine, training = _genuine(options, count)
+        real, training = _real(options, count)
         if options.training is not None:
             dataset = open_images(options.training)
             training = stream_dataset(dataset, options.training.name, seed=options.seed)
         if folder is None or options.generated is None:
-            made, card = _from_model(str(options.model), options, genuine)
-            return cls(genuine, made, training, card)
+            made, card = _from_model(str(options.model), options, real)
+            return cls(real, made, training, card)
         made = stream_dataset(
             folder,
             options.generated.name,
-            count=len(genuine),
-            classes=genuine.classes,
+            count=len(real),
+            classes=real.classes,
             seed=options.seed,
         )
-        return cls(genuine, made, training, None)
+        return cls(real, made, training, None)
 
     def parts(self) -> dict[str, ImageStream]:
-        """The sets by their names, the genuine one first."""
-        found = {"genuine": self.genuine, "generated": self.generated}
+        """The sets by their names, the real one first."""
+        found = {"real": self.real, "generated": self.generated}
         return found if self.training is None else {**found, "training": self.training}
 
 
-def _genuine(options: SetOptions, count: int | None) -> tuple[ImageStream, ImageStream | None]:
-    """Genuine images, and the training images where the data are divided."""
+def _real(options: SetOptions, count: int | None) -> tuple[ImageStream, ImageStream | None]:
+    """Real images, and the training images where the data are divided."""
     if options.data is not None:
         return _from_data(options.data, options, count)
     preset = str(options.preset)
@@ -116,17 +116,15 @@ def _from_data(
     if options.folds is None:
         return stream_dataset(dataset, words, count=count, seed=options.seed), None
     rest, kept = stratified_folds(dataset, options.folds, seed=options.split_seed)[0]
-    genuine = f"{words}, one of {options.folds} folds"
+    real = f"{words}, one of {options.folds} folds"
     return (
-        stream_dataset(kept, genuine, count=count, seed=options.seed),
+        stream_dataset(kept, real, count=count, seed=options.seed),
         stream_dataset(rest, f"{words}, the other folds", seed=options.seed),
     )
 
 
-def _from_model(
-    name: str, options: SetOptions, genuine: ImageStream
-) -> tuple[ImageStream, ModelCard]:
-    """Images that a model will make, of the classes of the genuine ones."""
+def _from_model(name: str, options: SetOptions, real: ImageStream) -> tuple[ImageStream, ModelCard]:
+    """Images that a model will make, of the classes of the real ones."""
     model = load_generator(name, options.device)
     card = card_of(model)
     if options.expected and (card.output is None or card.output.noise == "none"):
@@ -137,8 +135,8 @@ def _from_model(
     made = stream_generator(
         model,
         f"{card.name}, {steps} steps, guidance {options.guidance:g}, seed {seed}",
-        genuine.labels,
-        genuine.classes,
+        real.labels,
+        real.classes,
         sampling,
     )
     return made, card

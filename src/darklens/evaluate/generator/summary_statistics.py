@@ -55,6 +55,10 @@ class SummaryStatistics:
     rings: Int[np.ndarray, " b"]
     side: int
 
+    def __repr__(self) -> str:
+        bins, bands = len(self.edges) - 1, len(self.rings) - 1
+        return f"SummaryStatistics({bins} bins of brightness, {bands} bands of frequency)"
+
     @classmethod
     def for_images(cls, values: Float[np.ndarray, "n h w"]) -> "SummaryStatistics":
         """Bins that hold about equal shares of these pixels; bands of equal ratio."""
