@@ -1,4 +1,4 @@
-"""Images of lenses as pictures for people: stretched, coloured, as PNG or inside HTML."""
+"""Images of lenses for display: stretched, coloured, as PNG or embedded in HTML."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""Errors for people: each says in one line what is wrong and what to do.
+"""User-facing errors: each states in one line what is wrong and what to do.
 
 The command line turns every `DarklensError` into that one line and exit code 2.
 """

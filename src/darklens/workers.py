@@ -1,4 +1,4 @@
-"""Worker processes of a verb: begun, stopped and lost without a traceback.
+"""Worker processes that start, stop and fail without a traceback.
 
 Only the process that started them decides when they end. Ctrl-C in a terminal goes to all
 processes at once: the workers do not take it, their parent does and ends them. A worker that is

@@ -1,4 +1,4 @@
-"""What every classifier network is: a function from preprocessed images to logits.
+"""The base class of classifier networks: from preprocessed images to logits.
 
 `logits` is one pass through the network; `forward` is the same, or its mean over the eight flips
 and right-angle rotations when the configuration asks for it and the network predicts. The softmax

@@ -1,4 +1,4 @@
-"""How classifier networks are chosen: `build_network` makes one from its name and settings."""
+"""Build a classifier network from its name and settings."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What one training step and one validation of a classifier do, as a Lightning module.
+"""Training and validation steps of a classifier, as a Lightning module.
 
 Batches are `(images, labels)` as the data module gives them: preprocessed and augmented.
 """

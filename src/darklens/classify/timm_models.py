@@ -1,4 +1,4 @@
-"""Architectures of timm as backbones: which kind of features they give, and for which sizes.
+"""Architectures of timm as backbones: their kind of features and their input sizes.
 
 Architectures differ in what they give: a map (n, c, h, w), a map with the channels last, tokens,
 or a vector behind layers of their own; and some are built for one size of images. None of this is

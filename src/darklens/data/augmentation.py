@@ -1,4 +1,4 @@
-"""Random changes of training images that leave the physics true, each a switch.
+"""Random transformations of training images that preserve the physics.
 
 A lens seen in a mirror, turned by a right angle or moved by a part of a pixel is as likely as the
 one in the data. Other angles, zooms and added noise are not offered: they would smooth the noise

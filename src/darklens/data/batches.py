@@ -1,4 +1,4 @@
-"""Training and evaluation batches by their number.
+"""Training and evaluation batches by index.
 
 A batch is a pure function of the seed and its number, counted through all epochs. So workers need
 no state, the batches are the same for any number of workers, and a resumed run takes up the

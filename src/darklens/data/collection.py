@@ -1,4 +1,4 @@
-"""Images gathered from any containers: files, stacks, class folders, stores, each with its class.
+"""Images collected from files, stacks, class folders and stores, each with its class.
 
 The class of an image is said by its class folder, by the labels beside it in an `.npz`, or by the
 name of its stack or folder where that is one of the spellings in `darklens.classes`.

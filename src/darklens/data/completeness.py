@@ -1,4 +1,4 @@
-"""Whether a store holds all that it says: an absent chunk of Zarr reads as zeros without a word.
+"""Check that a store is complete: Zarr reads a missing chunk as zeros without an error.
 
 The description, the arrays' metadata, the shard files, the labels and the table of parameters must
 agree. Only the index at the end of each shard file is read, 16 bytes a chunk: offset and length.

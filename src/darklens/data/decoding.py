@@ -1,4 +1,4 @@
-"""What the readers of all formats keep to: plain files, a limit on pixels, no stray warnings."""
+"""Rules shared by all readers: regular files only, a limit on pixels, no stray warnings."""
 
 import math
 import stat

@@ -1,4 +1,4 @@
-"""What a written set of images is, in `dataset.yaml`, and how two such descriptions differ."""
+"""The description of a written image set, `dataset.yaml`, and how two of them differ."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which images of a folder train a model, which select it, and which test it.
+"""Assign the images of a folder to training, validation and test.
 
 | folders | to train on | to select by | to test |
 |---|---|---|---|

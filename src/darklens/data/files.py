@@ -1,4 +1,4 @@
-"""Which files are images, and finding them from the names a person gives."""
+"""Find image files from the paths that a user gives."""
 
 import glob
 import os

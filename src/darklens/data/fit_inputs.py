@@ -1,4 +1,4 @@
-"""One plane of a file for a fit: an image, a noise map or a PSF, with the scale of its pixels.
+"""The inputs of a fit: an image, a noise map or a PSF from a file, with the pixel scale.
 
 Beside plain names, `FILE[NAME]` or `FILE[NUMBER]` names one extension of a FITS file, as CFITSIO
 and DS9 have it.

@@ -1,4 +1,4 @@
-"""How large an image is by its file's header, before its pixels are read.
+"""The dimensions of an image from its file's header, before the pixels are read.
 
 A compressed file of a few kilobytes can hold an image of gigabytes. What a file declares decides
 whether it suits a model, and how many are read together.

@@ -1,4 +1,4 @@
-"""Sets of images of which not all have classes: a flat folder, a stack, or any data set.
+"""Image sets whose classes may be unknown: a flat folder, a stack, or any data set.
 
 Where nothing says the classes, as in the folders from which the FID is computed, all images belong
 to the one class `UNLABELLED`.

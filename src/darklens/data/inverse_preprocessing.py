@@ -1,4 +1,4 @@
-"""The way back from what a network makes to the values of images: a preprocessing undone.
+"""Inverse preprocessing: from a network's output back to pixel values.
 
     >>> import numpy as np
     >>> from darklens.data.preprocessing import build_preprocessing

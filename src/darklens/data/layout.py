@@ -1,4 +1,4 @@
-"""Where in a folder the images of each part and each class lie, in the layouts in use.
+"""Folder layouts: where the images of each part and class are.
 
     ROOT/{class}/*                     one set, not divided
     ROOT/{train,val,test}/{class}/*    the DeepLense tree

@@ -1,4 +1,4 @@
-"""The one reader of `.npy` files: the header is checked before a byte of the data is read.
+"""The reader of `.npy` files: the header is checked before any data are read.
 
 A header is the text of a Python dictionary with three entries. It is not evaluated, as NumPy does,
 but matched piece by piece, so that a damaged one is refused and nothing else.

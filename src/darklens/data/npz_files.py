@@ -1,4 +1,4 @@
-"""What an `.npz` archive of images holds: the images, the class of each, further columns.
+"""The contents of an `.npz` archive of images: images, labels, further columns.
 
 The images are the array `images`, or the only one of two axes or more. `labels` (N,) beside them
 are names of classes, or numbers that count in `classes`; any other array (N,) of numbers, such as

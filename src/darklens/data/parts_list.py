@@ -1,4 +1,4 @@
-"""The list of a run's images, `parts.csv`: which one served which purpose.
+"""The list of a run's images, `parts.csv`: which part each image belonged to.
 
 One row an image: part, class, path below the folder of the data (or its number in a store), and
 the digest of its content. So exactly the images that a run held out can be found again, and one

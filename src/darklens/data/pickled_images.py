@@ -1,4 +1,4 @@
-"""What counts as an image in a pickle: every way in which arrays of objects have kept one.
+"""Images inside pickles: the ways in which object arrays have stored them.
 
 An array; `[image, axion_mass]`, as DeepLenseSim writes it, with whatever small things beside the
 image; rows as separate arrays; numbers as separate objects. All of it is made from the nodes of

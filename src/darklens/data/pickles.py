@@ -1,4 +1,4 @@
-"""Pickles taken apart without running anything from the file.
+"""Read pickles without executing anything from the file.
 
 A pickle is a program for a stack machine. Only the instructions that numbers, texts, lists,
 tuples, dictionaries and numpy arrays need are known here, and a handful of names. They build plain

@@ -1,4 +1,4 @@
-"""JPEG and PNG pictures as arrays of one channel, where they are grey, or three.
+"""JPEG and PNG files as arrays, with one channel if they are grey and three otherwise.
 
 Colour gives three channels; a model of one channel then refuses them, rather than weighing the
 colours in a way that nobody asked for. Transparency must be absent or full. The size is read from

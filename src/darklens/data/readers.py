@@ -1,4 +1,4 @@
-"""One image file to an array: `.npy`, FITS, JPEG, PNG.
+"""Read one image file into an array: `.npy`, FITS, JPEG, PNG.
 
 Every array is (C, H, W) in its natural type. Whatever is wrong with a file, from a missing one to
 a NaN in it, is an `UnreadableImage` whose message is the reason in one line, without the path.

@@ -1,4 +1,4 @@
-"""The steps of a declared preprocessing: small frozen objects that are functions of batches.
+"""Preprocessing steps: small frozen objects that act on batches.
 
 A step maps float32 images (N, C, H, W) to float32 images, each independently of the others. It may
 change the size and the number of channels. Steps can be pickled, so that worker processes receive

@@ -1,4 +1,4 @@
-"""One look at every image before a training starts.
+"""Check every image once before training starts.
 
 It is read once, and all that must be known of it is found: whether it can be read and used, the
 range of its pixels, and a digest that tells whether it is in two parts.

@@ -1,4 +1,4 @@
-"""Tile-compressed FITS images, decoded in a process of their own.
+"""Tile-compressed FITS images, decoded in a separate process.
 
 The library that decompresses tiles (Rice, HCOMPRESS, PLIO, gzip) reads and writes beyond its
 buffers where a file is damaged, and takes down the process it runs in. Here that is a process

@@ -1,4 +1,4 @@
-"""What the writers of labelled images share: whole shards, resuming, the table of parameters.
+"""Code shared by the writers of labelled images: shards, resuming, the parameter table.
 
 A writer fills `PATH.partial` and renames it to `PATH` when all is there. Images are written in
 shards of consecutive images; a shard counts as written when its part of the parameter table

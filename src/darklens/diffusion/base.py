@@ -1,4 +1,4 @@
-"""What every generator network is: a loss for training, and a way from noise to images.
+"""The base class of generator networks: a training loss, and sampling from noise.
 
 Images are preprocessed ones: what the card's steps make of the raw images. Labels are numbers of
 classes; -1 stands for no class, which a conditional network has learned too.
@@ -30,7 +30,7 @@ class GeneratorNetwork(nn.Module, ABC):
     Attributes:
         config: Its configuration, a frozen dataclass.
         shape: Channels, rows and columns of an image.
-        classes: Number of classes that it can be told; 0 where it is unconditional.
+        classes: Number of classes; 0 for an unconditional network.
         core: The part that is trained.
         space: For a network that works on codes and not on pixels, what makes them of images.
     """
@@ -53,7 +53,7 @@ class GeneratorNetwork(nn.Module, ABC):
     @property
     @abstractmethod
     def default_steps(self) -> int:
-        """Steps that `sample` takes unless told otherwise."""
+        """Default number of steps of `sample`."""
 
     @property
     @abstractmethod
@@ -84,7 +84,7 @@ class GeneratorNetwork(nn.Module, ABC):
         """
 
     def together(self, device: str) -> int:
-        """Images that are always made at once, so that each has the same bytes in any batch.
+        """Number of images sampled together, so that an image does not depend on the batch.
 
         Args:
             device: Type of the device, such as `cpu`.

@@ -45,7 +45,7 @@ class DiscreteConfig:
     Attributes:
         size: Rows and columns of an image; halved at each level but the first.
         widths: Channels of the levels, from the finest.
-        conditional: Whether the network is told the class.
+        conditional: Whether the network is conditioned on the class.
         class_dropout: Fraction of the training images whose class is hidden, for guidance.
         loss: `l1` for the mean absolute error of the noise, `l2` for the mean square error.
         train_steps: Number of steps from an image to noise.

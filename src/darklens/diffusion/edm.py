@@ -51,7 +51,7 @@ class ComponentConfig:
         width: Width of the network's layers.
         blocks: Number of residual blocks of two layers.
         embedding: Length of the vector that encodes noise level and class.
-        conditional: Whether the network is told the class.
+        conditional: Whether the network is conditioned on the class.
         class_dropout: Fraction of the training images whose class is hidden, for guidance.
         noise_mean: Mean of :math:`\ln \sigma` in training.
         noise_spread: Standard deviation of :math:`\ln \sigma` in training.

@@ -1,4 +1,4 @@
-"""New images from a trained network, in batches with flat memory."""
+"""Generate images with a trained network, in batches of bounded memory."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -212,7 +212,7 @@ class Generator:
         """Class numbers of the first images; see `generate`.
 
         Raises:
-            BadInput: If there is no such class, or the model cannot be told one.
+            BadInput: If there is no such class, or the model is unconditional.
         """
         if not self.conditional:
             if chosen is not None:

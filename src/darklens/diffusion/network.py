@@ -1,4 +1,4 @@
-"""How generator networks are chosen: `build_generator` makes one from its name and settings."""
+"""Build a generator network from its name and settings."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Noise that belongs to an image, not to a batch.
+"""Noise seeded by image rather than by batch.
 
 Image `i` of seed `s` has a random stream of its own, so it is the same whatever the batch, the
 number of images or their order. The noise is drawn on the processor and is the same on any device.

@@ -1,4 +1,4 @@
-"""A residual network of fully connected layers over codes, told the noise level and the class."""
+"""A residual fully connected network on latents, conditioned on noise level and class."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn

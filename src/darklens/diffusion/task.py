@@ -1,4 +1,4 @@
-"""What one training step and one validation of a generator do, as a Lightning module."""
+"""Training and validation steps of a generator, as a Lightning module."""
 
 from collections.abc import Sequence
 from typing import Any

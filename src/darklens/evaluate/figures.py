@@ -1,4 +1,4 @@
-"""What all figures share: colours, style, and how they are written, as PNG and SVG."""
+"""Settings shared by all figures: colours, style, output as PNG and SVG."""
 
 import warnings
 from collections.abc import Iterator

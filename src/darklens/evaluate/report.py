@@ -1,4 +1,4 @@
-"""HTML reports that are one file: text, figures and pictures of lenses, nothing to load."""
+"""Self-contained HTML reports: text, figures and images in one file."""
 
 import datetime
 from collections.abc import Mapping, Sequence

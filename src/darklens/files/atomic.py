@@ -1,4 +1,4 @@
-"""Files and folders that appear under their final name only when they are complete.
+"""Write files and folders atomically: the final name appears only when they are complete.
 
 What is begun lies beside its place under a hidden name, `.NAME.xxxxxxxxxxxx.partial`, which no
 two processes share. What a killed process leaves of that kind is removed by the next one that

@@ -1,4 +1,4 @@
-"""One writer at a time: locks that the system releases when their holder ends, however it ends.
+"""Locks that allow one writer at a time and are released when the process ends.
 
 The lock of an output is the file `.NAME.lock` beside it, locked by `flock`; a process that is
 killed leaves at most the file, which locks nothing. Where the file system has no such locks, the

@@ -1,4 +1,4 @@
-"""What may be written where: refused before the work, so that no work is lost and no file.
+"""Check before the work starts whether an output can be written without losing a file.
 
 An output never goes through a symbolic link, never takes the place of a folder or an input, and a
 folder is replaced only where every file in it is one that darklens writes.

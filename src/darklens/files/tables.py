@@ -1,4 +1,4 @@
-"""Tables and pictures that a verb writes: one row and one picture for each image.
+"""Write tables and figures: one row and one figure for each image.
 
 Names of files and classes come from outside. In every table they are text that can be printed; in
 CSV, which spreadsheets open, none of them begins like a formula.

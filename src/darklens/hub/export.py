@@ -1,4 +1,4 @@
-"""A model folder for other people: card, weights and the README that the hub shows."""
+"""Export a model folder for sharing: card, weights and a README for the hub."""
 
 import shutil
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Where model folders are: shipped with the package, on disk, or on the Hugging Face hub."""
+"""Find model folders: shipped with the package, on disk, or on the Hugging Face hub."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A trained model as the beginning of another training."""
+"""Start a training from the weights of another model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""From what a generator's network makes to images, as its card declares it.
+"""From the output of a generator's network to images, as declared by its card.
 
 The preprocessing is undone, values are brought into their unit and their limits, and where the
 network makes expected counts, exact photon noise is added: the noise of the simulator, drawn from

@@ -1,4 +1,4 @@
-"""Tensors of a weights file, checked against the network that they are for.
+"""Check the tensors of a weights file against the network.
 
 A safetensors file holds numbers only, but its hash says no more than that it is the file that the
 card means: names, shapes and types must be the network's, and every number finite.

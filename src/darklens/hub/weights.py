@@ -1,4 +1,4 @@
-"""Weights in and out: a network and its card to a model folder, and back to a model."""
+"""Save a network with its card as a model folder, and load it again."""
 
 import hashlib
 import stat

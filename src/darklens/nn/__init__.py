@@ -1,4 +1,4 @@
-"""Network parts and training parts that the classifier and the generator share."""
+"""Network layers and training code shared by classifiers and generators."""
 
 from darklens.nn.attention import AttentionBlock
 from darklens.nn.averaging import MovingAverage

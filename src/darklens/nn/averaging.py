@@ -1,4 +1,4 @@
-"""A moving average of a network's weights, which often predicts better than the last step."""
+"""A moving average of a network's weights, which often generalises better than the last step."""
 
 from copy import deepcopy
 

@@ -1,4 +1,4 @@
-"""A network on chunks of one fixed size, so that its answer does not depend on the batch.
+"""Apply a network in chunks of fixed size, so that results do not depend on the batch.
 
 Libraries of linear algebra choose their kernels by the size of a batch, and kernels add up in
 different orders. So the same image in batches of 1 and of 64 gets answers that differ by the

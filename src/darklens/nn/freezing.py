@@ -1,4 +1,4 @@
-"""Parts of a network that keep their weights while the rest is trained.
+"""Freeze parts of a network while the rest is trained.
 
 A frozen part is as it is in prediction: its weights have no gradients, its batch norms keep their
 running statistics and use them, and it drops nothing.

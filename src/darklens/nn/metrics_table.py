@@ -1,4 +1,4 @@
-"""`metrics.csv` of a run: one table of everything that was logged, however often it was resumed.
+"""The `metrics.csv` of a run: one table of all logged values, across resumed runs.
 
 Rows are written just before a checkpoint is, so that the table never knows of steps that a resumed
 run does again. Where it does, after a kill in that moment or where the last checkpoint is damaged,

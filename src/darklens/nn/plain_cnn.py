@@ -1,4 +1,4 @@
-"""A plain stack of convolutions, for small images on few cores.
+"""A plain convolutional network for small images on few cores.
 
 Lens images of 100 x 100 pixels are halved four times, early, so that most of the work is done on
 25 x 25 pixels and less. Measured per hour of one core it learns more than the small networks of

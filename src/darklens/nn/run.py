@@ -1,4 +1,4 @@
-"""One training run as Lightning carries it out: its trainer, its logs, what ends it.
+"""One training run with Lightning: trainer, loggers, stopping criteria.
 
 The folder of a run holds `metrics.csv`, the TensorBoard logs and `checkpoints/`, from which a
 stopped run continues; see `darklens.nn.checkpoints`.

@@ -1,4 +1,4 @@
-"""What a run does when it is told to stop, by Ctrl-C or by a cluster's SIGTERM.
+"""How a run ends on Ctrl-C or on SIGTERM from a batch system.
 
 The process ends with 128 plus the number of the signal: 130 after SIGINT, 143 after SIGTERM. While
 the weights are being changed the signal waits for the end of the step, so that the state of the

@@ -1,4 +1,4 @@
-"""What the training of every network shares: optimiser, learning rate, clock and end, average.
+"""Training code shared by all networks: optimiser, learning rate, budget, averaging.
 
 The task keeps count of images and time itself, because its learning rate and its end are defined
 by them, and because they belong to a checkpoint.

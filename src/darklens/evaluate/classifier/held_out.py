@@ -1,4 +1,4 @@
-"""The images that a training run kept out, for an evaluation of its model on exactly them."""
+"""Open the images that a training run held out, to evaluate its model on them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Labelled images to evaluate on: a data set on disk and fresh simulations look alike."""
+"""Labelled images for an evaluation: from disk or freshly simulated."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable

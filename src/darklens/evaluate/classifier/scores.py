@@ -1,4 +1,4 @@
-"""Run a classifier over labelled images and measure it, each number with its interval."""
+"""Run a classifier on labelled images; every score has a confidence interval."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

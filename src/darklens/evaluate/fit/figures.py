@@ -1,4 +1,4 @@
-"""A picture of a fit: data, model, residual, and the source behind the caustics.
+"""Figure of a fit: data, model, residual, and the source plane with the caustics.
 
 Where the lens shines its light is taken away in two further panels, so that the arcs are seen.
 Row 0 is at the bottom, as in FITS viewers.

@@ -1,4 +1,4 @@
-"""Smooth lenses for image files, one row for each, whatever state the files are in."""
+"""Fit smooth lenses to image files: one row for each file, readable or not."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence

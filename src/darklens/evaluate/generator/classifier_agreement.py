@@ -1,4 +1,4 @@
-"""What a trained classifier makes of generated images, beside what it makes of real ones."""
+"""Predictions of a trained classifier for generated images, beside those for real ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

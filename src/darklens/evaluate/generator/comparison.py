@@ -1,4 +1,4 @@
-"""A generated set beside a real one, and two halves of the real one beside each other.
+"""Compare a generated set with a real one, and two halves of the real one with each other.
 
 Each figure stands beside its split-half baseline: the same figure between two random halves of the
 real set, which differ by chance alone. Halves keep the shares of the classes. A figure that depends

@@ -1,4 +1,4 @@
-"""What a trained classifier sees in images: the features before its last layer, and its verdict."""
+"""Embeddings of a trained classifier: the features before its last layer, and its predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -146,16 +146,7 @@ def evaluate_generator(
     with atomic_folder(output, replaces=EVALUATION) as temporary:
         _write_metrics(temporary / "metrics.json", scores, sets)
         _write_figures(temporary, scores, measured, ruler)
-        html = generator_report(
-            scores,
-            measured["real"],
-            measured["generated"],
-            words=(sets.real.words, sets.generated.words),
-            figures=temporary,
-            card=sets.card,
-            seed=seed,
-        )
-        (temporary / "report.html").write_text(html, encoding="utf-8")
+        _write_report(temporary, scores, measured, sets, seed)
         write_configuration(temporary / "config.yaml", "evaluate generator", settings)
     if record and sets.card is not None:
         record_metrics(find_model(str(model)), _card_metrics(scores, options, sets))
@@ -195,6 +186,26 @@ class _Tools:
             self.classifiers[card.name] = classifier
         else:
             self.missing[card.name] = f"not computed: the images' shape {reason}"
+
+
+def _write_report(
+    folder: Path,
+    scores: GeneratorScores,
+    measured: Mapping[str, Measured],
+    sets: EvaluatedSets,
+    seed: int,
+) -> None:
+    """Write the HTML report; the figures are in the folder already."""
+    html = generator_report(
+        scores,
+        measured["real"],
+        measured["generated"],
+        words=(sets.real.words, sets.generated.words),
+        figures=folder,
+        card=sets.card,
+        seed=seed,
+    )
+    (folder / "report.html").write_text(html, encoding="utf-8")
 
 
 def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:

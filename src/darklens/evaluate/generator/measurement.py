@@ -1,4 +1,4 @@
-"""What is measured of each image of a set, batch by batch: memory holds rows, not images.
+"""Measurements of each image of a set, batch by batch, so that memory stays bounded.
 
 Two sets can only be compared in one unit, which their pixels tell. Whole numbers of one byte are
 divided by 255; floating-point numbers from 0 to 1 stay as they are; anything else counts as

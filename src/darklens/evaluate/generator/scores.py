@@ -1,4 +1,4 @@
-"""Everything that is said about a generator, from what was measured of its images."""
+"""All scores of a generator, computed from the measurements of its images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
