@@ -4,8 +4,8 @@
 
 One thread. Both make the same lenses in the same run, twenty in a row and in turns: 150 x 150
 pixels, ray tracing, PSF and noise. For darklens the time includes drawing the parameters;
-lenstronomy gets its models built beforehand and is timed for the image and NumPy's noise only. Its
-vortex is 100 point masses.
+lenstronomy gets its models built beforehand and is timed for the image and NumPy's noise only. The
+vortex of both is the same point masses.
 The table goes to `benchmarks/results/renderer.md`.
 """
 
@@ -44,7 +44,6 @@ from darklens.simulation import Simulator
 RESULT = Path(__file__).resolve().parent / "results" / "renderer.md"
 CLASSES = ("no", "sphere", "vort")
 PRESETS = ("common-test-1", "model-1-legacy")
-POINTS = 100
 BLOCK = 20
 BARS = {"no": (None, None), "sphere": (5, 8), "vort": (10, 15)}
 """How many times as many images a second as lenstronomy: the bar and the goal."""
@@ -59,9 +58,7 @@ def lenstronomy_masses(scene: Scene) -> list[tuple[str, dict[str, float]]]:
         e1, e2 = phi_q2_ellipticity(lens.position_angle, lens.axis_ratio)
         masses = [("SIE", {**place, "e1": e1, "e2": e2})]
     masses.append(("SHEAR", {"gamma1": scene.shear.gamma1, "gamma2": scene.shear.gamma2}))
-    lines = scene.perturbers.lines.copy()
-    lines[:, 5] = POINTS
-    for point in type(scene.perturbers)(scene.perturbers.points, lines).profiles():
+    for point in scene.perturbers.profiles():
         assert isinstance(point, PointMass)
         place = {"theta_E": point.einstein_radius, "center_x": point.x, "center_y": point.y}
         masses.append(("POINT_MASS", place))
@@ -181,7 +178,7 @@ def speed_table(count: int) -> list[str]:
 
 def description(preset: str, name: str) -> str:
     """The class with what it is made of."""
-    ours = "100 points" if preset.endswith("legacy") else "closed form, lenstronomy 100 points"
+    ours = "100 points" if preset.endswith("legacy") else "10 to 100 points"
     return name + {"no": "", "sphere": ", 25 points", "vort": f", {ours}"}[name]
 
 
@@ -246,7 +243,7 @@ def main() -> None:
         f"over {arguments.count} images (in parentheses wall-clock time). darklens draws the lens,",
         "too; lenstronomy has its models built beforehand. The isothermal sphere of",
         "`common-test-1` is lenstronomy's `SIS`, which is its fastest. The last column compares",
-        "the noiseless images, in units of the peak; the closed line and the 100 points differ.",
+        "the noiseless images, in units of the peak.",
         "",
         *speed,
         "",

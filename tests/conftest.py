@@ -63,6 +63,25 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def straight_vortices() -> Any:
+    """The preset `common-test-1` with vortices that are continuous lines of one length."""
+    from dataclasses import replace
+
+    from darklens.simulation import load_preset
+    from darklens.simulation.distributions import Constant, Uniform
+    from darklens.simulation.priors import LinePrior
+
+    line = LinePrior(
+        mass=Uniform(1.5e10, 5.0e10),
+        half_length=Constant(0.85),
+        position_angle=Uniform(0.0, 180.0),
+        radius=Uniform(0.0, 1.5),
+    )
+    preset = load_preset("common-test-1")
+    return replace(preset, classes={**preset.classes, "vort": (line,)})
+
+
 def save_untrained(folder: Path, network: str, channels: int, **card: Any) -> Path:
     """Write an untrained classifier of 1 x 150 x 150 images with a small timm backbone.
 

@@ -16,15 +16,15 @@ from darklens.modelling import (
     central,
     scene_parameters,
 )
-from darklens.simulation import Simulator, load_preset
+from darklens.simulation import Preset, Simulator, load_preset
 
 Fits = tuple[SmoothFit, SmoothFit]
 LINE = ["line_x", "line_y", "line_angle", "line_strength"]
 
 
 @pytest.fixture(scope="module")
-def fitter() -> LineFitter:
-    return LineFitter(load_preset("common-test-1"), draws=300)
+def fitter(straight_vortices: Preset) -> LineFitter:
+    return LineFitter(straight_vortices, draws=300)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,10 @@ def fits_of(
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3, 5, 8])
-def test_a_vortex_is_recovered(index: int, fits_of: Callable[[np.ndarray], Fits]) -> None:
-    lens = Simulator("common-test-1", classes=["vort"]).lens(index)
+def test_a_vortex_is_recovered(
+    index: int, fits_of: Callable[[np.ndarray], Fits], straight_vortices: Preset
+) -> None:
+    lens = Simulator(straight_vortices, classes=["vort"]).lens(index)
     smooth, fit = fits_of(lens.image[0])
     assert smooth.chi_square > 1.05
     assert fit.chi_square == pytest.approx(1, abs=0.03)
@@ -64,12 +66,22 @@ def test_the_line_is_a_number_more_of_the_model(fitter: LineFitter) -> None:
     assert np.allclose(np.exp(half_length), 0.85)
 
 
-def test_without_a_vortex_the_line_is_weak(fits_of: Callable[[np.ndarray], Fits]) -> None:
+def test_the_fit_assumes_a_continuous_line_where_the_preset_has_points() -> None:
+    model = LineFitter(load_preset("common-test-1"), draws=300).model
+    assert model.names[-5:] == (*LINE[:3], "line_log_half_length", LINE[3])
+    half_length = np.exp(model.draws[:, PARAMETERS.index("line_log_half_length")])
+    assert 0.4 <= half_length.min() < 0.5
+    assert 1.8 < half_length.max() <= 1.9
+
+
+def test_without_a_vortex_the_line_is_weak(
+    fits_of: Callable[[np.ndarray], Fits], straight_vortices: Preset
+) -> None:
     lens = Simulator("common-test-1", classes=["no"]).lens(3)
     smooth, fit = fits_of(lens.image[0])
     assert fit.chi_square * (22500 - 11) < smooth.chi_square * (22500 - 7) + 1
     lines = [
-        scene_parameters(Simulator("common-test-1", classes=["vort"]).lens(i).scene, line=True)
+        scene_parameters(Simulator(straight_vortices, classes=["vort"]).lens(i).scene, line=True)
         for i in range(10)
     ]
     weakest = min(parameters[PARAMETERS.index("line_strength")] for parameters in lines)

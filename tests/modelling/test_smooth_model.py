@@ -123,8 +123,10 @@ def test_the_published_simulator_has_three_free_numbers() -> None:
     assert names == ("source_x", "source_y", "log_exposure")
 
 
-def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact() -> None:
-    simulator = Simulator("common-test-1", classes=["vort"])
+def test_a_line_of_mass_is_the_renderers_and_its_derivatives_are_exact(
+    straight_vortices: Preset,
+) -> None:
+    simulator = Simulator(straight_vortices, classes=["vort"])
     model = smooth_model(simulator.preset, line=True, draws=DRAWS)
     assert model.names[-4:] == ("line_x", "line_y", "line_angle", "line_strength")
     scene = simulator.lens(1).scene

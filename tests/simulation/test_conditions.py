@@ -9,14 +9,15 @@ import pytest
 from darklens.errors import BadPreset
 from darklens.files.plain_yaml import parse_yaml
 from darklens.modelling import ImageFitter
-from darklens.simulation import Simulator, load_preset, parse_preset
+from darklens.simulation import Preset, Simulator, load_preset, parse_preset
 from darklens.simulation.conditions import central_value
 from darklens.simulation.distributions import parse_distribution
 from darklens.simulation.presets import preset_text
 
 # sha256 of the pixels of lenses 0 to 2 of seed 0, made before presets could draw PSF and sky
+STRAIGHT = "468b93d96c428137d28b32aaf8a35a7153653e9e2b4f014535595974caabeddf"
+VORTEX = "cddcc670269747f4f7ddf85555141684b2026bf882827156bf58f3bbde9f43d9"
 BYTES = {
-    "common-test-1": "468b93d96c428137d28b32aaf8a35a7153653e9e2b4f014535595974caabeddf",
     "model-1": "16a1e779af7bd3ec18c6b0307f223b80abde071d735a2a870b43a47b6b77d7cf",
 }
 
@@ -36,6 +37,14 @@ def drawn() -> dict[str, Any]:
 def test_presets_without_them_keep_their_bytes(name: str) -> None:
     images = Simulator(name).simulate(3).images
     assert hashlib.sha256(images.tobytes()).hexdigest() == BYTES[name]
+
+
+def test_the_benchmark_keeps_its_bytes_but_for_the_vortices(straight_vortices: Preset) -> None:
+    before = Simulator(straight_vortices).simulate(3).images
+    assert hashlib.sha256(before.tobytes()).hexdigest() == STRAIGHT
+    after = Simulator("common-test-1").simulate(3).images
+    assert np.array_equal(after[:2], before[:2])
+    assert hashlib.sha256(after[2].tobytes()).hexdigest() == VORTEX
 
 
 def test_psf_and_sky_are_drawn_and_told() -> None:

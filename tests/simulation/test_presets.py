@@ -224,12 +224,12 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
         (
             "mass: 3.0e+10",
             "mass: 3.0e+10\n        points: 1000000000",
-            "points must be at most 100000",
+            "points may be at most 100000",
         ),
         (
             "mass: 3.0e+10",
-            "mass: 3.0e+10\n        points: 1.5",
-            "points must be a whole number, not 1.5",
+            "mass: 3.0e+10\n        spacing: 0.5",
+            r"classes.vort\[0\].line: spacing and mass_spread are of points",
         ),
         ("truncation: 3}}", "truncation: 3}}, supersampling: 1000000", "must be from 1 to 64"),
         ("truncation: 3}}", "truncation: 3}}, supersampling: 64", "rays for one image"),
@@ -309,12 +309,27 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
         ("  radius: 0.25\n", "  radius: -1\n", "radius -1 must be positive"),
         ("amplitude: 20\n", "amplitude: 1.0e+9\n", "more than 65535"),
         ("amplitude: 20\n", "magnitude: 20\n", "needs a zero_point"),
+        (
+            "mass: 3.0e+10\n",
+            "mass: 3.0e+10\n        points: -3\n",
+            "points -3 must not be negative",
+        ),
+        (
+            "mass: 3.0e+10\n",
+            "mass: 3.0e+10\n        points: 9\n        spacing: 1.5\n",
+            r"line: spacing 1.5 is not in \[0, 1\]",
+        ),
+        (
+            "mass: 3.0e+10\n",
+            "mass: 3.0e+10\n        points: 9\n        mass_spread: 7\n",
+            r"line: mass_spread 7 is not in \[0, 5\]",
+        ),
     ],
 )
 def test_impossible_draws_are_one_line(tmp_path: Path, old: str, new: str, message: str) -> None:
     simulator = Simulator(changed(tmp_path, old, new))
     with pytest.raises(BadPreset, match=message) as caught:
-        simulator.lens(0)
+        simulator.simulate(3)
     assert "\n" not in str(caught.value)
 
 

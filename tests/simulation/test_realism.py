@@ -2,8 +2,9 @@
 
 The statistics are those of `benchmarks/`, where `realism.py` writes the same comparison as a table.
 For `model-1-legacy` this is a test: nothing in the preset was tuned to the public images. For
-`common-test-1` it is a regression pin: the preset was set by the same fifteen benchmark images that
-it is compared with here, so agreement shows that nothing has changed, not that the preset is right.
+`common-test-1` it is a regression pin: the preset was set by benchmark images, the fifteen that it
+is compared with here among them, so agreement shows that nothing has changed, not that the preset
+is right.
 """
 
 import json

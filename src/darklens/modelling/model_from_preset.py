@@ -14,7 +14,8 @@ from darklens.modelling.parameters import PARAMETERS, Parameter, prior_bounds, s
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.distributions import Constant, Distribution
 from darklens.simulation.population import draw_scene
-from darklens.simulation.presets import LightPrior, LinePrior, Preset
+from darklens.simulation.presets import Preset
+from darklens.simulation.priors import LightPrior, LinePrior
 
 __all__ = ["PRIOR_DRAWS", "smooth_model"]
 
@@ -55,6 +56,7 @@ def smooth_model(
     if background or preset.general:
         free = (*free, Parameter.BACKGROUND)
     if line:
+        preset = preset.with_continuous_lines()
         label, prior = _line_class(preset)
         free = (*free, *_line_free(prior))
     table = _draws(preset, label, line, draws)

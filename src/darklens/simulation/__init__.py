@@ -1,6 +1,7 @@
 """Lenses drawn from a preset: distributions, presets, populations, and the simulator.
 
-Arrows inside point one way: simulator -> population -> presets -> conditions -> distributions.
+Arrows inside point one way: simulator -> population -> perturbers -> presets -> priors,
+conditions -> distributions.
 No torch.
 """
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import Field, InstanceOf
@@ -32,119 +32,19 @@ from darklens.lensing.noise import (
 )
 from darklens.naming import sides
 from darklens.simulation.conditions import Conditions, take_conditions
-from darklens.simulation.distributions import LARGEST, Constant, Drawn, parse_distribution
+from darklens.simulation.distributions import LARGEST, Drawn
+from darklens.simulation.priors import ONE, LensPrior, LightPrior, LinePrior, SubhaloPrior
 from darklens.simulation.psf_files import read_psf
 
 __all__ = [
-    "LensPrior",
-    "LightPrior",
-    "LinePrior",
     "Preset",
-    "SubhaloPrior",
     "load_preset",
     "parse_preset",
     "preset_names",
 ]
 
-ZERO = Constant(0.0)
-ONE = Constant(1.0)
-_MOST_SUBHALOS = 100_000
-_MOST_POINTS = 100_000  # of a line
 _MOST_RAYS = 2**26
 _LONGEST_LABEL = 100
-FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
-
-
-@dataclass(frozen=True)
-class LensPrior:
-    """The smooth lens: a singular isothermal ellipsoid with external shear.
-
-    Its Einstein radius is either given or follows from `mass` and the redshifts.
-    """
-
-    redshift: Drawn
-    mass: Drawn | None = None
-    einstein_radius: Drawn | None = None
-    axis_ratio: Drawn = ONE
-    position_angle: Drawn = ZERO
-    x: Drawn = ZERO
-    y: Drawn = ZERO
-    shear: Drawn = ZERO
-    shear_angle: Drawn = ZERO
-
-    def __post_init__(self) -> None:
-        if (self.mass is None) == (self.einstein_radius is None):
-            raise BadPreset("give either mass or einstein_radius")
-
-
-@dataclass(frozen=True)
-class LightPrior:
-    """Sersic light, of the source or of the lens.
-
-    Its brightness is either the `amplitude` at the Sersic radius [counts/s/arcsec^2] or the
-    total `magnitude`. Its centre is (x, y) plus `offset` in the direction `offset_angle`.
-    """
-
-    radius: Drawn
-    sersic_index: Drawn
-    redshift: Drawn | None = None
-    amplitude: Drawn | None = None
-    magnitude: Drawn | None = None
-    axis_ratio: Drawn = ONE
-    position_angle: Drawn = ZERO
-    x: Drawn = ZERO
-    y: Drawn = ZERO
-    offset: Drawn = ZERO
-    offset_angle: Drawn = ZERO
-    b_n: Literal["exact", "lenstronomy", "prugniel"] = "exact"
-
-    def __post_init__(self) -> None:
-        if (self.amplitude is None) == (self.magnitude is None):
-            raise BadPreset("give either amplitude or magnitude")
-
-
-@dataclass(frozen=True)
-class SubhaloPrior:
-    """Subhalos as point masses, or as truncated NFW halos where `concentration` is given.
-
-    `mass` is M200 for halos; `truncation` is in units of the scale radius. Positions are polar,
-    around the lens. `number` is rounded, and below zero it counts as zero.
-    """
-
-    number: Drawn
-    mass: Drawn
-    radius: Drawn
-    angle: Drawn = FULL_CIRCLE
-    concentration: Drawn | None = None
-    truncation: Drawn | None = None
-
-    def __post_init__(self) -> None:
-        if (self.concentration is None) != (self.truncation is None):
-            raise BadPreset("halos need both concentration and truncation")
-        if self.number.largest > _MOST_SUBHALOS:
-            raise BadPreset(f"number may be at most {_MOST_SUBHALOS}")
-
-
-@dataclass(frozen=True)
-class LinePrior:
-    """A straight line of uniform mass, the community's toy for an axion vortex.
-
-    Its half length is either given, or follows from the axion's mass [eV] as
-    `length_scale` arcsec times 1e-22 eV / `axion_mass`. `points` 0 is the closed form.
-    """
-
-    mass: Drawn
-    half_length: Drawn | None = None
-    axion_mass: Drawn | None = None
-    length_scale: Annotated[float, Field(gt=0, le=3600)] = 0.03
-    position_angle: Drawn = FULL_CIRCLE
-    radius: Drawn = ZERO
-    angle: Drawn = FULL_CIRCLE
-    points: Annotated[int, Field(ge=0, le=_MOST_POINTS)] = 0
-
-    def __post_init__(self) -> None:
-        if (self.half_length is None) == (self.axion_mass is None):
-            raise BadPreset("give either half_length or axion_mass")
 
 
 Component = Annotated[
@@ -209,6 +109,16 @@ class Preset:
             f"Preset({self.name!r}: {sides(self.grid.shape)} pixels of "
             f"{self.grid.pixel_scale:g} arcsec, {self.dtype}; classes {', '.join(self.classes)})"
         )
+
+    def with_continuous_lines(self) -> "Preset":
+        """The same preset with continuous lines of mass in place of points."""
+        classes = {
+            name: tuple(
+                part.continuous() if isinstance(part, LinePrior) else part for part in parts
+            )
+            for name, parts in self.classes.items()
+        }
+        return replace(self, classes=classes)
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:

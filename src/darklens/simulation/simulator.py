@@ -21,8 +21,9 @@ from darklens.lensing.instrument import Instrument
 from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.render import Scene, render
 from darklens.naming import sides
-from darklens.simulation.population import Record, draw_scene
+from darklens.simulation.population import draw_scene
 from darklens.simulation.presets import Preset, load_preset
+from darklens.simulation.record import Record
 
 __all__ = ["Lens", "Lenses", "Simulator"]
 

@@ -1,0 +1,134 @@
+"""What a preset says of the parts of a lens: a distribution for each of their parameters.
+
+Angles are degrees from the x axis towards the y axis, lengths on the sky arcsec, masses M_sun.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from darklens.errors import BadPreset
+from darklens.simulation.distributions import Constant, Drawn, parse_distribution
+
+__all__ = ["ONE", "ZERO", "LensPrior", "LightPrior", "LinePrior", "SubhaloPrior"]
+
+ZERO = Constant(0.0)
+ONE = Constant(1.0)
+FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
+
+_MOST_SUBHALOS = 100_000
+_MOST_POINTS = 100_000  # of a line
+
+
+@dataclass(frozen=True)
+class LensPrior:
+    """The smooth lens: a singular isothermal ellipsoid with external shear.
+
+    Its Einstein radius is either given or follows from `mass` and the redshifts.
+    """
+
+    redshift: Drawn
+    mass: Drawn | None = None
+    einstein_radius: Drawn | None = None
+    axis_ratio: Drawn = ONE
+    position_angle: Drawn = ZERO
+    x: Drawn = ZERO
+    y: Drawn = ZERO
+    shear: Drawn = ZERO
+    shear_angle: Drawn = ZERO
+
+    def __post_init__(self) -> None:
+        if (self.mass is None) == (self.einstein_radius is None):
+            raise BadPreset("give either mass or einstein_radius")
+
+
+@dataclass(frozen=True)
+class LightPrior:
+    """Sersic light, of the source or of the lens.
+
+    Its brightness is either the `amplitude` at the Sersic radius [counts/s/arcsec^2] or the
+    total `magnitude`. Its centre is (x, y) plus `offset` in the direction `offset_angle`.
+    """
+
+    radius: Drawn
+    sersic_index: Drawn
+    redshift: Drawn | None = None
+    amplitude: Drawn | None = None
+    magnitude: Drawn | None = None
+    axis_ratio: Drawn = ONE
+    position_angle: Drawn = ZERO
+    x: Drawn = ZERO
+    y: Drawn = ZERO
+    offset: Drawn = ZERO
+    offset_angle: Drawn = ZERO
+    b_n: Literal["exact", "lenstronomy", "prugniel"] = "exact"
+
+    def __post_init__(self) -> None:
+        if (self.amplitude is None) == (self.magnitude is None):
+            raise BadPreset("give either amplitude or magnitude")
+
+
+@dataclass(frozen=True)
+class SubhaloPrior:
+    """Subhalos as point masses, or as truncated NFW halos where `concentration` is given.
+
+    `mass` is M200 for halos; `truncation` is in units of the scale radius. Positions are polar,
+    around the lens. `number` is rounded, and below zero it counts as zero.
+    """
+
+    number: Drawn
+    mass: Drawn
+    radius: Drawn
+    angle: Drawn = FULL_CIRCLE
+    concentration: Drawn | None = None
+    truncation: Drawn | None = None
+
+    def __post_init__(self) -> None:
+        if (self.concentration is None) != (self.truncation is None):
+            raise BadPreset("halos need both concentration and truncation")
+        if self.number.largest > _MOST_SUBHALOS:
+            raise BadPreset(f"number may be at most {_MOST_SUBHALOS}")
+
+
+@dataclass(frozen=True)
+class LinePrior:
+    """A straight line of mass, the community's toy for an axion vortex.
+
+    Its half length is either given, or follows from the axion's mass [eV] as
+    `length_scale` arcsec times 1e-22 eV / `axion_mass`.
+
+    The line is continuous where `points` is 0, otherwise that many point masses, rounded. With
+    `spacing` 0 they are evenly spaced from end to end, with 1 they lie at independent uniform
+    places, and between these each place is interpolated. `mass_spread` is the standard deviation
+    of their masses over the mean mass: the masses follow a gamma distribution, and are scaled to
+    the mass of the line.
+    """
+
+    mass: Drawn
+    half_length: Drawn | None = None
+    axion_mass: Drawn | None = None
+    length_scale: Annotated[float, Field(gt=0, le=3600)] = 0.03
+    position_angle: Drawn = FULL_CIRCLE
+    radius: Drawn = ZERO
+    angle: Drawn = FULL_CIRCLE
+    points: Drawn = ZERO
+    spacing: Drawn = ZERO
+    mass_spread: Drawn = ZERO
+
+    def __post_init__(self) -> None:
+        if (self.half_length is None) == (self.axion_mass is None):
+            raise BadPreset("give either half_length or axion_mass")
+        if self.points.largest > _MOST_POINTS:
+            raise BadPreset(f"points may be at most {_MOST_POINTS}")
+        if self.uneven and self.points == ZERO:
+            raise BadPreset("spacing and mass_spread are of points: give their number, too")
+
+    @property
+    def uneven(self) -> bool:
+        """Whether the points may be unevenly spaced or of unequal mass."""
+        return self.spacing != ZERO or self.mass_spread != ZERO
+
+    def continuous(self) -> "LinePrior":
+        """The same line as a continuous one of uniform mass, which is what a fit assumes."""
+        return replace(self, points=ZERO, spacing=ZERO, mass_spread=ZERO)
