@@ -158,7 +158,7 @@ def test_estimated_noise_is_said(
         (["{bare}", "--preset", "galaxy"], "pixel scale"),
         (["{nan}", "--preset", "galaxy", "--pixel-scale", "0.1"], "NaN"),
         (["{bare}"], "150 x 150 pixels"),
-        (["{path}", "--preset", "galaxy", "--extension", "ERR"], "no image in the extension ERR"),
+        (["{path}", "--preset", "galaxy", "--extension", "ERR"], "no image in extension ERR"),
         (["{path}", "--preset", "galaxy", "--noise-map", "{path}[PSF]"], "--noise-map has"),
         (["{path}", "--preset", "galaxy", "--noise-map", "{nan}"], "NaN, zero or negative"),
         (["{path}", "--preset", "galaxy", "--psf", "/no/psf.fits"], "--psf /no/psf.fits: no such"),

@@ -161,7 +161,7 @@ def test_nothing_readable_is_exit_code_2_and_all_reasons(
     shown = capsys.readouterr()
     assert shown.err.startswith(f"darklens: error: none of {len(bad)} images can be classified: ")
     assert shown.err.count("\n") == 1
-    assert "not a .npy file: it does not begin like one (2)" in shown.err
+    assert "not a .npy file: the magic bytes are missing (2)" in shown.err
     assert "the file is empty (1)" in shown.err
     errors = shown.out if printed else "\n".join(pd.read_csv(output)["error"])
     assert all(reason in errors for reason in ("the file is empty", "NaN"))

@@ -102,7 +102,7 @@ def test_a_stopped_run_says_so_in_one_line(
         "small.yaml",
     ]
     assert main(words(output, preset, "--count", "20")) == 2
-    assert "begun with other settings (--count was 1000000, not 20)" in capsys.readouterr().err
+    assert "started with other settings (--count was 1000000, not 20)" in capsys.readouterr().err
 
 
 def test_a_swapped_psf_is_another_instrument(
@@ -130,7 +130,7 @@ def test_a_swapped_psf_is_another_instrument(
         ("link", "is a symbolic link"),
         ("small.yaml/out", "is a file"),
         ("mine", "is not one of darklens; rename it"),
-        ("other", "is no output that darklens has begun"),
+        ("other", "is not an unfinished output of darklens"),
     ],
 )
 def test_places_are_checked_before_the_work(

@@ -171,7 +171,7 @@ def test_leaks_stop_the_training() -> None:
 def test_wrong_numbers() -> None:
     with pytest.raises(BadConfig, match="batch_size"):
         module(batch_size=0)
-    with pytest.raises(BadConfig, match="begun with seed 5"):
+    with pytest.raises(BadConfig, match="started with seed 5"):
         module(seed=6).load_state_dict(module().state_dict())
 
 

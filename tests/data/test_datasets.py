@@ -69,7 +69,7 @@ def test_splits_are_chosen_by_name(tmp_path: Path) -> None:
     write_tree(tmp_path, ["train/no", "train/vort", "val/no", "val/vort"])
     dataset = open_dataset(tmp_path, "val")
     assert dataset.ids[0] == "val/no/0.npy"
-    with pytest.raises(BadData, match="train, val; say which"):
+    with pytest.raises(BadData, match="train, val; choose one with --split"):
         open_dataset(tmp_path)
     with pytest.raises(BadData, match="no folder 'test'"):
         open_dataset(tmp_path, "test")
@@ -98,7 +98,7 @@ def test_bad_trees_are_reported(tmp_path: Path) -> None:
         open_dataset(tmp_path).images()
     np.save(tmp_path / "no" / "0.npy", np.arange(6.0).reshape(2, 3))
     np.save(tmp_path / "no" / "1.npy", np.arange(8.0).reshape(2, 4))
-    with pytest.raises(BadData, match="all images must be alike"):
+    with pytest.raises(BadData, match="all images must have the same shape"):
         open_dataset(tmp_path).images()
 
 

@@ -28,10 +28,9 @@ def test_the_test_folder_is_the_test_part(tmp_path: Path) -> None:
     assert [len(part) for part in division.parts.values()] == [20, 20, 20]
     assert all(name.startswith("test/") for name in division.parts["test"].ids)
     assert division.lines() == [
-        f"train: 20 images, to train on: {tmp_path}/train (no 10, vort 10)",
-        f"val: 20 images, to select the best weights by: {tmp_path}/val (no 10, vort 10)",
-        f"test: 20 images, to test at the end, and for nothing else: {tmp_path}/test"
-        " (no 10, vort 10)",
+        f"train: 20 images, for training: {tmp_path}/train (no 10, vort 10)",
+        f"val: 20 images, to select the best weights: {tmp_path}/val (no 10, vort 10)",
+        f"test: 20 images, for the final test only: {tmp_path}/test (no 10, vort 10)",
     ]
 
 
@@ -95,7 +94,7 @@ def test_what_cannot_be_divided(tmp_path: Path) -> None:
     with pytest.raises(BadData, match="no folder train; its parts are val, test"):
         divide(tmp_path / "a")
     write(tmp_path / "b", "no", "vort", count=3)
-    with pytest.raises(BadData, match=r"too few for 10 folds; choose fewer with --data\.folds"):
+    with pytest.raises(BadData, match=r"too few for 10 folds; use fewer with --data\.folds"):
         divide(tmp_path / "b")
     write(tmp_path / "c", "train/no", "train/vort", "val/no", "val/sphere")
     with pytest.raises(BadData, match="the part val: the data have the class 'sphere'"):

@@ -65,7 +65,7 @@ def test_a_link_to_nothing_is_kept_so_that_it_can_be_reported(tree: Path) -> Non
 
 def test_a_store_is_pointed_to_the_verbs_that_read_it(tree: Path) -> None:
     (tree / "empty" / "zarr.json").touch()
-    with pytest.raises(BadInput, match="a store is for train and evaluate"):
+    with pytest.raises(BadInput, match="stores are for train and evaluate"):
         find_images([tree / "empty"])
 
 

@@ -46,7 +46,7 @@ def test_names_that_mean_no_part() -> None:
 
 def test_two_folders_for_one_part_are_refused(tmp_path: Path) -> None:
     write(tmp_path, "train/no", "val/no", "valid/no")
-    with pytest.raises(BadData, match="both mean the part val"):
+    with pytest.raises(BadData, match="both denote the part val"):
         find_layout(tmp_path)
 
 
@@ -56,7 +56,7 @@ def test_the_layout_of_the_lens_finding_data(tmp_path: Path, pattern: str) -> No
     write(tmp_path, *names)
     both = ("lenses", "nonlenses")
     assert parts(tmp_path) == {"train": (both, 4), "test": (both, 4)}
-    with pytest.raises(BadData, match="the parts train, test; say which"):
+    with pytest.raises(BadData, match="the parts train, test; choose one with --split"):
         open_dataset(tmp_path)
 
 
@@ -127,9 +127,9 @@ def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:
     [
         (
             ["euclid/no", "euclid/vort", "hst/no", "hst/vort"],
-            "no images of its own but",
+            "holds no images but the folders",
         ),
-        (["train"], "no class folders but images of its own"),
+        (["train"], "no class folders, only loose images"),
     ],
 )
 def test_other_layouts_are_explained(tmp_path: Path, folders: list[str], message: str) -> None:

@@ -54,7 +54,7 @@ def test_changed_and_missing_images_are_noticed(root: Path, listed: Path) -> Non
     tested = open_listed(listed, "test", root).ids[0]
     image = np.load(root / tested)
     np.save(root / tested, image[::-1])
-    with pytest.raises(BadData, match="has changed since the run began"):
+    with pytest.raises(BadData, match="has changed since the run started"):
         open_listed(listed, "test", root)
     (root / tested).unlink()
     with pytest.raises(BadData, match=r"lacks vort/.*\(1 missing\)"):

@@ -88,7 +88,7 @@ def test_sets_without_classes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(open_images(tmp_path / "samples.npz").images()[:, 0], IMAGES)
     for path, message in {
         flat: "has no class folders",
-        tmp_path / "samples.npz": "does not say the classes",
+        tmp_path / "samples.npz": "has no labels",
         flat / "one.npy": "one image, not a stack",
     }.items():
         with pytest.raises(BadData, match=message):

@@ -80,13 +80,15 @@ def test_what_few_planes_are_is_decided_and_said(tmp_path: Path) -> None:
     np.save(path, IMAGES[:5])
     said: list[str] = []
     assert len(expand_stacks([path], channels=1, say=said.append)) == 5
-    assert "is read as 5 images of one channel, as the model takes" in said[0]
+    assert "is read as 5 images of one channel, to match the model" in said[0]
     assert "--stack false" in said[0]
     for channels in (3, 5):
         assert expand_stacks([path], channels=channels) == [path]
     assert expand_stacks([path], stacked=False) == [path]
     assert len(expand_stacks([path], channels=5, stacked=True)) == 5
-    with pytest.raises(BadInput, match=r"may be 5 images or one of 5 channels: give --stack"):
+    with pytest.raises(
+        BadInput, match=r"may be 5 images, or one image of 5 channels: give --stack"
+    ):
         expand_stacks([path])
     np.savez(tmp_path / "few.npz", images=IMAGES[:5])
     assert len(expand_stacks([tmp_path / "few.npz"])) == 5
@@ -115,7 +117,7 @@ def test_one_image_in_an_archive(tmp_path: Path) -> None:
 def test_the_array_of_images_must_be_clear(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", first=IMAGES, second=IMAGES)
     with pytest.raises(
-        UnreadableImage, match=r"several arrays .*first, second.* call one 'images'"
+        UnreadableImage, match=r"several arrays .*first, second.* name one 'images'"
     ):
         read_image(tmp_path / "a.npz")
     np.savez(tmp_path / "a.npz", arr_0=IMAGES, labels=np.zeros(20))
@@ -124,7 +126,7 @@ def test_the_array_of_images_must_be_clear(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match="no array of images"):
         read_image(tmp_path / "a.npz")
     np.savez(tmp_path / "b.npz", IMAGES)
-    with pytest.raises(UnreadableImage, match=r"a stack of 20 images, of which b.npz\[0\]"):
+    with pytest.raises(UnreadableImage, match=r"a stack of 20 images: b.npz\[0\]"):
         read_image(tmp_path / "b.npz")
 
 
@@ -144,7 +146,7 @@ def test_labels_and_columns_beside_the_images(tmp_path: Path) -> None:
     bad = {
         "add an array 'classes'": {"labels": numbers},
         "from 0 to 1": {"labels": numbers - 1, "classes": kinds},
-        "one for each": {"labels": numbers[:5], "classes": kinds},
+        "need one per image": {"labels": numbers[:5], "classes": kinds},
         "holds objects": {"labels": np.array([None] * 20), "classes": kinds},
     }
     for message, arrays in bad.items():
@@ -206,7 +208,7 @@ def test_an_archive_that_is_compressed_too_far_is_not_unpacked(tmp_path: Path) -
         for _ in range(29):
             member.write(zeros)
     assert path.stat().st_size < 2**20
-    with pytest.raises(UnreadableImage, match="compressed too far"):
+    with pytest.raises(UnreadableImage, match="compression ratio too high"):
         read_image(f"{path}[0]")
 
 

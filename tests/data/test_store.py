@@ -84,42 +84,42 @@ DAMAGES = {
     "no images": (remove("images/c/1/0/0/0"), r"images/c/1/0/0/0 is missing: images 16 to 31"),
     "empty images": (cut("images/c/1/0/0/0", 0), "images/c/1/0/0/0 is cut short"),
     "half the images": (cut("images/c/1/0/0/0", 400), "images/c/1/0/0/0 .*: images 16 to 31"),
-    "no labels": (remove("labels/c/0"), "labels are not those of parameters.parquet"),
+    "no labels": (remove("labels/c/0"), "labels disagree with parameters.parquet"),
     "empty labels": (cut("labels/c/0", 0), "is damaged"),
     "half the labels": (cut("labels/c/0", 9), "is damaged"),
-    "a label of -1": (label(-1), "the label of image 3, -1, is none of its classes"),
-    "a label of 2": (label(2), "the label of image 3, 2, is none of its classes"),
-    "another label": (label(0), "1 labels are not those of parameters.parquet"),
+    "a label of -1": (label(-1), "the label of image 3, -1, is not one of its classes"),
+    "a label of 2": (label(2), "the label of image 3, 2, is not one of its classes"),
+    "another label": (label(0), "1 of 40 labels disagree with parameters.parquet"),
     "no table": (remove("parameters.parquet"), "parameters.parquet"),
     "half a table": (cut("parameters.parquet", 700), "is damaged"),
     "fewer rows": (fewer_rows, "has 39 rows for 40 images"),
     "no description": (remove("dataset.yaml"), "no description"),
-    "no metadata": (remove("zarr.json"), "is not an image store"),
-    "no metadata of labels": (remove("labels/zarr.json"), "is not an image store"),
-    "metadata that is a list": (write("images/zarr.json", "[]"), "is not an image store"),
-    "deep metadata": (write("images/zarr.json", "[" * 100_000), "is not an image store"),
+    "no metadata": (remove("zarr.json"), "is not a darklens image store"),
+    "no metadata of labels": (remove("labels/zarr.json"), "is not a darklens image store"),
+    "metadata that is a list": (write("images/zarr.json", "[]"), "is not a darklens image store"),
+    "deep metadata": (write("images/zarr.json", "[" * 100_000), "is not a darklens image store"),
     "more images": (
         edit("images/zarr.json", lambda d: d["shape"].__setitem__(0, 10**12)),
-        "are not those of its description",
+        "but the description says",
     ),
     "another type": (
         edit("images/zarr.json", lambda d: d.update(data_type="float64")),
-        "are not those of its description",
+        "but the description says",
     ),
     "huge chunks": (
         edit(
             "labels/zarr.json",
             lambda d: d["chunk_grid"]["configuration"].update(chunk_shape=[10**11]),
         ),
-        "which is too much",
+        "which are too large",
     ),
     "other classes": (
         edit("zarr.json", lambda d: d["attributes"].update(classes=["vort", "no"])),
-        "classes are not those",
+        "classes differ from those",
     ),
     "classes that are a number": (
         edit("zarr.json", lambda d: d["attributes"].update(classes=3)),
-        "classes are not those",
+        "classes differ from those",
     ),
 }
 
@@ -192,6 +192,6 @@ def test_a_damaged_partial_output_is_not_finished(tmp_path: Path) -> None:
     assert writer.pending() == [(16, 32)]
     writer.write(16, images, labels, pd.DataFrame({"index": range(16)}))
     (writer.partial / "parts" / "000000000016.parquet").write_bytes(b"PAR1")
-    with pytest.raises(BadInput, match=r"000000000016\.parquet is damaged; remove it and give"):
+    with pytest.raises(BadInput, match=r"000000000016\.parquet is damaged; remove it and run"):
         writer.finish()
     assert not (tmp_path / "out.zarr").exists()

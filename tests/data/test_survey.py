@@ -92,7 +92,7 @@ def test_bad_pixels_of_a_store_are_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("label", [-1, 2])
 def test_labels_that_are_no_class_are_refused(label: int) -> None:
-    with pytest.raises(BadData, match=f"image 00000001 is {label}, which is no class"):
+    with pytest.raises(BadData, match=f"image 00000001 is {label}, which is not a class"):
         ImageDataset.from_arrays(scaled(2), np.array([0, label]), classes=CLASSES)
 
 
@@ -123,7 +123,7 @@ def test_the_range_of_the_values(
     if fits:
         assert survey.check_range(*declared) == ()
     else:
-        with pytest.raises(BadData, match=f"made for {declared[0]} to {declared[1]}"):
+        with pytest.raises(BadData, match=f"expects {declared[0]} to {declared[1]}"):
             survey.check_range(*declared)
 
 

@@ -211,10 +211,10 @@ def test_store(tmp_path: Path) -> None:
 
 
 def test_what_is_not_a_store_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadData, match="not an image store"):
+    with pytest.raises(BadData, match="not a darklens image store"):
         open_store(tmp_path)
-    with pytest.raises(BadData, match="not an image store"):
+    with pytest.raises(BadData, match="not a darklens image store"):
         open_store(tmp_path / "absent")
     (tmp_path / "zarr.json").write_text("{}")
-    with pytest.raises(BadData, match="not an image store"):
+    with pytest.raises(BadData, match="not a darklens image store"):
         open_dataset(tmp_path)

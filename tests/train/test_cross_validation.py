@@ -71,7 +71,7 @@ def test_folds_are_trained_summarised_and_evaluated(
     np.save(tree / name, np.load(tree / name)[:, ::-1])
     capsys.readouterr()
     assert main([*evaluation, f"--output={tmp_path / 'f'}", "--quiet"]) == 2
-    assert f"{name} has changed since the run began" in capsys.readouterr().err
+    assert f"{name} has changed since the run started" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_one_class_is_too_few_for_a_classifier(tmp_path: Path) -> None:
 
 def test_simulations_have_a_range_too(tmp_path: Path) -> None:
     options: dict[str, Any] = {"preset": "model-1-legacy", "validation_images": 3}
-    with pytest.raises(BadData, match="made for 0 to 1"):
+    with pytest.raises(BadData, match="expects 0 to 1"):
         training_data(DataOptions(**options, value_range=(0, 1)), NOTHING, tmp_path)
     training_data(DataOptions(**options, value_range=(0, 2500)), NOTHING, tmp_path)
     with pytest.raises(BadConfig, match=r"data\.value-range: 5 must be below 1"):
@@ -175,7 +175,7 @@ def test_values_that_a_recipe_is_not_made_for_are_refused(
     words += ["--data.expected=false", "--quiet"]
     assert main(words) == 2
     error = capsys.readouterr().err
-    assert f"run from 0 to {largest:g}, but the preprocessing is made for 0 to" in error
+    assert f"run from 0 to {largest:g}, but the preprocessing expects 0 to" in error
     assert "--data.value-range" in error
     assert error.count("\n") == 1
     if verb == "generator":

@@ -1,7 +1,7 @@
-"""Images in and out: files, stores, data sets, splits, preprocessing, the data module.
+"""Reading and writing images: files, stores, data sets, splits, preprocessing, the data module.
 
-Names that need torch or Lightning are loaded when they are first asked for, so that simulating
-to disk and listing files start fast.
+Names that need torch or Lightning are imported on first use, so that simulating to disk and
+listing files start quickly.
 """
 
 from importlib import import_module

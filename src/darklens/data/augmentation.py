@@ -1,8 +1,8 @@
 """Random transformations of training images that preserve the physics.
 
-A lens seen in a mirror, turned by a right angle or moved by a part of a pixel is as likely as the
-one in the data. Other angles, zooms and added noise are not offered: they would smooth the noise
-or change the scale.
+A lens that is mirrored, rotated by a right angle or shifted by a fraction of a pixel is as likely
+as the original. Other rotation angles, zooms and added noise are not offered: they would smooth
+the noise or change the pixel scale.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ __all__ = ["Augmentation"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which changes are made; each image of a batch gets its own.
+    """The transformations to apply, drawn independently for each image of a batch.
 
     Attributes:
         flips: Mirror left to right with probability 1/2.
-        rotations: Turn by 0, 90, 180 or 270 degrees; needs square images.
-        shifts: Move by up to half a pixel along each axis, by bicubic interpolation.
+        rotations: Rotate by 0, 90, 180 or 270 degrees; needs square images.
+        shifts: Shift by up to half a pixel along each axis, by bicubic interpolation.
     """
 
     flips: bool = True
@@ -34,14 +34,14 @@ class Augmentation:
     def __call__(
         self, images: Float[Tensor, "n c h w"], generator: torch.Generator
     ) -> Float[Tensor, "n c h w"]:
-        """Change each image at random.
+        """Transform each image at random.
 
         Args:
             images: A batch on the processor.
-            generator: Where the randomness comes from.
+            generator: The random number generator.
 
         Returns:
-            The changed batch; the given one is left as it is.
+            The transformed batch; the input is left unchanged.
 
         Raises:
             BadData: If rotations are on and the images are not square.
@@ -62,7 +62,7 @@ class Augmentation:
 def _turn(images: Float[Tensor, "n c h w"], turns: torch.Tensor) -> Float[Tensor, "n c h w"]:
     if images.shape[2] != images.shape[3]:
         raise BadData(
-            f"images of {images.shape[2]} x {images.shape[3]} pixels cannot be turned by 90"
+            f"images of {images.shape[2]} x {images.shape[3]} pixels cannot be rotated by 90"
             " degrees; crop them to squares or switch rotations off"
         )
     turned = images.clone()
@@ -75,7 +75,7 @@ def _turn(images: Float[Tensor, "n c h w"], turns: torch.Tensor) -> Float[Tensor
 def _shift(
     images: Float[Tensor, "n c h w"], offsets: Float[Tensor, "n 2"]
 ) -> Float[Tensor, "n c h w"]:
-    """Move by `offsets` (x, y) [pixel]; what comes in from outside is a reflection."""
+    """Shift by `offsets` (x, y) [pixel], with reflection at the edges."""
     size = torch.tensor([images.shape[3], images.shape[2]])
     theta = torch.eye(2, 3).repeat(len(images), 1, 1)
     theta[:, :, 2] = -2 * offsets / size  # grid_sample counts from -1 to 1 across the image

@@ -1,8 +1,8 @@
 """Training and evaluation batches by index.
 
-A batch is a pure function of the seed and its number, counted through all epochs. So workers need
-no state, the batches are the same for any number of workers, and a resumed run takes up the
-counter and goes on with exactly the batches that are left.
+A batch is a pure function of the seed and its number, counted over all epochs. Workers therefore
+need no state, the batches do not depend on the number of workers, and a resumed run restores the
+counter and continues with exactly the batches that remain.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,24 +30,24 @@ __all__ = [
 
 Batch = tuple[Float32[Tensor, "n c h w"], Int64[Tensor, " n"]]
 FreshImages = Callable[[int, int], Iterator[tuple[Shaped[np.ndarray, "c h w"], int]]]
-"""`fresh(start, stride)` gives images `start`, `start + stride`, ... with labels, without end."""
+"""`fresh(start, stride)` gives images `start`, `start + stride`, ... with labels, endlessly."""
 
 _READ_AT_ONCE = 256
 _ORDER, _AUGMENTATION = 0, 1  # separate the random streams of one seed
 
 
 class PreparedImages:
-    """The images of a data set after the preprocessing, kept in memory when they fit.
+    """The images of a data set after preprocessing, kept in memory if they fit.
 
     Args:
         dataset: The images.
         preprocessing: What the network's card declares.
-        memory: Bytes that may be used to keep them.
+        memory: Memory available to keep them [byte].
 
     Attributes:
         labels: Class of each image.
-        memory: Bytes that are used.
-        together: How many neighbours are best read together; 1 when they are in memory.
+        memory: Memory in use [byte].
+        together: Number of consecutive images best read together; 1 when they are in memory.
     """
 
     def __init__(self, dataset: ImageDataset, preprocessing: Preprocessing, memory: float) -> None:
@@ -88,9 +88,9 @@ class PreparedImages:
 class ShuffledBatches(Dataset[Batch]):
     """Training batches of a data set: a new order in each epoch, whole batches only.
 
-    Images of a store that is too large for the memory stay in runs of neighbours, whose order is
-    shuffled: a store's neighbours are of different classes, and single ones take ten times as
-    long to read.
+    If a store is too large for memory, its images are read in runs of consecutive images and the
+    order of the runs is shuffled. Consecutive images of a store are of different classes, and
+    reading them one by one takes ten times as long.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class ShuffledBatches(Dataset[Batch]):
 
 
 class FreshBatches(Dataset[Batch]):
-    """Training batches of fresh images: batch `b` is the images from `b * batch_size` on."""
+    """Training batches of fresh images: batch `b` starts at image `b * batch_size`."""
 
     def __init__(
         self,
@@ -154,7 +154,7 @@ class FreshBatches(Dataset[Batch]):
 
 
 class FixedBatches(Dataset[Batch]):
-    """Batches of a data set in its own order, unchanged, the last one shorter."""
+    """Batches of a data set in order, without augmentation; the last may be shorter."""
 
     def __init__(self, images: PreparedImages, *, batch_size: int) -> None:
         self._images = images
@@ -170,14 +170,14 @@ class FixedBatches(Dataset[Batch]):
 
 
 class BatchOrder(DistributedSampler[int]):
-    """The numbers of the batches of one epoch, from the batch that is next in training.
+    """The numbers of the batches of one epoch, starting from the next one in training.
 
     It is a `DistributedSampler` so that Lightning leaves it in place: process `rank` of
     `num_replicas` takes every `num_replicas`-th batch.
 
     Args:
         batches: The training batches.
-        next_batch: Gives how many batches each process has trained on so far.
+        next_batch: Returns the number of batches each process has trained on so far.
         num_replicas: Number of training processes.
         rank: Number of this process.
     """

@@ -1,7 +1,7 @@
 """Images collected from files, stacks, class folders and stores, each with its class.
 
-The class of an image is said by its class folder, by the labels beside it in an `.npz`, or by the
-name of its stack or folder where that is one of the spellings in `darklens.classes`.
+The class of an image comes from its class folder, from the labels stored with it in an `.npz`, or
+from the name of its stack or folder if that is one of the spellings in `darklens.classes`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,13 +27,13 @@ __all__ = ["Found", "check_found", "collect_images"]
 
 @dataclass(frozen=True)
 class Found:
-    """One image that was found.
+    """One image of the collection.
 
     Attributes:
         name: Its file, its name in a stack, or its number in a store.
-        label: Its class, or None where nothing says it.
-        read: Reads it.
-        columns: What else is known of it, such as the mass of an axion.
+        label: Its class, or None if unknown.
+        read: Function that reads the image.
+        columns: Anything else known about it, such as the axion mass.
     """
 
     name: str
@@ -49,17 +49,17 @@ def collect_images(
     stacked: bool | None = None,
     extension: str | None = None,
 ) -> list[Found]:
-    """The images in files, stacks, folders, globs and stores, in their order.
+    """Collect the images in files, stacks, folders, globs and stores, in the order given.
 
     Args:
-        inputs: Their names.
-        split: Part of a divided folder, such as `train`.
-        stacked: Whether 2 to 16 planes in a `.npy` are images (True) or channels (False).
+        inputs: Files, folders and globs.
+        split: Part of a folder that is split, such as `train`.
+        stacked: Read 2 to 16 planes in a `.npy` as images (True) or as channels (False).
         extension: Name or number of the extension of FITS files.
 
     Raises:
-        BadInput: If there is no image, or it is not clear what a file holds.
-        BadData: If a folder is laid out in an unknown way, or labels do not fit.
+        BadInput: If there is no image, or the contents of a file are ambiguous.
+        BadData: If the layout of a folder is unknown, or labels and images do not match.
     """
     open_one = partial(_found, stacked=stacked, extension=extension)
     found = list[Found]()
@@ -79,7 +79,7 @@ def _of_dataset(
     dataset: ImageDataset,
     open_one: Callable[[Path, str | None], Iterator[Found]],
 ) -> Iterator[Found]:
-    """The images of a class tree, its stacks taken apart, or those of a store."""
+    """The images of a class tree, with its stacks expanded, or those of a store."""
     for position, (name, label) in enumerate(zip(dataset.ids, dataset.labels, strict=True)):
         path = root / name
         if split_member(path) is not None or path.is_file():
@@ -101,7 +101,7 @@ def _found(
 
 
 def _beside(names: Sequence[Path]) -> tuple[list[str] | None, dict[str, Any]]:
-    """Labels and columns of the images of an archive; for a single one only its own."""
+    """Labels and columns of the images of an archive, or of a single image in it."""
     member = split_member(names[0])
     if member is None or member[0].suffix.lower() != ".npz":
         return None, {}
@@ -113,7 +113,7 @@ def _beside(names: Sequence[Path]) -> tuple[list[str] | None, dict[str, Any]]:
 
 @lru_cache(maxsize=8)
 def _beside_in(file: Path, changed: int) -> tuple[list[str] | None, dict[str, Any]]:  # noqa: ARG001
-    """The same of a whole archive, which is asked for image by image."""
+    """The same for a whole archive, cached because it is needed image by image."""
     try:
         count = len(open_stack(file))
         return read_labels(file, count), read_columns(file, count)
@@ -122,7 +122,7 @@ def _beside_in(file: Path, changed: int) -> tuple[list[str] | None, dict[str, An
 
 
 def _class_by_name(name: Path) -> str | None:
-    """The class that the name of a stack or of a folder is."""
+    """The class named by a stack or a folder, or None."""
     member = split_member(name)
     words = [member[0].stem, member[0].parent.name] if member else [name.parent.name]
     spelt = [canonical_class(word) for word in words]
@@ -137,14 +137,14 @@ def _from_dataset(dataset: ImageDataset, position: int) -> Shaped[np.ndarray, "c
 
 
 def check_found(found: Sequence[Found]) -> None:
-    """Make sure that all images have a class, or none.
+    """Check that either all images have a class or none has.
 
     Raises:
-        BadInput: With the first image that has none.
+        BadInput: If some images have a class and others do not; names the first without one.
     """
     without = [item.name for item in found if item.label is None]
     if without and len(without) < len(found):
         raise BadInput(
-            f"{len(without)} of {len(found)} images have no class, the first {without[0]}: put"
-            " them into class folders, or convert them alone"
+            f"{len(without)} of {len(found)} images have no class (the first is {without[0]}): put"
+            " them into class folders, or convert them separately"
         )

@@ -1,7 +1,7 @@
-"""Check that a store is complete: Zarr reads a missing chunk as zeros without an error.
+"""Check that a store is complete; Zarr silently reads a missing chunk as zeros.
 
 The description, the arrays' metadata, the shard files, the labels and the table of parameters must
-agree. Only the index at the end of each shard file is read, 16 bytes a chunk: offset and length.
+agree. Only the index at the end of each shard file is read: offset and length, 16 bytes per chunk.
 """
 
 import itertools
@@ -32,7 +32,7 @@ DAMAGES = (
     ValueError,
     pa.ArrowException,
 )
-"""What the readers of Zarr and Parquet raise on damaged bytes."""
+"""Errors raised by the Zarr and Parquet readers on damaged files."""
 
 _LARGEST = 1 << 30  # bytes of a chunk or an image
 _CHECKSUM = 4  # bytes, at the end of the index
@@ -42,39 +42,39 @@ _ABSENT = 2**64 - 1
 def check_layout(
     description: Mapping[str, Any], images: "zarr.Array[Any]", labels: "zarr.Array[Any]"
 ) -> None:
-    """Check that the arrays are those of the description and can be read at all.
+    """Check that the arrays match the description and can be read.
 
     Raises:
         BadData: If they are not.
     """
     count, shape = description["count"], tuple(description["shape"])
     if type(count) is not int or len(shape) != 3 or min(count, *shape) < 1:
-        raise BadData("its description has no sensible count and shape")
+        raise BadData("its description has no valid count and shape")
     if images.shape != (count, *shape) or images.dtype != np.dtype(description["dtype"]):
         raise BadData(
-            f"images {images.shape} of {images.dtype} are not those of its description, "
-            f"{(count, *shape)} of {description['dtype']}"
+            f"the images have shape {images.shape} and type {images.dtype}, but the description"
+            f" says {(count, *shape)} and {description['dtype']}"
         )
     if images.dtype.kind not in "iuf":
-        raise BadData(f"images of the type {images.dtype} cannot be used")
+        raise BadData(f"images of type {images.dtype} are not supported")
     if labels.shape != (count,) or labels.dtype.kind not in "iu":
-        raise BadData(f"images {images.shape} and labels {labels.shape} do not fit")
+        raise BadData(f"the shapes of images {images.shape} and labels {labels.shape} do not match")
     for array in (images, labels):
         if math.prod(array.chunks) * array.dtype.itemsize > _LARGEST or min(array.chunks) < 1:
             raise BadData(
-                f"its {array.basename} lie in chunks of {array.chunks}, which is too much"
+                f"its {array.basename} are stored in chunks of {array.chunks}, which are too large"
             )
 
 
 def check_shards(folder: Path, images: "zarr.Array[Any]") -> None:
-    """Check that each file of images is there and holds all its chunks.
+    """Check that each shard file of images exists and holds all its chunks.
 
     Args:
         folder: The store.
         images: Its images.
 
     Raises:
-        BadData: If a file is missing or cut short.
+        BadData: If a file is missing or truncated.
     """
     sizes = images.shards or images.chunks
     counts = [-(-side // size) for side, size in zip(images.shape, sizes, strict=True)]
@@ -92,20 +92,21 @@ def check_shards(folder: Path, images: "zarr.Array[Any]") -> None:
 def check_labels(
     folder: Path, labels: Int64[np.ndarray, " n"], classes: tuple[str, ...], table: str
 ) -> None:
-    """Check that each label is a class, and the one that the table of parameters names.
+    """Check that each label is a valid class and agrees with the table of parameters.
 
     Args:
         folder: The store.
         labels: Its labels.
-        classes: Names of its classes.
-        table: Name of the file of the table.
+        classes: Its class names.
+        table: File name of the table.
 
     Raises:
-        BadData: If they are not.
+        BadData: If a label is invalid or disagrees with the table.
     """
     wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
     if len(wrong):
-        raise BadData(f"the label of image {wrong[0]}, {labels[wrong[0]]}, is none of its classes")
+        first = wrong[0]
+        raise BadData(f"the label of image {first}, {labels[first]}, is not one of its classes")
     found = pq.read_table(folder / table, columns=["label"], read_dictionary=["label"])["label"]
     if len(found) != len(labels):
         raise BadData(f"{table} has {len(found)} rows for {len(labels)} images")
@@ -113,16 +114,17 @@ def check_labels(
     names = names.chunk(0) if isinstance(names, pa.ChunkedArray) else names
     known = {name: k for k, name in enumerate(classes)}
     words = [known.get(name, -1) for name in names.dictionary.to_pylist()]
-    told = np.asarray(words, dtype=np.int64)[names.indices.to_numpy()]
-    wrong = np.flatnonzero(told != labels)
+    listed = np.asarray(words, dtype=np.int64)[names.indices.to_numpy()]
+    wrong = np.flatnonzero(listed != labels)
     if len(wrong):
         raise BadData(
-            f"{len(wrong)} labels are not those of {table}, the first that of image {wrong[0]}"
+            f"{len(wrong)} of {len(labels)} labels disagree with {table},"
+            f" the first is that of image {wrong[0]}"
         )
 
 
 def _problem(path: Path, chunks: int, needed: int) -> str | None:
-    """What is wrong with a file; `chunks` is how many its index has, 0 if there is none."""
+    """What is wrong with a file, or None; `chunks` is the length of its index, 0 without one."""
     try:
         size = path.stat().st_size
     except FileNotFoundError:

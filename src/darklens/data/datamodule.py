@@ -28,29 +28,29 @@ _ENDLESS = 2**40
 
 
 class LensDataModule(lightning.LightningDataModule):
-    """Prepared and augmented batches `(images, labels)` from data sets or from fresh images.
+    """Preprocessed and augmented batches `(images, labels)` from data sets or fresh images.
 
-    The batches follow from the seed alone, for any number of workers, and a resumed run goes on
-    with those that are left.
+    The batches depend on the seed alone, not on the number of workers, and a resumed run continues
+    with those that remain.
 
     Args:
-        train: The training set, or a function that gives fresh images without end.
+        train: The training set, or a function that yields fresh images endlessly.
         preprocessing: What the network's card declares.
-        val: The set that selects the model.
-        test: The set that is scored at the end.
-        augmentation: Changes of the training images.
+        val: The set used for model selection.
+        test: The set scored at the end.
+        augmentation: Augmentation of the training images.
         batch_size: Images in a batch.
-        workers: Processes that make batches; 0 makes them in the training process.
-        seed: Decides the order and the augmentation.
+        workers: Worker processes that make batches; with 0 the training process makes them.
+        seed: Seed of the order and the augmentation.
         images_per_epoch: Length of an epoch of fresh images; without it only the trainer's
             `limit_train_batches` ends an epoch.
-        cache_gigabytes: Memory that may be used to keep prepared images; sets that do not fit
-            are read and prepared batch by batch.
-        check_leaks: Make sure before training that no two sets share an image.
+        cache_gigabytes: Memory available for preprocessed images [GB]; sets that do not fit are
+            read and preprocessed batch by batch.
+        check_leaks: Check before training that no two sets share an image.
 
     Raises:
         BadConfig: If `batch_size` or `workers` is out of range.
-        BadData: If a set is empty or has a class that the first one lacks.
+        BadData: If a set is empty or has a class that the first set lacks.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class LensDataModule(lightning.LightningDataModule):
         self._seen = 0
 
     def setup(self, stage: str) -> None:
-        """Check for leaks and prepare the sets that the stage needs."""
+        """Check for leaks and preprocess the sets needed in this stage."""
         if stage == "fit" and self._check_leaks and "train" in self._sets:
             check_disjoint(self._sets)
             self._check_leaks = False
@@ -97,7 +97,7 @@ class LensDataModule(lightning.LightningDataModule):
                 self._prepared[name] = prepared
 
     def train_dataloader(self) -> "DataLoader[Batch]":
-        """Training batches, from the one that is next."""
+        """Training batches, starting from the next one."""
         batches = self._train_batches()
         trainer = self.trainer
         order = BatchOrder(
@@ -109,35 +109,35 @@ class LensDataModule(lightning.LightningDataModule):
         return self._loader(batches, order)
 
     def val_dataloader(self) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
-        """Batches of the validation set in its own order; none without the set."""
+        """Batches of the validation set in order; none if there is no such set."""
         return self._fixed_loader("val")
 
     def test_dataloader(self) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
-        """Batches of the test set in its own order; none without the set."""
+        """Batches of the test set in order; none if there is no such set."""
         return self._fixed_loader("test")
 
     def on_after_batch_transfer(
         self, batch: Sequence[Tensor], dataloader_idx: int
     ) -> Sequence[Tensor]:
-        """Count the batches that were trained on."""
+        """Count the batches used for training."""
         if self.trainer is not None and self.trainer.training:
             self._seen += 1
         return batch
 
     def state_dict(self) -> dict[str, int]:
-        """What a checkpoint keeps so that training goes on with the batches that are left."""
+        """The state saved in a checkpoint to continue with the remaining batches."""
         return {"seen": self._seen, "batch_size": self._batch_size, "seed": self._seed}
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Continue from a checkpoint.
 
         Raises:
-            BadConfig: If it was trained with another batch size or seed.
+            BadConfig: If the checkpoint has another batch size or seed.
         """
         for name in ("batch_size", "seed"):
             if state_dict[name] != self.state_dict()[name]:
                 raise BadConfig(
-                    f"the run was begun with {name} {state_dict[name]};"
+                    f"the run was started with {name} {state_dict[name]};"
                     f" it cannot be resumed with {self.state_dict()[name]}"
                 )
         self._seen = state_dict["seen"]
@@ -178,7 +178,7 @@ class LensDataModule(lightning.LightningDataModule):
 
 
 def _same_classes(sets: dict[str, ImageDataset]) -> dict[str, ImageDataset]:
-    """The sets with labels that count in the classes of the first one."""
+    """The sets with their labels renumbered to the classes of the first one."""
     for name, dataset in sets.items():
         if len(dataset) == 0:
             raise BadData(f"the set {name} has no images")

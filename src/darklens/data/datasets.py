@@ -1,9 +1,9 @@
-"""One interface over labelled images, whether in a DeepLense tree, a store or memory.
+"""One interface to labelled images in a DeepLense tree, a store or memory.
 
-A tree is `ROOT/{class}/*` or `ROOT/{train,val,test}/{class}/*` with the image files that
-`read_image` knows; `darklens.data.layout` has the other layouts and spellings. Folder names may be
-any of the spellings in `darklens.classes`. A tree with a folder `sub` keeps its own names, because
-`sub` says that there is substructure, not which.
+A tree is `ROOT/{class}/*` or `ROOT/{train,val,test}/{class}/*` with image files supported by
+`read_image`; see `darklens.data.layout` for other layouts and spellings. Folder names may be any
+of the spellings in `darklens.classes`. A tree with a folder `sub` keeps its own names, because
+`sub` means substructure of an unspecified kind.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class BadImage(BadData):
     """One image of a data set cannot be used.
 
     Args:
-        where: The file, or the place in a store.
+        where: The file, or the image's place in a store.
         reason: What is wrong with it.
     """
 
@@ -40,10 +40,10 @@ class BadImage(BadData):
 
 @runtime_checkable
 class ImageSource(Protocol):
-    """Gives images by their numbers.
+    """A source of images, read by number.
 
     Attributes:
-        together: How many neighbours are best read together, because they lie in one piece.
+        together: Number of consecutive images best read together, being stored contiguously.
     """
 
     together: int
@@ -53,17 +53,17 @@ class ImageSource(Protocol):
 
 
 class ImageDataset:
-    """Labelled images, read when they are asked for.
+    """Labelled images, read on demand.
 
     Args:
         source: Where the images come from.
-        indices: Numbers of this data set's images in the source.
+        indices: Indices of this data set's images in the source.
         labels: The class of each image as a number.
         ids: A name for each image: its path below the root, or its number in a store.
         classes: Class names; label `k` is `classes[k]`.
 
     Raises:
-        BadData: If a label is no class.
+        BadData: If a label is out of range.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class ImageDataset:
         wrong = np.flatnonzero((labels < 0) | (labels >= len(classes)))
         if len(wrong):
             raise BadData(
-                f"the label of image {ids[wrong[0]]} is {labels[wrong[0]]}, which is no class:"
-                f" labels go from 0 to {len(classes) - 1} ({', '.join(classes)})"
+                f"the label of image {ids[wrong[0]]} is {labels[wrong[0]]}, which is not a class:"
+                f" labels run from 0 to {len(classes) - 1} ({', '.join(classes)})"
             )
         self._source = source
         self._indices = indices
@@ -98,7 +98,7 @@ class ImageDataset:
         classes: Sequence[str],
         ids: Sequence[str] | None = None,
     ) -> "ImageDataset":
-        """A data set over images in memory; `ids` are their numbers unless given."""
+        """A data set of images in memory; `ids` default to their numbers."""
         names = _numbers(len(images)) if ids is None else ids
         indices = np.arange(len(images), dtype=np.int64)
         values = np.asarray(labels, dtype=np.int64)
@@ -106,7 +106,7 @@ class ImageDataset:
 
     @classmethod
     def from_store(cls, store: Store) -> "ImageDataset":
-        """A data set over a whole store."""
+        """A data set of a whole store."""
         n = len(store)
         indices = np.arange(n, dtype=np.int64)
         source = _StoreImages(store)
@@ -116,7 +116,7 @@ class ImageDataset:
     def from_files(
         cls, root: Path, paths: Sequence[Path], labels: Sequence[int], *, classes: Sequence[str]
     ) -> "ImageDataset":
-        """A data set over image files; `ids` are their paths below `root`."""
+        """A data set of image files; `ids` are their paths relative to `root`."""
         indices = np.arange(len(paths), dtype=np.int64)
         values = np.asarray(labels, dtype=np.int64)
         names = [path.relative_to(root).as_posix() for path in paths]
@@ -124,7 +124,7 @@ class ImageDataset:
 
     @property
     def together(self) -> int:
-        """How many neighbours are best read together: more than 1 for a store."""
+        """Number of consecutive images best read together: more than 1 for a store."""
         return self._source.together
 
     def __len__(self) -> int:
@@ -142,7 +142,7 @@ class ImageDataset:
     def images(
         self, indices: Sequence[int] | Int[np.ndarray, " m"] | slice | None = None
     ) -> Shaped[np.ndarray, "m c h w"]:
-        """Images by their positions in this data set, all of them by default.
+        """Read images by position in this data set; all of them by default.
 
         Raises:
             BadData: If a file cannot be read or its shape differs from the others'.
@@ -151,7 +151,7 @@ class ImageDataset:
         return self._source.read(chosen)
 
     def subset(self, indices: Sequence[int] | Int[np.ndarray, " m"]) -> "ImageDataset":
-        """The data set of the images at these positions, in this order."""
+        """The images at these positions, in this order, as a data set."""
         chosen = _index(indices)
         return ImageDataset(
             self._source,
@@ -166,31 +166,31 @@ class ImageDataset:
         return ImageDataset(self._source, self._indices, self.labels, ids=ids, classes=self.classes)
 
     def with_classes(self, classes: Sequence[str]) -> "ImageDataset":
-        """The same images with labels that count in `classes`.
+        """The same images with labels renumbered to `classes`.
 
         Raises:
-            BadData: If a class that occurs here is not among them.
+            BadData: If `classes` lacks a class that has images here.
         """
         present = [self.classes[k] for k in np.unique(self.labels)]
         missing = [name for name in present if name not in classes]
         if missing:
             known = ", ".join(classes)
-            raise BadData(f"the data have the class {missing[0]!r}; expected are {known}")
+            raise BadData(f"the data have the class {missing[0]!r}; expected one of {known}")
         position = [classes.index(name) if name in classes else -1 for name in self.classes]
         labels = np.asarray(position, dtype=np.int64)[self.labels]
         return ImageDataset(self._source, self._indices, labels, ids=self.ids, classes=classes)
 
 
 def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
-    """Open a DeepLense tree, a store, or a stack with labels.
+    """Open a DeepLense tree, a store or a labelled stack.
 
     Args:
         path: A folder, or an `.npz` file.
-        split: The part to take, such as `train`, or another folder below `path`; needed when
+        split: The part to open, such as `train`, or another folder below `path`; required if
             there are several parts.
 
     Raises:
-        BadData: If there is no such data set, or it is laid out in another way.
+        BadData: If there is no such data set, or its layout is unknown.
     """
     root = Path(path)
     if not root.is_dir() and (split is not None or not root.is_file()):
@@ -199,10 +199,10 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
     parts = ", ".join(layout.parts)
     if split is None:
         if layout.divided:
-            raise BadData(f"{root} has the parts {parts}; say which one to use (--split)")
+            raise BadData(f"{root} has the parts {parts}; choose one with --split")
         return open_part(layout, "")
     if not layout.divided and layout.parts[""].store == root:
-        raise BadData(f"{root} is a store, which has no part {split!r}")
+        raise BadData(f"{root} is a store and has no part {split!r}")
     named = part_name(split)
     if named in layout.parts:
         return open_part(layout, str(named))
@@ -212,15 +212,15 @@ def open_dataset(path: str | Path, split: str | None = None) -> ImageDataset:
         )
     inside = find_layout(root / split)
     if inside.divided:
-        raise BadData(f"{root / split} has parts of its own; give it as the data")
+        raise BadData(f"{root / split} is itself split into parts; give this folder as the data")
     return open_part(Layout(root, inside.parts), "")
 
 
 def open_part(layout: Layout, name: str) -> ImageDataset:
-    """Open one part of a data set, its images named by their paths below the root.
+    """Open one part of a data set, with images named by their paths relative to the root.
 
     Raises:
-        BadData: If there is no such part, it has no class folders, or one of them no images.
+        BadData: If there is no such part, it has no class folders, or a class folder is empty.
     """
     part = layout.parts[name]
     if part.store is not None:
@@ -248,16 +248,16 @@ def open_part(layout: Layout, name: str) -> ImageDataset:
 
 
 def open_stack_file(path: Path, *, root: Path, labelled: bool = True) -> ImageDataset:
-    """Open a stack with the classes that the labels in it say, its images named below the root.
+    """Open a stack with the labels stored in it, its images named relative to the root.
 
     Args:
         path: A `.npy` or `.npz` file.
-        root: A folder above it.
-        labelled: Whether it must say the classes; else all images are of the one class
-            `UNLABELLED` where it does not.
+        root: A parent folder.
+        labelled: Whether labels are required; if not, the images of a stack without labels all
+            have the class `UNLABELLED`.
 
     Raises:
-        BadData: If it is no stack, or does not say the classes, or they do not fit.
+        BadData: If it is not a stack, or its labels are missing or do not match the images.
     """
     names = expand_stacks([path], stacked=True)
     if split_member(names[0]) is None:
@@ -268,8 +268,8 @@ def open_stack_file(path: Path, *, root: Path, labelled: bool = True) -> ImageDa
         raise BadData(f"{path}: {error}") from None
     if labels is None and labelled:
         raise BadData(
-            f"{path} does not say the classes of its images: add the arrays 'labels' and"
-            " 'classes', or put one stack for each class into a folder, as no.npz and vort.npz"
+            f"{path} has no labels: add the arrays 'labels' and 'classes', or put one stack per"
+            " class into a folder, such as no.npz and vort.npz"
         )
     labels = labels or [UNLABELLED] * len(names)
     classes = order_classes(labels)
@@ -278,7 +278,7 @@ def open_stack_file(path: Path, *, root: Path, labelled: bool = True) -> ImageDa
 
 
 def _no_stack(path: Path) -> str:
-    """Why a file is no stack."""
+    """Why a file is not a stack."""
     try:
         read_image(path)
     except UnreadableImage as error:
@@ -287,11 +287,11 @@ def _no_stack(path: Path) -> str:
 
 
 def _class_files(part: Part) -> dict[Path, list[Path]]:
-    """The image files of each class folder; none may be empty."""
-    expected = "expected are folders such as no, sphere, vort with image files"
+    """The image files of each class folder; empty class folders are an error."""
+    expected = "expected folders of image files such as no, sphere, vort"
     if not part.classes:
         where = part.folders[0]
-        loose = " but images of its own" if list_images(where, recursive=False) else ""
+        loose = ", only loose images" if list_images(where, recursive=False) else ""
         raise BadData(f"{where} has no class folders{loose}; {expected}")
     files = {
         folder: [folder] if folder.is_file() else list_images(folder, recursive=False)
@@ -303,15 +303,15 @@ def _class_files(part: Part) -> dict[Path, list[Path]]:
         inside = sorted(p.name for p in folder.iterdir() if p.is_dir() and p.name[0] != ".")
         if inside:
             raise BadData(
-                f"{folder} has no images of its own but the folders {', '.join(inside[:4])};"
-                f" give the folder above the class folders, such as {folder}"
+                f"{folder} holds no images but the folders {', '.join(inside[:4])};"
+                f" give the parent of the class folders, such as {folder}"
             )
-        raise BadData(f"{folder} has no images; fill the folder or remove it; {expected}")
+        raise BadData(f"{folder} has no images: add some or remove the folder; {expected}")
     return files
 
 
 def _below(dataset: ImageDataset, store: Path, root: Path) -> ImageDataset:
-    """The images of one store of several, named with its folder."""
+    """The images of one of several stores, with its folder in their names."""
     folder = store.relative_to(root).as_posix()
     return dataset.named([f"{folder}/{name}" for name in dataset.ids])
 
@@ -348,7 +348,7 @@ class _StoreImages:
         images = read[0] if len(read) == 1 else np.concatenate(read)
         for index, image in zip(indices, images, strict=True):
             problem = pixel_problem(image)
-            if problem is not None:  # as read_image says it of a file
+            if problem is not None:  # the wording of read_image
                 raise BadImage(f"image {index:08d} of {self._store.path}", problem)
         return images
 
@@ -366,7 +366,7 @@ class _Files:
                 first = self._paths[indices[0]]
                 raise BadData(
                     f"{self._paths[i]} has the shape {image.shape}, but {first}"
-                    f" {images[0].shape}; all images must be alike"
+                    f" {images[0].shape}; all images must have the same shape"
                 )
         return np.stack(images)
 

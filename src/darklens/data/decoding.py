@@ -1,4 +1,4 @@
-"""Rules shared by all readers: regular files only, a limit on pixels, no stray warnings."""
+"""Rules shared by all readers: regular files only, a pixel limit, no stray warnings."""
 
 import math
 import stat
@@ -14,17 +14,17 @@ from darklens.naming import visible
 __all__ = ["MOST_PIXELS", "check_pixel_count", "file_size", "recorded_warnings", "shown"]
 
 MOST_PIXELS = 100_000_000
-"""Pixels of the largest image that is read, all channels together."""
+"""Number of pixels in the largest image that is read, over all channels."""
 
 _MOST_AXES = 32
 _ONE_THREAD = threading.Lock()
 
 
 def file_size(path: Path) -> int:
-    """Size of an ordinary file [bytes]; pipes and devices are refused, as they may never end.
+    """Size of a regular file [byte]; pipes and devices are refused, as they may never end.
 
     Raises:
-        UnreadableImage: If there is no such file, or nothing in it.
+        UnreadableImage: If the file is missing or empty.
     """
     try:
         status = path.stat()
@@ -32,42 +32,42 @@ def file_size(path: Path) -> int:
         raise UnreadableImage("no such file") from None
     except PermissionError:
         raise UnreadableImage("no permission to read the file") from None
-    except (OSError, ValueError) as error:  # a loop of links, a name that is too long
+    except (OSError, ValueError) as error:  # circular links, a name that is too long
         reason = getattr(error, "strerror", None) or str(error)
         raise UnreadableImage(f"the file cannot be read: {reason}") from None
     if stat.S_ISDIR(status.st_mode):
         raise UnreadableImage("a folder without images")
     if not stat.S_ISREG(status.st_mode):
-        raise UnreadableImage("not an ordinary file but a pipe, a socket or a device")
+        raise UnreadableImage("not a regular file but a pipe, a socket or a device")
     if status.st_size == 0:
         raise UnreadableImage("the file is empty")
     return status.st_size
 
 
 def check_pixel_count(shape: Sequence[int]) -> int:
-    """The number of pixels that a header promises, before any of them is read.
+    """The number of pixels declared by a header, checked before any are read.
 
     Raises:
-        UnreadableImage: If there are too many of them, or too many axes.
+        UnreadableImage: If there are too many pixels or too many axes.
     """
     if len(shape) > _MOST_AXES:
         raise UnreadableImage(f"wrong shape: {len(shape)} axes")
     count = math.prod(shape)
     if count > MOST_PIXELS:
         raise UnreadableImage(
-            f"too many pixels: {count:.3g} of at most {MOST_PIXELS:.3g}; cut the lens out"
+            f"too many pixels: {count:.3g} of at most {MOST_PIXELS:.3g}; make a cutout of the lens"
         )
     return count
 
 
 def shown(text: object, most: int = 40) -> str:
-    """Text from a file for a message: short, on one line, without control characters."""
+    """Text from a file, made safe for a message: short, on one line, no control characters."""
     return visible(" ".join(str(text).split())[:most])
 
 
 @contextmanager
 def recorded_warnings() -> Iterator[list[warnings.WarningMessage]]:
-    """Keep a decoder's warnings from the user; one thread at a time, as `warnings` needs it."""
+    """Record a decoder's warnings instead of showing them; `warnings` is not thread-safe."""
     with _ONE_THREAD, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield caught

@@ -1,4 +1,4 @@
-"""The description of a written image set, `dataset.yaml`, and how two of them differ."""
+"""The description of an image set, `dataset.yaml`, and the differences between two of them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,7 @@ from darklens.files.plain_yaml import read_yaml
 __all__ = ["DESCRIPTION", "differences", "read_description"]
 
 DESCRIPTION = "dataset.yaml"
-_LONGEST = 60  # characters of a setting that is shown
+_LONGEST = 60  # most characters of a setting to show
 _OPTIONS = ("count", "seed", "preset", "classes", "format", "model", "steps", "guidance", "label")
 _WORDS = {
     "declaration": "the text of the preset",
@@ -22,11 +22,11 @@ _WORDS = {
     "version": "the version of darklens",
 }
 _CONSEQUENCES = {"shard": "count", "resolved": "declaration", "declaration": "preset"}
-"""Settings that change with another one, which is then told instead."""
+"""Settings that follow from another one, which is reported instead."""
 
 
 def read_description(folder: Path) -> dict[str, Any] | None:
-    """The description in a folder, or None where there is none that can be read."""
+    """The description in a folder, or None if there is none or it is unreadable."""
     try:
         found = read_yaml(folder / DESCRIPTION, BadInput)
     except BadInput:
@@ -35,7 +35,7 @@ def read_description(folder: Path) -> dict[str, Any] | None:
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Which settings differ, in words.
+    """Describe in words which settings differ.
 
     >>> differences({"count": 3, "attributes": {"seed": 1}}, {"count": 4, "shard": 2})
     '--count was 3, not 4; --seed was 1, not None'

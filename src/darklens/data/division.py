@@ -1,14 +1,14 @@
-"""Assign the images of a folder to training, validation and test.
+"""Assign the images of a folder to training, validation and test sets.
 
-| folders | to train on | to select by | to test |
+| folders | training | selection | test |
 |---|---|---|---|
 | train, val, test | train | val | test |
 | train, val | train | 90 % of val | 10 % of val (the reference protocol) |
 | train, test | the rest of train | one fold of train | test |
-| train alone, or not divided | the rest | one fold | |
+| train only, or not split | the rest | one fold | |
 
-For cross-validation one fold of the training images is the test part instead, and what selects is
-val, or where there is none one fold of the rest.
+In cross-validation one fold of the training images is the test set instead. Models are selected on
+val or, without it, on one fold of the rest.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ from darklens.errors import BadConfig, BadData
 __all__ = ["Division", "divide"]
 
 _PURPOSES = {
-    "train": "to train on",
-    "val": "to select the best weights by",
-    "test": "to test at the end, and for nothing else",
+    "train": "for training",
+    "val": "to select the best weights",
+    "test": "for the final test only",
 }
 
 
@@ -36,9 +36,9 @@ class Division:
     """The parts of a data set.
 
     Attributes:
-        parts: `train`, `val` and, where there is one, `test`, with the labels of `train`.
-        origins: Where the images of a part come from, in words.
-        unused: Folders whose images serve no purpose.
+        parts: `train`, `val` and, if there is one, `test`, with the labels of `train`.
+        origins: Where the images of each part come from, in words.
+        unused: Folders whose images are not used.
     """
 
     parts: Mapping[str, ImageDataset]
@@ -46,7 +46,7 @@ class Division:
     unused: tuple[Path, ...] = ()
 
     def lines(self) -> list[str]:
-        """What serves which purpose: a line for each part, one for what is not used."""
+        """A summary: one line for each part, and one for folders that are not used."""
         lines = [
             f"{part}: {len(data)} images, {_PURPOSES[part]}: {self.origins[part]}"
             f" ({_class_counts(data)})"
@@ -58,18 +58,18 @@ class Division:
 
 
 def divide(root: Path, *, folds: int = 10, fold: int | None = None, seed: int = 0) -> Division:
-    """Open a folder or store and divide it.
+    """Open a folder or store and split it.
 
     Args:
         root: The folder.
-        folds: One in so many images selects where there is no part val.
-        fold: For cross-validation, the fold that is tested, from 1.
-        seed: Seed of the division.
+        folds: Without a part val, one image in this many is used for selection.
+        fold: For cross-validation, the test fold, counted from 1.
+        seed: Seed of the split.
 
     Raises:
         BadConfig: If there is no such fold.
-        BadData: If there is nothing to train on, a class has too few images, or a part has a class
-            that the training images lack.
+        BadData: If there are no training images, a class has too few images, or a part has a class
+            missing from the training images.
     """
     if not root.is_dir() and not root.is_file():
         raise BadData(f"{root} is not a folder")
@@ -78,11 +78,11 @@ def divide(root: Path, *, folds: int = 10, fold: int | None = None, seed: int = 
         there = ", ".join(layout.parts)
         raise BadData(f"{root} has no folder train; its parts are {there or 'none'}")
     if fold is not None and not 1 <= fold <= folds:
-        raise BadConfig(f"data.fold must be from 1 to data.folds ({folds}), or all; it is {fold}")
+        raise BadConfig(f"data.fold must be from 1 to data.folds ({folds}) or all, not {fold}")
     try:
         parts, origins = _parts(layout, folds, fold, seed)
     except _TooFew as error:
-        raise BadData(f"{error}; choose fewer with --data.folds, or add a folder val") from error
+        raise BadData(f"{error}; use fewer with --data.folds, or add a folder val") from error
     unused = [*layout.unused]
     if fold is not None and "test" in layout.parts:
         unused += layout.parts["test"].folders

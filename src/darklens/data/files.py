@@ -23,9 +23,9 @@ IMAGE_ENDINGS = (".npy", ".npz", *FITS_ENDINGS, ".jpg", ".jpeg", ".png")
 
 
 def split_extension(name: str | Path) -> tuple[Path, str | None]:
-    """The FITS file and the extension that `FILE[EXTENSION]` names, as CFITSIO and DS9 have it.
+    """Split `FILE[EXTENSION]` into FITS file and extension, in the notation of CFITSIO and DS9.
 
-    A file of that very name comes first; other names are files without an extension.
+    A file with exactly this name takes precedence; other names have no extension.
     """
     named = re.fullmatch(r"(.+)\[([^\[\]]+)\]", str(name), re.DOTALL)
     if named is None or not named[1].lower().endswith(FITS_ENDINGS) or os.path.lexists(name):
@@ -34,9 +34,9 @@ def split_extension(name: str | Path) -> tuple[Path, str | None]:
 
 
 def split_member(name: str | Path) -> tuple[Path, int] | None:
-    """The stack and the number of the image that `stack.npz[17]` names, or None.
+    """Split `stack.npz[17]` into stack and image number; None for other names.
 
-    A file of that very name comes first.
+    A file with exactly this name takes precedence.
     """
     named = re.fullmatch(r"(.+\.np[yz])\[(\d{1,18})\]", str(name), re.DOTALL | re.IGNORECASE)
     if named is None or os.path.lexists(name):
@@ -45,39 +45,39 @@ def split_member(name: str | Path) -> tuple[Path, int] | None:
 
 
 def is_image_name(path: Path) -> bool:
-    """Whether the ending is one of `IMAGE_ENDINGS` and the file is not hidden."""
+    """Whether the file has one of `IMAGE_ENDINGS` and is not hidden."""
     return path.name.lower().endswith(IMAGE_ENDINGS) and not path.name.startswith(".")
 
 
 def list_images(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """The image files in a folder, sorted; hidden files and folders are left out."""
+    """The image files in a folder, sorted, without hidden files and folders."""
     found = folder.rglob("*") if recursive else folder.iterdir()
     return sorted(path for path in found if is_image_name(path) and _visible(path, folder))
 
 
 def find_images(inputs: Sequence[str | Path] | str | Path) -> list[Path]:
-    """The image files that files, folders and globs name.
+    """Find the image files given by files, folders and globs.
 
-    Folders are searched recursively for the endings in `IMAGE_ENDINGS`. A file that is named
-    itself is kept whatever its ending, as are one image of a stack (`stack.npz[17]`) and one
-    extension of a FITS file (`lens.fits[SCI]`); so is a name that matches nothing beside others
-    that do, and `read_image` then says what is wrong with it.
+    Folders are searched recursively for the endings in `IMAGE_ENDINGS`. A file given by name is
+    kept whatever its ending, as are one image of a stack (`stack.npz[17]`) and one extension of a
+    FITS file (`lens.fits[SCI]`). If other inputs match, a name that matches nothing is kept too,
+    and `read_image` then reports what is wrong with it.
 
     Args:
-        inputs: Files, folders and globs (`**` goes through folders); a single one may stand alone.
+        inputs: One or more files, folders and globs (`**` matches nested folders).
 
     Returns:
-        Distinct paths: those of each input sorted, the inputs in their order.
+        Distinct paths in the order of the inputs, sorted within each input.
 
     Raises:
-        BadInput: If not a single file is found.
+        BadInput: If no file is found.
     """
     names = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     found = {path: None for name in names for path in _expand(Path(name))}
     if not any(_file_in(path).is_file() for path in found):
         shown = ", ".join(str(name) for name in names[:3]) + (", ..." if len(names) > 3 else "")
         store = any((Path(name) / "zarr.json").is_file() for name in names)
-        hint = "; a store is for train and evaluate, predict reads files" if store else ""
+        hint = "; stores are for train and evaluate, not for predict" if store else ""
         raise BadInput(f"no images found in {shown or 'an empty list'}{hint}")
     return list(found)
 
@@ -90,13 +90,13 @@ def _expand(path: Path) -> list[Path]:
     matches = [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
     files = [match for match in matches if match.is_file()]
     inside = [image for match in matches if match.is_dir() for image in list_images(match)]
-    if "**" in path.parts:  # such a glob names the folders and the files in them
+    if "**" in path.parts:  # such a glob matches folders as well as the files in them
         inside = []
     return sorted({*files, *inside}) or [path]
 
 
 def _file_in(path: Path) -> Path:
-    """The file that a name is, or that it names an image or an extension of."""
+    """The file of a name that may give an image in a stack or a FITS extension."""
     member = split_member(path)
     return member[0] if member is not None else split_extension(path)[0]
 

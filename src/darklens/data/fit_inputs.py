@@ -1,7 +1,7 @@
-"""The inputs of a fit: an image, a noise map or a PSF from a file, with the pixel scale.
+"""Inputs of a fit, read from files: image, noise map or PSF, with the pixel scale.
 
-Beside plain names, `FILE[NAME]` or `FILE[NUMBER]` names one extension of a FITS file, as CFITSIO
-and DS9 have it.
+`FILE[NAME]` or `FILE[NUMBER]` selects an extension of a FITS file, in the notation of CFITSIO and
+DS9.
 """
 
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ _LARGEST_SCALE = 60.0
 
 @dataclass(frozen=True)
 class Plane:
-    """Pixels and their scale.
+    """A two-dimensional array and its pixel scale.
 
     Attributes:
-        image: The pixels, in the type that the file has.
-        pixel_scale: Side of a pixel [arcsec], or None where the file does not say it.
+        image: The pixels, in the type of the file.
+        pixel_scale: Pixel scale [arcsec/pixel], or None if the file does not give it.
     """
 
     image: Num[np.ndarray, "h w"]
@@ -53,7 +53,7 @@ class Plane:
 
 
 def read_plane(name: str | Path, extension: str | None = None) -> Plane:
-    """Read one plane. Its pixels may be anything, also infinite.
+    """Read one plane. Pixel values are not checked and may be infinite or NaN.
 
     Args:
         name: A file, or `FILE[EXTENSION]`.
@@ -61,12 +61,12 @@ def read_plane(name: str | Path, extension: str | None = None) -> Plane:
             two-dimensional image.
 
     Raises:
-        UnreadableImage: If there is no such plane; the message is the reason.
+        UnreadableImage: If there is no such plane; the message gives the reason.
     """
     image, header = read_pixels(name, extension)
     if len(image) != 1:
         raise UnreadableImage(
-            f"wrong shape {image.shape}: a fit takes one plane; FILE[EXTENSION:BAND] picks a band"
+            f"wrong shape {image.shape}: a fit needs one plane; FILE[EXTENSION:BAND] selects a band"
             " of a FITS file"
         )
     with recorded_warnings():
@@ -74,10 +74,10 @@ def read_plane(name: str | Path, extension: str | None = None) -> Plane:
 
 
 def _pixel_scale(header: Any) -> float | None:
-    """Side of a pixel [arcsec] by the world coordinates or a keyword of the header.
+    """Pixel scale [arcsec/pixel] from the WCS or a keyword of the header.
 
-    Distortions and tables of coordinates are left out: they hardly change the scale, and a
-    damaged one may stop the library.
+    Distortions and coordinate tables are ignored: they hardly change the scale, and damaged ones
+    can make the library fail.
     """
     from astropy.io.fits import Header
     from astropy.wcs import WCS
@@ -90,7 +90,7 @@ def _pixel_scale(header: Any) -> float | None:
             linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
         wcs = WCS(linear, naxis=2).celestial
         scales = 3600 * np.array(proj_plane_pixel_scales(wcs) if wcs.has_celestial else [])
-    except Exception:  # noqa: BLE001  coordinates that the library cannot understand
+    except Exception:  # noqa: BLE001  a WCS that astropy cannot interpret
         scales = np.array([])
     if scales.size == 2:
         scale = float(np.sqrt(scales.prod()))
@@ -103,7 +103,7 @@ def _pixel_scale(header: Any) -> float | None:
 
 
 def _value(header: Any, keyword: str) -> Any:
-    """The value of a keyword, or None where there is none, or none that can be read."""
+    """The value of a keyword, or None if it is missing or unreadable."""
     try:
         return header.get(keyword)
     except Exception:  # noqa: BLE001  a damaged card raises VerifyError, ValueError, ...

@@ -1,10 +1,10 @@
-"""The one reader of FITS files: which extension is an image, its pixels and its header.
+"""Reader of FITS files: find the image extension, and read its pixels and header.
 
-The extensions are walked here, from header to header, and each size is checked before anything is
-skipped or read: astropy then decodes the one that is chosen. By default that is the first with one
-plane, or where no extension has one the first with a few bands. `EXTENSION` is a name, a number,
-or `NAME,VERSION`, in any of which `:BAND` picks one band of several, counted from 1; `FILE[...]`
-gives it beside the name, as CFITSIO and DS9 have it.
+This module steps through the extensions header by header and checks each size before it skips or
+reads anything; astropy then decodes the selected extension. By default that is the first with one
+plane or, failing that, the first with a few bands. `EXTENSION` is a name, a number or
+`NAME,VERSION`; an appended `:BAND` selects one of several bands, counted from 1. `FILE[...]` gives
+the extension with the file name, in the notation of CFITSIO and DS9.
 """
 
 import gzip
@@ -57,11 +57,11 @@ def read_fits(path: Path, extension: str | None = None) -> FitsImage:
     """Read one image of a FITS file.
 
     Args:
-        path: The file, also compressed by gzip.
-        extension: Which image, as the module says; None for the first.
+        path: The file, which may be gzipped.
+        extension: Extension to read, as described above; None for the default.
 
     Raises:
-        UnreadableImage: If there is no such image, or it is damaged or too large.
+        UnreadableImage: If there is no such image, or it is corrupt or too large.
     """
     size = file_size(path)
     wanted = _parsed(extension)
@@ -85,7 +85,7 @@ def read_fits(path: Path, extension: str | None = None) -> FitsImage:
 
 
 def _parsed(extension: str | None) -> tuple[str | None, int | None]:
-    """Name or number of the extension, and the number of the band."""
+    """Split into the name or number of the extension and the number of the band."""
     if extension is None:
         return None, None
     text = extension.strip().upper()
@@ -97,7 +97,7 @@ def _parsed(extension: str | None) -> tuple[str | None, int | None]:
 
 @contextmanager
 def _opened(path: Path, size: int) -> Iterator[tuple[BufferedIOBase, int]]:
-    """The file, unpacked where gzip has packed it, and the bytes it can have at most."""
+    """The open file, decompressed if gzipped, and an upper limit on its size [byte]."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
         file.seek(0)
@@ -110,7 +110,7 @@ def _opened(path: Path, size: int) -> Iterator[tuple[BufferedIOBase, int]]:
 
 @dataclass(frozen=True)
 class _Extension:
-    """Where an extension lies, and the shape of its image; no shape where it is none."""
+    """Position of an extension and the shape of its image; no shape if it is not an image."""
 
     number: int
     header: Any
@@ -131,7 +131,7 @@ class _Extension:
 
     @property
     def names(self) -> set[str]:
-        """What it answers to."""
+        """All names by which it can be selected."""
         version = f"{self.name},{self.header.get('EXTVER', 1)}"
         return {str(self.number), self.name, version} - {""}
 
@@ -142,13 +142,13 @@ class _Extension:
 
     @property
     def few_bands(self) -> bool:
-        """Whether it has few enough bands to be the channels of one image."""
+        """Whether the bands are few enough to be channels of one image."""
         sizes = [size for size in self.shape if size > 1]
         return self.planes > 1 and len(sizes) == 3 and min(sizes[0], sizes[-1]) <= _MOST_BANDS
 
 
 def _walk(stream: BufferedIOBase, end: int) -> Iterator[_Extension]:
-    """The extensions, each with sizes that can be."""
+    """Iterate over the extensions, checking that their sizes are possible."""
     from astropy.io import fits
 
     start = 0
@@ -171,12 +171,12 @@ def _walk(stream: BufferedIOBase, end: int) -> Iterator[_Extension]:
 
 
 def _header_text(stream: BufferedIOBase, *, first: bool) -> bytes:
-    """The blocks of one header; none behind the last extension."""
+    """The blocks of one header; empty after the last extension."""
     blocks: list[bytes] = []
     while len(blocks) < _MOST_BLOCKS:
         block = stream.read(_BLOCK)
         if not blocks and first and not block.startswith(b"SIMPLE  ="):
-            raise UnreadableImage("not a FITS file: it does not begin like one")
+            raise UnreadableImage("not a FITS file: it does not start with SIMPLE")
         if not blocks and not first and not block.startswith(b"XTENSION"):
             return b""
         if len(block) < _BLOCK:
@@ -184,17 +184,17 @@ def _header_text(stream: BufferedIOBase, *, first: bool) -> bytes:
         blocks.append(block)
         if any(block[at : at + _CARD] == _END for at in range(0, _BLOCK, _CARD)):
             return b"".join(blocks)
-    raise UnreadableImage("not a FITS file, or a damaged one: its header has no end")
+    raise UnreadableImage("not a FITS file, or a damaged one: its header has no END")
 
 
 def _axes(header: Any, prefix: str = "") -> tuple[int, ...]:
-    """The lengths of the axes, the fastest last."""
+    """The lengths of the axes, fastest axis last."""
     count = _whole(header, f"{prefix}NAXIS", 999)
     return tuple(_whole(header, f"{prefix}NAXIS{axis}") for axis in range(count, 0, -1))
 
 
 def _data_size(header: Any) -> int:
-    """Bytes of the data of an extension, without what fills the last block."""
+    """Size of the data of an extension without padding [byte]."""
     axes = _axes(header)
     if not axes:
         return 0
@@ -213,7 +213,7 @@ def _whole(header: Any, keyword: str, most: int = 2**62, default: int | None = N
 
 
 def _chosen(extensions: Iterator[_Extension], wanted: str | None, band: int | None) -> _Extension:
-    """The extension that is asked for; read no further than to it."""
+    """The requested extension; nothing after it is read."""
     images: list[_Extension] = []
     for item in extensions:
         if item.planes == 0:
@@ -228,26 +228,26 @@ def _chosen(extensions: Iterator[_Extension], wanted: str | None, band: int | No
     names = ", ".join(f"{item.number} {item.name}".strip() for item in images) or "none"
     if wanted is not None:
         raise UnreadableImage(
-            f"no image in the extension {shown(wanted)}; there are {shown(names, 100)}"
+            f"no image in extension {shown(wanted)}; extensions with images: {shown(names, 100)}"
         )
     if images and band is None:
         raise UnreadableImage(
-            f"no two-dimensional image but a cube of {images[0].planes} planes;"
-            f" FILE[{images[0].number}:1] is its first"
+            f"no two-dimensional image, only a cube of {images[0].planes} planes;"
+            f" FILE[{images[0].number}:1] selects its first"
         )
     kind = "two-dimensional image" if band is None else "image with bands"
-    raise UnreadableImage(f"the FITS file holds no {kind}")
+    raise UnreadableImage(f"the FITS file has no {kind}")
 
 
 def _readable(item: _Extension) -> _Extension:
     check_pixel_count(item.shape)
     if item.size > _MOST_BYTES:
-        raise UnreadableImage("an extension that is too large to read")
+        raise UnreadableImage("the extension is too large to read")
     return item
 
 
 def _decoded(content: bytes) -> np.ndarray[Any, np.dtype[Any]]:
-    """The pixels of an extension that is not compressed."""
+    """The pixels of an uncompressed extension."""
     from astropy.io import fits
 
     kind = fits.PrimaryHDU if content.startswith(b"SIMPLE") else fits.ImageHDU
@@ -257,7 +257,7 @@ def _decoded(content: bytes) -> np.ndarray[Any, np.dtype[Any]]:
 def _band(
     pixels: np.ndarray[Any, np.dtype[Any]], band: int | None
 ) -> np.ndarray[Any, np.dtype[Any]]:
-    """One band of several, or all."""
+    """Select one band, or all of them."""
     if band is None:
         return pixels
     planes = pixels.reshape(-1, *pixels.shape[-2:])

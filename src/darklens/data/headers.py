@@ -1,7 +1,7 @@
-"""The dimensions of an image from its file's header, before the pixels are read.
+"""The dimensions of an image from its header, before the pixels are read.
 
-A compressed file of a few kilobytes can hold an image of gigabytes. What a file declares decides
-whether it suits a model, and how many are read together.
+A compressed file of a few kilobytes can hold an image of gigabytes. The declared size decides
+whether an image suits a model and how many images are read at once.
 """
 
 import math
@@ -17,18 +17,18 @@ __all__ = ["Declared", "declared"]
 
 _PICTURES = (".jpg", ".jpeg", ".png")
 _COMPRESSED = (".gz", ".fz", ".npz")
-_BYTES = 8  # of a pixel in memory, while it is read and prepared
-_RATIO = 20  # of the compression of FITS files, at most
+_BYTES = 8  # memory per pixel while an image is read and preprocessed
+_RATIO = 20  # highest compression ratio of FITS files
 _CHANNELS = 4
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What a header says.
+    """The size of an image according to its header.
 
     Attributes:
-        size: Rows and columns [pixel], where they are known without reading the pixels.
-        memory: About how much memory the image takes while it is read [byte].
+        size: Rows and columns [pixel], if known without reading the pixels.
+        memory: Approximate memory needed to read the image [byte].
     """
 
     size: tuple[int, int] | None
@@ -36,7 +36,7 @@ class Declared:
 
 
 def declared(path: Path) -> Declared:
-    """What the header of an image file says; a damaged one says nothing and takes no memory."""
+    """The size declared by an image file; unknown and 0 bytes if the header is damaged."""
     name = path.name.lower()
     try:
         if name.endswith(_PICTURES):
@@ -48,13 +48,13 @@ def declared(path: Path) -> Declared:
         if name.endswith(".npy"):
             return _array(path)
         on_disk = path.stat().st_size
-    except Exception:  # noqa: BLE001  whatever is wrong with the file, its reader will say it
+    except Exception:  # noqa: BLE001  the reader of the file reports what is wrong
         return Declared(None, 0)
     return Declared(None, on_disk * (_RATIO if name.endswith(_COMPRESSED) else 2))
 
 
 def _array(path: Path) -> Declared:
-    """Rows and columns of a plain array, where its shape says which they are."""
+    """Rows and columns of a plain array, if its shape is unambiguous."""
     with path.open("rb") as file:
         header = read_npy_header(file)
     shape = tuple(side for side in header.shape if side != 1)

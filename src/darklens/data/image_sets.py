@@ -1,7 +1,7 @@
-"""Image sets whose classes may be unknown: a flat folder, a stack, or any data set.
+"""Image sets that may have no labels: a flat folder, a stack, or any data set.
 
-Where nothing says the classes, as in the folders from which the FID is computed, all images belong
-to the one class `UNLABELLED`.
+Without labels, as in folders used to compute the FID, all images have the class
+`UNLABELLED`.
 """
 
 from pathlib import Path
@@ -21,10 +21,10 @@ def open_images(path: str | Path, split: str | None = None) -> ImageDataset:
 
     Args:
         path: A folder, or a `.npy` or `.npz` file.
-        split: The part of a divided folder, such as `test`.
+        split: The part to open of a folder that is split, such as `test`.
 
     Raises:
-        BadData: If there are no images, or they are laid out in another way.
+        BadData: If there are no images, or the layout is unknown.
     """
     root = Path(path)
     if root.is_file() and split is None:
@@ -40,7 +40,7 @@ def open_images(path: str | Path, split: str | None = None) -> ImageDataset:
 
 
 def is_flat(folder: Path) -> bool:
-    """Whether images lie in the folder itself, and no folders beside them."""
+    """Whether the folder holds images and no folders."""
     inside = any(path.is_dir() and path.name[0] != "." for path in folder.iterdir())
     return not inside and bool(list_images(folder, recursive=False))
 

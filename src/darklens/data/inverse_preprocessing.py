@@ -7,7 +7,7 @@
     >>> undo_preprocessing(steps)(build_preprocessing(steps).batch(image)).tolist()
     [[[[4.0, 100.0]]]]
 
-Changes of the size stay: a generator's images have the size that its network works at.
+Changes of size are not undone: a generator's images keep the size of its network.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ __all__ = ["undo_preprocessing"]
 
 
 def undo_preprocessing(spec: Sequence[Mapping[str, Mapping[str, Any] | None]]) -> Step:
-    """The inverse of declared steps, which `build_preprocessing` has accepted; can be pickled.
+    """The inverse of declared steps accepted by `build_preprocessing`; can be pickled.
 
     Raises:
         BadModel: If a step cannot be undone.
@@ -35,7 +35,7 @@ def undo_preprocessing(spec: Sequence[Mapping[str, Mapping[str, Any] | None]]) -
 
 @dataclass(frozen=True)
 class _Undo:
-    """Inverse steps one after the other."""
+    """Inverse steps applied in turn."""
 
     inverses: tuple[Step, ...]
 
@@ -48,7 +48,7 @@ class _Undo:
 def _inverse(name: str, given: dict[str, Any]) -> Step:
     if name not in _INVERSES:
         raise BadModel(
-            f"the preprocessing step {name!r} cannot be undone; a generator's are of "
+            f"the preprocessing step {name!r} cannot be undone; a generator can use "
             f"{', '.join(sorted(_INVERSES))}"
         )
     if name == "affine" and given["scale"] == 0:
@@ -72,7 +72,7 @@ def _sqrt(images: Images, *, scale: float) -> Images:
     return np.asarray(np.square(np.maximum(images, 0)) / np.float32(scale))
 
 
-def _same_size(images: Images, *, size: int) -> Images:  # noqa: ARG001  the size that stays
+def _same_size(images: Images, *, size: int) -> Images:  # noqa: ARG001  not undone
     return images
 
 

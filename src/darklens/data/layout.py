@@ -1,15 +1,15 @@
-"""Folder layouts: where the images of each part and class are.
+"""Folder layouts: where to find the images of each part and class.
 
-    ROOT/{class}/*                     one set, not divided
+    ROOT/{class}/*                     one set, not split
     ROOT/{train,val,test}/{class}/*    the DeepLense tree
     ROOT/{class}/{train,val,test}/*    the same, by class first
-    ROOT/{train,test}_{class}/*        as DeepLense's lens-finding images are published
+    ROOT/{train,test}_{class}/*        as published for the DeepLense lens-finding images
     ROOT/zarr.json, ROOT/train/zarr.json   stores
     ROOT/{class}.npz, ROOT/{part}/{class}.npz   stacks, also .npy; also in place of a class's images
     ROOT/{train,val,test}.npz, FILE.npz    stacks with labels
 
-The parts go by several names (`valid`, `validation`, `Training`, `test_set`). Hidden folders,
-`__MACOSX`, and a folder that only wraps another (`dataset/dataset`) are passed over.
+Parts may have other common names (`valid`, `validation`, `Training`, `test_set`). Hidden folders,
+`__MACOSX` and a folder that only wraps another (`dataset/dataset`) are skipped.
 """
 
 import re
@@ -49,9 +49,9 @@ class Part:
     """The folders of one part.
 
     Attributes:
-        folders: What a person calls it: one folder, or those of the classes; or a stack.
-        classes: Name of a class and its folder or stack; a class may have several.
-        store: Folder of the store that holds the part instead.
+        folders: The folder of the part, the folders of its classes, or a stack.
+        classes: Pairs of class name and folder or stack; a class may have several.
+        store: Folder of the store that holds the part, if it is a store.
     """
 
     folders: tuple[Path, ...]
@@ -61,13 +61,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """What lies where below a folder.
+    """Where the parts and classes are below a folder.
 
     Attributes:
-        root: The folder as it was given; images are named by their paths below it.
-        parts: `train`, `val` and `test` as far as they are there, or `` alone for one set that
-            is not divided.
-        unused: Folders with images that belong to no part.
+        root: The folder as given; images are named by their paths relative to it.
+        parts: Those of `train`, `val` and `test` that exist, or only `` for a set that is not
+            split.
+        unused: Folders of images that do not belong to a part.
     """
 
     root: Path
@@ -76,12 +76,12 @@ class Layout:
 
     @property
     def divided(self) -> bool:
-        """Whether there are parts."""
+        """Whether the set is split into parts."""
         return "" not in self.parts
 
 
 def part_name(name: str) -> str | None:
-    """The part that a folder's name means, or None.
+    """The part denoted by the name of a folder, or None.
 
     >>> part_name("Validation"), part_name("train_set"), part_name("trained")
     ('val', 'train', None)
@@ -91,10 +91,10 @@ def part_name(name: str) -> str | None:
 
 
 def find_layout(root: Path) -> Layout:
-    """Look at the folders, not at the images.
+    """Find the layout from the folders, without reading images.
 
     Raises:
-        BadData: If two folders stand for one part, or a class has a name that cannot be used.
+        BadData: If two folders denote the same part, or a class name cannot be used.
     """
     if root.is_file():
         return Layout(root.parent, {"": Part((root,))})
@@ -124,7 +124,7 @@ def _by_part(
     for folder, part in whole.items():
         if part in parts:
             first = parts[part].folders[0]
-            raise BadData(f"{first} and {folder} both mean the part {part}; keep one of them")
+            raise BadData(f"{first} and {folder} both denote the part {part}; keep only one")
         if folder.is_file():
             parts[part] = Part((folder,))
             continue
@@ -134,7 +134,7 @@ def _by_part(
             continue
         places = _folders(inside) or class_stacks(inside)
         classes = tuple((_class(item), _images_folder(item)) for item in places)
-        if part == "test" and not classes:  # as competitions publish it; it has no labels
+        if part == "test" and not classes:  # unlabelled, as in data of competitions
             rest.append(folder)
             continue
         parts[part] = Part((folder,), classes)
@@ -150,7 +150,7 @@ def _layout(
     joined: Mapping[Path, tuple[str, str]],
     rest: Iterable[Path],
 ) -> Layout:
-    """The parts in their order, with the folders `train_CLASS` added to those that are missing."""
+    """The parts in order, with missing ones filled from folders such as `train_CLASS`."""
     rest = list(rest)
     given = set(parts)
     for folder, (part, name) in joined.items():
@@ -184,8 +184,8 @@ def _by_class(root: Path, inner: Path, folders: Sequence[Path]) -> Layout:
 def _joined_names(folders: Sequence[Path], *, within: bool) -> dict[Path, tuple[str, str]]:
     """Part and class of folders such as `train_lenses`.
 
-    Such names are read so where they stand beside whole parts, where there are two parts of them,
-    or nothing but them; one class may well be called `test_particles`.
+    Names are read this way only next to whole parts, if they give two parts, or if there are no
+    other folders: a class may well be called `test_particles`.
     """
     found: dict[Path, tuple[str, str]] = {}
     for folder in folders:
@@ -202,20 +202,20 @@ def _joined_names(folders: Sequence[Path], *, within: bool) -> dict[Path, tuple[
 
 
 def _class(folder: Path, name: str | None = None) -> str:
-    """A folder's name as the name of a class, still in its own spelling."""
+    """The class name given by a folder, in its original spelling."""
     text = unicodedata.normalize("NFC", _name(folder) if name is None else name).strip().lower()
     if not text.isprintable():
-        raise BadData(f"{str(folder)!r}: the name of a class must be plain text; rename the folder")
+        raise BadData(f"{str(folder)!r}: a class name must be plain text; rename the folder")
     return text
 
 
 def _name(place: Path) -> str:
-    """The name of a folder, or of a stack without its ending."""
+    """The name of a folder, or of a stack without its suffix."""
     return place.stem if place.is_file() else place.name
 
 
 def class_names(found: Iterable[str]) -> dict[str, str]:
-    """The class that each spelling means; `sub` says that there is substructure, not which."""
+    """The class denoted by each spelling; `sub` is kept, as it does not specify the kind."""
     names = set(found)
     if "sub" in names:
         return {name: name for name in names}
@@ -223,7 +223,7 @@ def class_names(found: Iterable[str]) -> dict[str, str]:
 
 
 def _unwrapped(folder: Path) -> Path:
-    """The folder itself, or the one that it only wraps, as unpacked archives do."""
+    """The folder itself, or the only folder inside it, as in unpacked archives."""
     for _ in range(_WRAPPED_AT_MOST):
         inside = _folders(folder)
         if len(inside) != 1 or is_store(folder) or _has_files(folder):
@@ -239,13 +239,13 @@ def _unwrapped(folder: Path) -> Path:
 
 
 def _images_folder(folder: Path) -> Path:
-    """The folder of a class, or the only one in it."""
+    """The folder of a class, or the only folder inside it."""
     inside = _folders(folder)
     return inside[0] if len(inside) == 1 and not _has_files(folder) else folder
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folders below that may hold images; none below a stack."""
+    """The subfolders that may hold images; none for a stack."""
     if folder.is_file():
         return []
     return sorted(
@@ -260,5 +260,5 @@ def _has_files(folder: Path) -> bool:
 
 
 def _has_images(folder: Path) -> bool:
-    """Whether there are images in the folder or in one directly below it."""
+    """Whether there are images in the folder or in a direct subfolder."""
     return is_store(folder) or any(_has_files(item) for item in (folder, *_folders(folder)))

@@ -1,7 +1,7 @@
-"""The reader of `.npy` files: the header is checked before any data are read.
+"""Reader of `.npy` files that checks the header before it reads any data.
 
-A header is the text of a Python dictionary with three entries. It is not evaluated, as NumPy does,
-but matched piece by piece, so that a damaged one is refused and nothing else.
+A header is the text of a Python dictionary with three entries. NumPy evaluates it; here it is
+matched piece by piece, so that a damaged header can do no more than be refused.
 """
 
 import math
@@ -38,12 +38,12 @@ _MOST_BYTES = 16 * MOST_PIXELS
 
 @dataclass(frozen=True)
 class NpyHeader:
-    """What a `.npy` file says of its data.
+    """Shape, order and type of the data in a `.npy` file.
 
     Attributes:
         shape: Shape of the array.
         fortran: Whether the first axis varies fastest.
-        dtype: Type of its items; that of objects where the data are a pickle.
+        dtype: Type of its items; object if the data are a pickle.
     """
 
     shape: tuple[int, ...]
@@ -55,7 +55,7 @@ def read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
     """The array in a `.npy` file, or the image in its pickle.
 
     Raises:
-        UnreadableImage: If there is none, or one that is too large.
+        UnreadableImage: If there is no image, or it is too large.
     """
     size = file_size(path)
     with path.open("rb") as file:
@@ -75,23 +75,23 @@ def read_npy(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def read_npy_header(file: IO[bytes] | BufferedIOBase) -> NpyHeader:
-    """Read and check the header of a `.npy` file, and leave the file behind it.
+    """Read and check the header of a `.npy` file, leaving the file positioned after it.
 
     Args:
         file: The file, at its start.
 
     Raises:
-        UnreadableImage: If it is no such file, its header is damaged, or its items are neither
-            real numbers nor objects.
+        UnreadableImage: If it is not a `.npy` file, its header is damaged, or its items are
+            neither real numbers nor objects.
     """
     start = file.read(8)
     if start[:2] == b"PK":
-        raise UnreadableImage("a .npz archive with the ending of a .npy file: rename it to .npz")
+        raise UnreadableImage("a .npz archive named .npy: rename it to .npz")
     if len(start) < 8 or not start.startswith(_MAGIC):
-        raise UnreadableImage("not a .npy file: it does not begin like one")
+        raise UnreadableImage("not a .npy file: the magic bytes are missing")
     major, minor = start[6:]
     if major not in (1, 2, 3) or minor != 0:
-        raise UnreadableImage(f"a .npy file of the unknown version {major}.{minor}")
+        raise UnreadableImage(f"a .npy file of unknown version {major}.{minor}")
     length = int.from_bytes(file.read(2 if major == 1 else 4), "little")
     text = file.read(min(length, _LONGEST + 1)).decode("utf-8", "replace")
     entries = _entries(text) if len(text) <= _LONGEST else {}
@@ -105,7 +105,7 @@ def _damaged() -> UnreadableImage:
 
 
 def _entries(text: str) -> dict[str, re.Match[str]]:
-    """The entries of the dictionary by name; fewer than three where the text is damaged."""
+    """The entries of the dictionary by name; fewer than three if the text is damaged."""
     text = text.strip()
     if not (text.startswith("{") and text.endswith("}")):
         return {}
@@ -127,7 +127,7 @@ def _shape(entries: dict[str, re.Match[str]]) -> tuple[int, ...]:
     if len(sizes) == 1 and "," not in text:  # (5) is a number, not a shape
         raise _damaged()
     if math.prod(max(size, 1) for size in sizes) >= 2**63:
-        raise UnreadableImage("the header of the .npy file promises more than any file can hold")
+        raise UnreadableImage("the header of the .npy file declares an impossibly large array")
     return tuple(sizes)
 
 

@@ -1,6 +1,6 @@
-"""Writing the DeepLense tree: `ROOT/{class}/{number:08d}.npy`, parameters and description beside.
+"""Writer of the DeepLense tree: `ROOT/{class}/{number:08d}.npy`, parameters and description.
 
-Row `i` of `parameters.parquet` belongs to the file with the number `i`.
+Row `i` of `parameters.parquet` belongs to the file with number `i`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +22,11 @@ class NpyTreeWriter(ImageWriter):
         path: Root of the tree.
         shape: Shape (C, H, W) of an image.
         dtype: Type of the images given to `write`.
-        count: Number of images in all.
-        classes: Class names, the folders.
-        attributes: What made the images (preset, seed, version, ...): plain YAML values.
-        shard: Images that are written between two marks from which a killed run continues.
-        scaled: Write each image as float64 from 0 to 1, as the DeepLense benchmark's are,
+        count: Total number of images.
+        classes: Class names, used as folder names.
+        attributes: Origin of the images (preset, seed, version, ...) as plain YAML values.
+        shard: Images written between two points from which an interrupted run can resume.
+        scaled: Write each image as float64 scaled to [0, 1], as in the DeepLense benchmark,
             instead of its natural type.
     """
 
@@ -56,7 +56,7 @@ class NpyTreeWriter(ImageWriter):
         )
 
     def description(self) -> dict[str, Any]:
-        """What the output is, as written to `dataset.yaml`."""
+        """Description of the output, as written to `dataset.yaml`."""
         return super().description() | {"scaled": self.scaled}
 
     def _create(self, folder: Path) -> None:
@@ -78,7 +78,7 @@ class NpyTreeWriter(ImageWriter):
 
 
 def _scale(image: Shaped[np.ndarray, "c h w"]) -> Float64[np.ndarray, "c h w"]:
-    """The image from 0 to 1; a constant one becomes 0."""
+    """Scale the image to [0, 1]; a constant image becomes 0."""
     values = image.astype(np.float64)
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high > low else np.zeros_like(values)

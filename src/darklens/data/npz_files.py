@@ -1,8 +1,8 @@
 """The contents of an `.npz` archive of images: images, labels, further columns.
 
-The images are the array `images`, or the only one of two axes or more. `labels` (N,) beside them
-are names of classes, or numbers that count in `classes`; any other array (N,) of numbers, such as
-`axion_mass`, is a column of parameters. Nothing in an archive is unpickled.
+The images are the array `images`, or the only array with at least two axes. `labels` (N,) are
+class names or indices into `classes`; any other numerical array (N,), such as `axion_mass`, is a
+column of parameters. Nothing in an archive is unpickled.
 """
 
 import io
@@ -34,13 +34,13 @@ IMAGES = "images"
 """Name of the array of images."""
 
 _LABELS, _CLASSES = "labels", "classes"
-_SMALL = 2**26  # bytes of an array that is read as a whole, such as the labels
+_SMALL = 2**26  # largest size of other arrays, such as the labels [byte]
 _AT_ONCE = 2**20
 
 
 @contextmanager
 def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """An `.npz` file; whatever is wrong with it inside the block is an `UnreadableImage`."""
+    """Open an `.npz` file and turn any error inside the block into an `UnreadableImage`."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -53,7 +53,7 @@ def opened_archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def array_of_images(archive: zipfile.ZipFile) -> str:
-    """The member that holds the images."""
+    """Name of the member that holds the images."""
     names = [name for name in archive.namelist() if name.endswith(".npy")]
     if f"{IMAGES}.npy" in names:
         return f"{IMAGES}.npy"
@@ -61,12 +61,12 @@ def array_of_images(archive: zipfile.ZipFile) -> str:
     if len(found) != 1:
         shown = ", ".join(name.removesuffix(".npy")[:40] for name in (found or names)[:6])
         what = "several arrays" if found else "no array of images"
-        raise UnreadableImage(f"{what} in the archive ({shown or 'empty'}): call one 'images'")
+        raise UnreadableImage(f"{what} in the archive ({shown or 'empty'}): name one 'images'")
     return found[0]
 
 
 def start_of_member(file: IO[bytes], info: zipfile.ZipInfo) -> int:
-    """Where the bytes of an uncompressed member begin."""
+    """Offset of the first byte of an uncompressed member."""
     file.seek(info.header_offset)
     head = file.read(30)
     if len(head) < 30 or head[:4] != b"PK\x03\x04":
@@ -76,7 +76,7 @@ def start_of_member(file: IO[bytes], info: zipfile.ZipInfo) -> int:
 
 
 def unpacked(path: Path, name: str) -> IO[bytes]:
-    """The member of an archive in a temporary file without a name."""
+    """The member of an archive, decompressed into an anonymous temporary file."""
     file: IO[bytes] = TemporaryFile()  # noqa: SIM115  the stack closes it
     try:
         with opened_archive(path) as archive, archive.open(name) as member:
@@ -90,10 +90,10 @@ def unpacked(path: Path, name: str) -> IO[bytes]:
 
 
 def read_labels(path: Path, count: int) -> list[str] | None:
-    """The class of each of the `count` images in an `.npz`, or None where it does not say it.
+    """The class of each of the `count` images in an `.npz`, or None if it has no labels.
 
     Raises:
-        UnreadableImage: If the labels are damaged, or do not fit the images or the classes.
+        UnreadableImage: If the labels are damaged or do not match the images or the classes.
     """
     with opened_archive(path) as archive:
         labels, classes = _small_array(archive, _LABELS), _small_array(archive, _CLASSES)
@@ -101,13 +101,11 @@ def read_labels(path: Path, count: int) -> list[str] | None:
         return None
     labels = labels.reshape(-1) if labels.size == count else labels
     if labels.shape != (count,):
-        raise UnreadableImage(f"labels {labels.shape} for {count} images: one for each is needed")
+        raise UnreadableImage(f"labels {labels.shape} for {count} images: need one per image")
     if labels.dtype.kind in "US":
         return _plain(_texts(labels))
     if classes is None or classes.ndim != 1 or classes.dtype.kind not in "US":
-        raise UnreadableImage(
-            "the labels are numbers: add an array 'classes' with the names they count in"
-        )
+        raise UnreadableImage("the labels are numbers: add an array 'classes' with the class names")
     names = _plain(_texts(classes))
     whole = labels.dtype.kind in "biu" or np.array_equal(labels, np.rint(labels))
     if not whole or labels.min() < 0 or labels.max() >= len(names):
@@ -116,7 +114,7 @@ def read_labels(path: Path, count: int) -> list[str] | None:
 
 
 def read_columns(path: Path, count: int) -> dict[str, np.ndarray[Any, np.dtype[Any]]]:
-    """Further numbers of each image in an `.npz`, by name.
+    """Further parameters of each image in an `.npz`, by name.
 
     Raises:
         UnreadableImage: If the archive is damaged.
@@ -135,10 +133,10 @@ def read_columns(path: Path, count: int) -> dict[str, np.ndarray[Any, np.dtype[A
 
 
 def _small_array(archive: zipfile.ZipFile, name: str) -> np.ndarray[Any, np.dtype[Any]] | None:
-    """An array beside the images, read as a whole, or None where there is none of that name.
+    """Another array of the archive, or None if there is none of this name.
 
     Raises:
-        UnreadableImage: If it is damaged, too large, or holds objects.
+        UnreadableImage: If it is damaged, too large or holds objects.
     """
     try:
         info = archive.getinfo(f"{name}.npy")
@@ -164,16 +162,16 @@ def _texts(values: np.ndarray[Any, np.dtype[Any]]) -> list[str]:
 
 
 def _plain(names: list[str]) -> list[str]:
-    """The names of classes, which may become those of folders."""
+    """Check class names, which may become folder names."""
     for name in set(names):
         if not name.strip() or not name.isprintable() or name[0] == "." or set(name) & set("/\\:"):
-            raise UnreadableImage(f"{name[:40]!r} cannot be the name of a class")
+            raise UnreadableImage(f"{name[:40]!r} cannot be a class name")
     lower = [name.strip().lower() for name in names]
     return lower if "sub" in lower else [canonical_class(name) for name in lower]
 
 
 def _shape(file: IO[bytes] | BufferedIOBase) -> tuple[int, ...]:
-    """Shape of an array of numbers; of nothing where it holds anything else."""
+    """Shape of a numerical array; empty if it holds anything else."""
     try:
         header = read_npy_header(file)
     except UnreadableImage:

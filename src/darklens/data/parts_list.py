@@ -1,8 +1,8 @@
-"""The list of a run's images, `parts.csv`: which part each image belonged to.
+"""The list of the images of a run, `parts.csv`, and the part to which each belonged.
 
-One row an image: part, class, path below the folder of the data (or its number in a store), and
-the digest of its content. So exactly the images that a run held out can be found again, and one
-that has changed is noticed.
+One row per image: part, class, path relative to the data folder (or number in a store), and a
+digest of its content. This identifies exactly the images that a run held out, and reveals any
+that have changed since.
 """
 
 import csv
@@ -22,13 +22,13 @@ __all__ = ["PARTS_FILE", "ListedImage", "open_listed", "parts_rows", "read_parts
 
 PARTS_FILE = "parts.csv"
 _COLUMNS = ["part", "class", "path", "digest"]
-_FORMULA = ("=", "+", "-", "@")  # what a spreadsheet would compute
+_FORMULA = ("=", "+", "-", "@")  # taken as a formula by spreadsheets
 _READ_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class ListedImage:
-    """A row: part, class, name and digest of an image."""
+    """A row of the list: part, class, name and digest of an image."""
 
     part: str
     label: str
@@ -39,7 +39,7 @@ class ListedImage:
 def parts_rows(
     parts: Mapping[str, ImageDataset], digests: Mapping[str, Sequence[bytes]]
 ) -> list[ListedImage]:
-    """The rows of the list; `digests` are those of `image_digest`."""
+    """The rows of the list, with digests from `image_digest`."""
     return [
         ListedImage(part, data.classes[label], name, digest.hex())
         for part, data in parts.items()
@@ -71,7 +71,7 @@ def read_parts(path: Path) -> list[ListedImage]:
     except (OSError, csv.Error, ValueError) as error:
         raise BadData(f"cannot read {path}, the list of a run's images: {error}") from error
     if head != _COLUMNS or any(len(row) != len(_COLUMNS) for row in rows):
-        raise BadData(f"{path} is not the list of a run's images, or it is damaged")
+        raise BadData(f"{path} is not a list of a run's images, or it is damaged")
     return [
         ListedImage(part, label.removeprefix("./"), name.removeprefix("./"), digest)
         for part, label, name, digest in rows
@@ -79,12 +79,12 @@ def read_parts(path: Path) -> list[ListedImage]:
 
 
 def open_listed(path: Path, part: str, root: Path) -> ImageDataset:
-    """Exactly the images that a run used for one purpose.
+    """Open exactly the images that a run used for one part.
 
     Args:
         path: The list.
         part: `train`, `val` or `test`.
-        root: Folder or store of the data.
+        root: Data folder or store.
 
     Raises:
         BadData: If the run had no such part, or an image is missing or has changed since.
@@ -98,23 +98,21 @@ def open_listed(path: Path, part: str, root: Path) -> ImageDataset:
     labels = [dataset.classes[label] for label in dataset.labels]
     moved = [row.name for row, label in zip(rows, labels, strict=True) if row.label != label]
     if moved:
-        raise BadData(
-            f"{moved[0]} is of another class than when the run began ({len(moved)} in all)"
-        )
+        raise BadData(f"{moved[0]} has changed class since the run started ({len(moved)} in all)")
     changed = [
         row.name
         for row, digest in zip(rows, _digests(dataset), strict=True)
         if row.digest != digest
     ]
     if changed:
-        raise BadData(f"{changed[0]} has changed since the run began ({len(changed)} in all)")
+        raise BadData(f"{changed[0]} has changed since the run started ({len(changed)} in all)")
     return dataset
 
 
 def _with_names(root: Path, names: Sequence[str], path: Path) -> ImageDataset:
-    """The images of these names, which lie in one part of the data."""
+    """The images with these names, all within one part of the data."""
     if not root.is_dir():
-        raise BadData(f"the run's data {root} are not there; say where they are with --data")
+        raise BadData(f"the data of the run are no longer at {root}; give their place with --data")
     layout = find_layout(root)
     missing = list(names)
     for part in layout.parts:
@@ -124,7 +122,7 @@ def _with_names(root: Path, names: Sequence[str], path: Path) -> ImageDataset:
         if not lacking:
             return dataset.subset([position[name] for name in names])
         missing = min(missing, lacking, key=len)
-    raise BadData(f"{root} lacks {missing[0]}, which {path} names ({len(missing)} missing)")
+    raise BadData(f"{root} lacks {missing[0]}, which is listed in {path} ({len(missing)} missing)")
 
 
 def _digests(dataset: ImageDataset) -> list[str]:
@@ -136,5 +134,5 @@ def _digests(dataset: ImageDataset) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """The text so that no spreadsheet takes it for a formula."""
+    """The text, made safe from being read as a formula by a spreadsheet."""
     return f"./{text}" if text.startswith(_FORMULA) else text

@@ -1,8 +1,8 @@
-"""Images inside pickles: the ways in which object arrays have stored them.
+"""Images inside pickles, in all the ways that object arrays have stored them.
 
-An array; `[image, axion_mass]`, as DeepLenseSim writes it, with whatever small things beside the
-image; rows as separate arrays; numbers as separate objects. All of it is made from the nodes of
-`pickles`, within limits on depth and on the numbers that a small file may grow into.
+These are an array; `[image, axion_mass]` as written by DeepLenseSim, with other small items next to
+the image; rows as separate arrays; numbers as separate objects. Arrays are built from the nodes of
+`pickles`, with limits on the depth and on how large an array a small file can produce.
 """
 
 import math
@@ -22,7 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _TYPE_CODE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
 _DEEPEST = 8
-_NUMBERS_A_BYTE = 8  # a number takes a byte at least, and is copied a few times on its way
+_NUMBERS_A_BYTE = 8  # a number takes at least one byte and is copied a few times
 _NUMBERS = (bool, int, float)
 
 
@@ -33,7 +33,7 @@ def read_pickled_image(content: bytes) -> Array:
         content: The pickle.
 
     Raises:
-        UnreadableImage: If it is damaged, or holds anything but an image and small things.
+        UnreadableImage: If it is damaged, or holds anything but an image and small items.
     """
     try:
         image = _Arrays(content).array(read_pickle(content), depth=0)
@@ -47,14 +47,14 @@ def read_pickled_image(content: bytes) -> Array:
 
 
 class _Arrays:
-    """Makes arrays of nodes; each node once, however often the pickle refers to it."""
+    """Builds arrays from nodes; each node once, however often the pickle refers to it."""
 
     def __init__(self, content: bytes) -> None:
         self._left = min(_NUMBERS_A_BYTE * len(content), 2 * MOST_PIXELS)
         self._made: dict[int, tuple[Any, Array | None]] = {}
 
     def array(self, value: Any, depth: int) -> Array | None:
-        """The numbers in a value, or None where it holds none."""
+        """The numbers in a value, or None if it holds none."""
         if depth > _DEEPEST:
             raise refused("arrays nested too deeply")
         if type(value) in _NUMBERS:
@@ -77,7 +77,7 @@ class _Arrays:
         return _from_bytes(value)
 
     def _together(self, items: Sequence[Any], shape: tuple[int, ...], depth: int) -> Array | None:
-        """Numbers or rows put together, or the one image among small things."""
+        """Combine numbers or rows, or select the one image among small items."""
         if items and all(type(item) in _NUMBERS for item in items):
             self._count(len(items))
             return np.array([float(item) for item in items]).reshape(shape)
@@ -92,14 +92,14 @@ class _Arrays:
         return _only_image(known)
 
     def _count(self, numbers: int) -> None:
-        """Keep a small pickle from growing into a large array."""
+        """Prevent a small pickle from expanding into a large array."""
         self._left -= numbers
         if numbers < 0 or self._left < 0:
             raise refused("more numbers than its size allows")
 
 
 def _only_image(arrays: Sequence[Array]) -> Array | None:
-    """The one array that can be an image."""
+    """The only array that can be an image."""
     for least_axes in (2, 1):
         images = [array for array in arrays if array.size > 1 and array.ndim >= least_axes]
         if len(images) == 1:

@@ -1,8 +1,8 @@
 """Read pickles without executing anything from the file.
 
-A pickle is a program for a stack machine. Only the instructions that numbers, texts, lists,
-tuples, dictionaries and numpy arrays need are known here, and a handful of names. They build plain
-nodes: nothing is called, hashed or imported, and no class can be changed by what a file says.
+A pickle is a program for a stack machine. This reader implements only the instructions needed for
+numbers, strings, lists, tuples, dictionaries and numpy arrays, and knows only a few names. They
+build plain nodes: nothing is called, hashed or imported, and a file cannot change any class.
 """
 
 import pickletools
@@ -22,7 +22,7 @@ _MARK = object()
 
 
 def refused(what: object) -> UnreadableImage:
-    """The error for a pickle that holds what no image needs."""
+    """The error for a pickle that holds more than an image needs."""
     return UnreadableImage(f"refused: the pickle holds more than arrays ({shown(what, 80)})")
 
 
@@ -47,13 +47,13 @@ class DTypeNode:
 
 @dataclass
 class ArrayNode:
-    """Stands for a `numpy.ndarray`, or a single number of numpy where the shape is empty.
+    """Stands for a `numpy.ndarray`, or for a numpy scalar if the shape is empty.
 
     Attributes:
-        dtype: Type of its items, None as long as the pickle does not say it.
+        dtype: Type of its items; None until the pickle gives it.
         shape: Its shape.
         data: Its bytes, or a list of objects.
-        order: C or F.
+        order: Memory order, C or F.
     """
 
     dtype: DTypeNode | None = None
@@ -69,7 +69,7 @@ class ArrayNode:
 
 @dataclass(frozen=True)
 class OtherNode:
-    """Stands for what is no part of an image: a dictionary, or a name that was not called."""
+    """Stands for anything that is not part of an image: a dictionary, or an uncalled name."""
 
     role: str
 
@@ -93,10 +93,10 @@ _NAMES = MappingProxyType(
 
 
 def read_pickle(content: bytes) -> Any:
-    """What a pickle holds: numbers, texts, bytes, lists, tuples and the nodes of this module.
+    """Read a pickle as numbers, strings, bytes, lists, tuples and the nodes of this module.
 
     Raises:
-        UnreadableImage: If it asks for anything else.
+        UnreadableImage: If it needs anything else.
         Exception: Of any kind, if it is damaged.
     """
     return _Machine().run(content)
@@ -108,7 +108,7 @@ def _dtype(code: Any, *_: Any) -> DTypeNode:
 
 def _reconstruct(kind: Any, *_: Any) -> ArrayNode:
     if kind != OtherNode("ndarray"):
-        raise refused("a kind of array that is not numpy's own")
+        raise refused("a subclass of numpy arrays")
     return ArrayNode()
 
 
@@ -122,7 +122,7 @@ def _frombuffer(data: Any, dtype: Any, shape: Any, order: str = "C") -> ArrayNod
 
 def _encode(text: str, encoding: str) -> bytes:
     if encoding != "latin1":
-        raise refused(f"a text in the encoding {encoding}")
+        raise refused(f"a string in the encoding {encoding}")
     return text.encode("latin1")
 
 
@@ -157,20 +157,20 @@ class _Machine:
         return self._stack.pop()
 
     def skip(self, _: Any) -> None:
-        """Say nothing about the content."""
+        """Ignore an instruction that does not affect the content."""
 
     def push(self, value: Any) -> None:
         self._stack.append(value)
 
     def push_bytes(self, value: Any) -> None:
-        """A text of Python 2, whose characters are bytes, or a byte array."""
+        """Push a Python 2 string, whose characters are bytes, or a byte array."""
         self.push(value.encode("latin1") if isinstance(value, str) else bytes(value))
 
     def mark(self, _: Any) -> None:
         self.push(_MARK)
 
     def marked(self) -> list[Any]:
-        """What lies above the last mark, and takes both away."""
+        """Pop everything above the last mark, and the mark."""
         at = len(self._stack) - 1
         while self._stack[at] is not _MARK:
             at -= 1
@@ -193,7 +193,7 @@ class _Machine:
     def extend(self, items: list[Any]) -> None:
         target = self._stack[-1]
         if type(target) is not list:
-            raise refused("items of what is no list")
+            raise refused("items added to something other than a list")
         target += items
 
     def name(self, text: str) -> None:
@@ -201,7 +201,7 @@ class _Machine:
         try:
             self.push(_NAMES[module, name])
         except KeyError:
-            raise refused(f"it asks for {module}.{name}") from None
+            raise refused(f"it needs {module}.{name}") from None
 
     def stack_name(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
@@ -210,17 +210,17 @@ class _Machine:
     def call(self, _: Any) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
         if type(function) is not OtherNode or function.role not in _CALLS:
-            raise refused("it calls what is no function")
+            raise refused("it calls something other than a known function")
         self.push(_CALLS[function.role](*arguments))
 
     def build(self, _: Any) -> None:
         state, target = self._stack.pop(), self._stack[-1]
         if type(target) not in (ArrayNode, DTypeNode) or type(state) is not tuple:
-            raise refused("it changes what is no array")
+            raise refused("it sets the state of something other than an array")
         target.build(state)
 
     def entry(self, _: Any) -> None:
-        """An entry of a dictionary, which is no part of an image."""
+        """Drop a dictionary entry, which is not part of an image."""
         self.tuple_of(2)
         self._stack.pop()
 

@@ -1,8 +1,7 @@
-"""JPEG and PNG files as arrays, with one channel if they are grey and three otherwise.
+"""Reader of JPEG and PNG files: one channel for grey pictures, three for colour.
 
-Colour gives three channels; a model of one channel then refuses them, rather than weighing the
-colours in a way that nobody asked for. Transparency must be absent or full. The size is read from
-the header and checked before the pixels are decoded.
+A one-channel model refuses colour pictures; they are never converted to grey silently. Pictures
+must be opaque. The size is read from the header and checked before the pixels are decoded.
 """
 
 from pathlib import Path
@@ -17,10 +16,10 @@ __all__ = ["picture_size", "read_picture"]
 
 
 def read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
-    """The pixels of a JPEG or PNG, (H, W) where it is grey, or (channels, H, W).
+    """Read the pixels of a JPEG or PNG: (H, W) if grey, otherwise (channels, H, W).
 
     Raises:
-        UnreadableImage: If it is neither, damaged, too large, or in part transparent.
+        UnreadableImage: If it is neither, damaged, too large, or not opaque.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -45,10 +44,10 @@ def read_picture(path: Path) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Rows and columns by the header of a JPEG or PNG [pixel].
+    """Rows and columns of a JPEG or PNG [pixel], from its header.
 
     Raises:
-        Exception: Of any kind, if it is none or damaged.
+        Exception: Of any kind, if it is neither or damaged.
     """
     from PIL import Image
 
@@ -62,7 +61,7 @@ def _channels(mode: str, values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[A
     if values.ndim == 2:
         return values
     if mode not in ("LA", "RGB", "RGBA"):
-        raise UnreadableImage(f"a picture in the colour mode {mode}; grey or RGB is expected")
+        raise UnreadableImage(f"a picture in colour mode {mode}; expected grey or RGB")
     if mode.endswith("A"):
         if values[..., -1].min() < 255:
             raise UnreadableImage("a picture with transparent pixels")

@@ -1,14 +1,14 @@
-"""The preprocessing that a model's card declares, as a function on images.
+"""The preprocessing declared by a model's card, as a function of images.
 
-The declaration is a list of steps in their order, each `{name: {parameters}}`:
+The declaration is an ordered list of steps, each `{name: {parameters}}`:
 
     >>> import numpy as np
     >>> preprocessing = build_preprocessing([{"center_crop": {"size": 2}}, {"min_max": {}}])
     >>> preprocessing(np.arange(16, dtype=np.uint16).reshape(1, 4, 4)).tolist()
     [[[0.0, 0.20000000298023224], [0.800000011920929, 1.0]]]
 
-Training, prediction and the web app all use the same declaration. Steps from other packages, such
-as the residual of a fit, are passed in by name as `extra_steps`.
+Training, prediction and the web app use the same declaration. Steps of other packages, such as
+the residual of a fit, are passed by name as `extra_steps`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -27,10 +27,10 @@ StepSpec = Mapping[str, Mapping[str, Any] | None]
 
 
 class Preprocessing:
-    """The steps that turn raw images into the input of a network.
+    """The steps from raw images to the input of a network.
 
     Args:
-        spec: The declaration, kept so that it can be written into a card.
+        spec: The declaration, kept to be written into a card.
         steps: The functions of the steps, in order.
     """
 
@@ -50,16 +50,16 @@ class Preprocessing:
 
     @property
     def spec(self) -> list[dict[str, dict[str, Any]]]:
-        """The declaration as plain lists and dicts, from which it can be built again."""
+        """The declaration as plain lists and dicts, from which it can be rebuilt."""
         return [{name: dict(given) for name, given in item.items()} for item in self._spec]
 
     def __call__(self, image: Shaped[np.ndarray, "c h w"]) -> Float32[np.ndarray, "d i j"]:
-        """The network's input from one raw image."""
+        """The network's input for one raw image."""
         prepared: Float32[np.ndarray, "d i j"] = self.batch(image[None])[0]
         return prepared
 
     def batch(self, images: Shaped[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n d i j"]:
-        """The network's input from raw images.
+        """The network's input for a batch of raw images.
 
         Raises:
             BadData: If the images are too small, or unsuitable for a step.
@@ -69,7 +69,7 @@ class Preprocessing:
     def explain(
         self, images: Shaped[np.ndarray, "n c h w"]
     ) -> tuple[Float32[np.ndarray, "n d i j"], dict[str, list[Any]]]:
-        """The network's input, and what the steps report on each image as named table columns.
+        """The network's input, and table columns with what the steps report on each image.
 
         Raises:
             BadData: If the images are too small, or unsuitable for a step.
@@ -87,10 +87,10 @@ class Preprocessing:
     def illustrate(
         self, images: Shaped[np.ndarray, "n c h w"]
     ) -> tuple[Float32[np.ndarray, "n d i j"], dict[str, list[Any]], list[list[Panel]]]:
-        """The same, with the panels that explain each image; plain steps have none.
+        """The same, with panels that illustrate each image; plain steps have none.
 
         Raises:
-            BadData: If the images are too small, or not what a step needs.
+            BadData: If the images are too small, or unsuitable for a step.
         """
         values: Images = images.astype(np.float32)
         columns: dict[str, list[Any]] = {}
@@ -111,9 +111,9 @@ def build_preprocessing(
     """Build the declared steps.
 
     Args:
-        spec: List of `{name: {parameters}}`, as a safe YAML loader returns it.
-        extra_steps: Further factories by name: each takes the declared parameters and returns a
-            function on float32 images (N, C, H, W).
+        spec: List of `{name: {parameters}}`, as returned by a safe YAML loader.
+        extra_steps: Additional factories by name; each takes the declared parameters and returns
+            a function of float32 images (N, C, H, W).
 
     Raises:
         BadModel: If a step or a parameter is unknown, missing or of the wrong type.

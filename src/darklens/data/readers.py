@@ -1,16 +1,16 @@
 """Read one image file into an array: `.npy`, FITS, JPEG, PNG.
 
-Every array is (C, H, W) in its natural type. Whatever is wrong with a file, from a missing one to
-a NaN in it, is an `UnreadableImage` whose message is the reason in one line, without the path.
+Every array is (C, H, W) in its natural type. Any problem with a file, from a missing file to a NaN
+pixel, raises `UnreadableImage` with the reason in one line, without the path.
 
-- `.npy`: (H, W), (C, H, W) or (H, W, C) with at most 16 channels, a flat square image, with any
-  axes of length 1; also as a pickle (see `pickled_images`: nothing in the file is executed).
-- `.npz`, and one image of a stack by its name, as `lenses.npz[17]`: see `stacks`.
-- FITS: the first extension with one plane, else the first with at most 16 bands, which are the
-  channels; `FILE[EXTENSION]` names another (see `fits_files`).
-- JPEG, PNG: one channel when grey, three when in colour (see `pictures`).
+- `.npy`: (H, W), (C, H, W) or (H, W, C) with at most 16 channels, or a flattened square image;
+  axes of length 1 are allowed. Also as a pickle, without executing it (see `pickled_images`).
+- `.npz`, and one image of a stack, such as `lenses.npz[17]` (see `stacks`).
+- FITS: the first extension with one plane, or else the first with at most 16 bands, taken as
+  channels; `FILE[EXTENSION]` selects another (see `fits_files`).
+- JPEG, PNG: one channel if grey, three if in colour (see `pictures`).
 
-Three equal channels are one grey one in every format.
+In every format three equal channels are reduced to one.
 """
 
 import math
@@ -41,17 +41,16 @@ def read_image(
     """Read and check one image.
 
     Args:
-        path: A file with one of the endings in `IMAGE_ENDINGS`; `FILE[EXTENSION]` for FITS.
+        path: A file with one of `IMAGE_ENDINGS`, or `FILE[EXTENSION]` for FITS.
         extension: Name or number of the extension of a FITS file; the first image if None.
-        allow_nan: Whether some pixels may be NaN, as where an instrument saw nothing. Whoever
-            asks for it has to leave them out.
+        allow_nan: Accept NaN pixels, such as those without data; the caller must mask them.
 
     Returns:
         The image in its natural type: unsigned or signed integers, float32 or float64.
 
     Raises:
-        UnreadableImage: If the file is missing, damaged or not an image that can be used; the
-            message is the reason.
+        UnreadableImage: If the file is missing, damaged or not a usable image; the message gives
+            the reason.
     """
     image, _ = read_pixels(path, extension)
     if min(image.shape[1:]) < _SMALLEST_SIDE:
@@ -65,7 +64,7 @@ def read_image(
 def read_pixels(
     path: str | Path, extension: str | None = None
 ) -> tuple[Shaped[np.ndarray, "c h w"], Any]:
-    """Read one image whatever its pixels are, and the header where it comes from FITS.
+    """Read one image without checking its pixels, and the header if it is FITS.
 
     Args:
         path: A file, or `FILE[EXTENSION]`.
@@ -83,7 +82,7 @@ def read_pixels(
     except PermissionError:
         raise UnreadableImage("no permission to read the file") from None
     except MemoryError:
-        raise UnreadableImage("too large for the memory") from None
+        raise UnreadableImage("too large for memory") from None
     except RecursionError:
         raise UnreadableImage("the file is nested too deeply") from None
     except OSError as error:
@@ -108,11 +107,11 @@ def _read(path: Path, extension: str | None) -> tuple[np.ndarray[Any, np.dtype[A
 
 
 def pixel_problem(image: Shaped[np.ndarray, "c h w"], *, allow_nan: bool = False) -> str | None:
-    """Why an image with such pixels cannot be used, or None when it can.
+    """Why the pixels of an image make it unusable, or None if they do not.
 
     Args:
         image: The image.
-        allow_nan: Whether some pixels may be NaN; the others are then looked at.
+        allow_nan: Accept NaN pixels and check only the others.
     """
     if allow_nan and image.dtype.kind == "f":
         known = image[~np.isnan(image)]
@@ -125,25 +124,25 @@ def pixel_problem(image: Shaped[np.ndarray, "c h w"], *, allow_nan: bool = False
     if low == high:
         return f"constant: every pixel is {low:g}"
     if max(abs(float(low)), abs(float(high))) > _LARGEST:
-        return f"has values beyond {_LARGEST:g}, which single precision cannot work with"
+        return f"has values beyond {_LARGEST:g}, too large for single precision"
     return None
 
 
 def _real(image: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
-    """Real numbers in native byte order; half precision becomes single, extended double."""
+    """Convert to native byte order; half precision becomes single, and extended becomes double."""
     kind, size = image.dtype.kind, image.dtype.itemsize
     if kind not in "biuf":
         raise UnreadableImage(f"the pixels are not real numbers but of type {image.dtype}")
     if kind == "b":
         return image.astype(np.uint8)
     if kind == "f" and size not in (4, 8):
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond double precision is infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond double precision: infinite
             return image.astype(np.float32 if size == 2 else np.float64)
     return np.asarray(image, dtype=image.dtype.newbyteorder("="))
 
 
 def _channels_first(image: np.ndarray[Any, np.dtype[Any]]) -> Shaped[np.ndarray, "c h w"]:
-    """The image as (C, H, W), or the reason why its shape does not tell which axis is which."""
+    """The image as (C, H, W); fails with the reason if its shape is ambiguous."""
     if image.ndim == 2:
         image = image[None]
     shape = image.shape
@@ -166,7 +165,7 @@ def _channels_first(image: np.ndarray[Any, np.dtype[Any]]) -> Shaped[np.ndarray,
 
 
 def _with_channels(image: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ _ _"]:
-    """The axis of the channels is the one that is shorter than both others, or beside a square."""
+    """The channel axis is the one shorter than both others, or next to two equal axes."""
     a, b, c = image.shape
     if a > _MOST_CHANNELS < c:
         raise _wrong_shape(image.shape)
@@ -174,20 +173,20 @@ def _with_channels(image: Shaped[np.ndarray, "_ _ _"]) -> Shaped[np.ndarray, "_ 
     if not first and not last:
         first, last = b == c, a == b
     if first == last:
-        raise UnreadableImage(f"the shape {(a, b, c)} does not say which axis holds the channels")
+        raise UnreadableImage(f"the shape {(a, b, c)} does not show which axis holds the channels")
     if (a if first else c) > _MOST_CHANNELS:
         raise _wrong_shape(image.shape)
     return image if first else np.moveaxis(image, -1, 0)
 
 
 def _alike(one: Shaped[np.ndarray, "h w"], other: Shaped[np.ndarray, "h w"]) -> bool:
-    """Whether two channels are the same, NaN for NaN."""
+    """Whether two channels are equal, counting NaN as equal to NaN."""
     return np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
 
 
 def _wrong_shape(shape: tuple[int, ...]) -> UnreadableImage:
     many = len(shape) > 2 and shape[0] > _MOST_CHANNELS
-    hint = "; it is a stack, of which FILE[0] is the first image" if many else ""
+    hint = "; it is a stack, FILE[0] selects its first image" if many else ""
     return UnreadableImage(
         f"wrong shape {shape}: expected (H, W), (channels, H, W) or (H, W, channels){hint}"
     )

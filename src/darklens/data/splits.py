@@ -1,6 +1,6 @@
-"""Explicit, reproducible splits, and the check that their parts share no image.
+"""Reproducible splits, and a check that their parts share no image.
 
-All randomness comes from a seed; classes keep their shares in every part.
+Splits depend only on a seed and are stratified by class.
 """
 
 import hashlib
@@ -32,9 +32,9 @@ def reference_split(
     """The reference protocol: train on `train`; 90 % of `val` selects the model, 10 % tests it.
 
     Args:
-        train: The training folder.
-        val: The validation folder, divided class by class.
-        seed: Decides which images are tested.
+        train: The training set.
+        val: The validation set, split class by class.
+        seed: Seed of the split.
 
     Returns:
         The parts `train`, `val` (for selection) and `test`.
@@ -54,7 +54,7 @@ def reference_split(
 def stratified_folds(
     dataset: ImageDataset, folds: int = 5, *, seed: int = 0
 ) -> list[tuple[ImageDataset, ImageDataset]]:
-    """Pairs of training and test set; each image is tested once, classes are spread evenly.
+    """Pairs of training and test sets, stratified by class; each image is tested once.
 
     Raises:
         BadData: If there are fewer than two folds, or a class has fewer images than folds.
@@ -74,13 +74,13 @@ def stratified_folds(
 
 
 def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
-    """Make sure that no image is in two parts, by content and not by name.
+    """Check by content, not by name, that no image is in two parts.
 
-    Images count as equal when they are after scaling from 0 to 1 in single precision, so that
-    photon counts and the scaled copy of the same image are recognised.
+    Images are compared after scaling to [0, 1] in single precision, so that photon counts and a
+    scaled copy of the same image are recognised as equal.
 
     Raises:
-        BadData: With the names of the first image that is shared, and how many there are.
+        BadData: If images are shared; names the first one and gives their number.
     """
     check_disjoint_digests(parts, {part: list(_digests(parts[part])) for part in parts})
 
@@ -88,7 +88,7 @@ def check_disjoint(parts: Mapping[str, ImageDataset]) -> None:
 def check_disjoint_digests(
     parts: Mapping[str, ImageDataset], digests: Mapping[str, Sequence[bytes]]
 ) -> None:
-    """The same for images whose digests are known.
+    """The same check for images whose digests are known.
 
     Args:
         parts: The images.
@@ -116,7 +116,7 @@ def check_disjoint_digests(
 
 
 def image_digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
-    """What tells an image from all others: equal for equal images, whatever their scale."""
+    """A digest of an image's content: equal for equal images, whatever their scale."""
     values: np.ndarray[Any, np.dtype[Any]] = image.astype(np.float64)
     values -= values.min()
     values /= values.max() or 1.0
@@ -126,7 +126,7 @@ def image_digest(image: Shaped[np.ndarray, "c h w"]) -> bytes:
 
 
 def _shuffled_classes(dataset: ImageDataset, seed: int) -> list[Int64[np.ndarray, " m"]]:
-    """The positions of each class's images in random order; classes without images left out."""
+    """The positions of each class's images in random order; empty classes are left out."""
     generator = np.random.default_rng(seed)
     return [
         generator.permutation(np.flatnonzero(dataset.labels == label))

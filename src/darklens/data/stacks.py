@@ -1,13 +1,13 @@
-"""Stacks: many images in one `.npy` or `.npz` file, each under a name of its own: `lenses.npz[17]`.
+"""Stacks: many images in one `.npy` or `.npz` file, named by number: `lenses.npz[17]`.
 
-A stack is an array (N, H, W), (N, C, H, W) or (N, H, W, C). An `.npz` holds it as `images`, or as
-its only array of two axes or more (see `npz_files` for the classes beside it). An image is
-read from its place in the file without the others; what is compressed is unpacked once, into a
-temporary file without a name.
+A stack is an array (N, H, W), (N, C, H, W) or (N, H, W, C). In an `.npz` it is the array `images`,
+or the only array with at least two axes (see `npz_files` for its labels). Each image is read from
+its place in the file without the others; compressed files are decompressed once, into an
+anonymous temporary file.
 
-Up to 16 planes (N, H, W) in a `.npy` may as well be the channels of one image. Whoever opens it
-decides: the number of channels that a model takes, or a person. In an `.npz` the name `images`
-says that they are images.
+Up to 16 planes (N, H, W) in a `.npy` could also be the channels of one image. The number of
+channels that the model takes decides, or the user does. In an `.npz` the name `images` means that
+they are images.
 """
 
 import math
@@ -46,25 +46,25 @@ __all__ = [
 _ENDINGS = (".npy", ".npz")
 
 _MOST_CHANNELS = 16
-_BOMB, _BOMB_RATIO = 2**28, 500  # bytes that are unpacked, and how far they may be compressed
+_BOMB, _BOMB_RATIO = 2**28, 500  # decompressed bytes, and the highest compression ratio beyond that
 _OPEN_AT_ONCE = 32
 _LOCK = threading.Lock()
 
 
 class Stack:
-    """The array of images in a file, of which one is read at a time.
+    """The array of images in a file, read one image at a time.
 
     Args:
         path: An `.npy` or `.npz` file.
 
     Attributes:
         path: The file.
-        shape: Shape of the array, the images along its first axis; of one image where it is one.
+        shape: Shape of the array with the images along the first axis, or of a single image.
         dtype: Type of the pixels.
-        named: Whether its name says that it holds images.
+        named: Whether the array is named `images`.
 
     Raises:
-        UnreadableImage: If it holds no such array, or is damaged.
+        UnreadableImage: If the file holds no such array, or is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,7 +80,7 @@ class Stack:
             with path.open("rb") as file:
                 header, self._offset = read_npy_header(file), file.tell()
         self.shape, self.dtype, self._fortran = header.shape, header.dtype, header.fortran
-        pickled = self.dtype.hasobject  # not a stack; an .npy reader may still find one image
+        pickled = self.dtype.hasobject  # not a stack; the .npy reader may still find one image
         if pickled and path.name.lower().endswith(".npz"):
             raise UnreadableImage("the archive holds objects: save plain arrays")
         if not pickled and self._offset + math.prod(self.shape) * self.dtype.itemsize > size:
@@ -90,20 +90,20 @@ class Stack:
         return self.shape[0]
 
     def read(self, index: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """Image number `index`, as it is stored.
+        """Read image number `index` as stored.
 
         Raises:
-            UnreadableImage: If there is none, or it cannot be read.
+            UnreadableImage: If there is no such image, or it is unreadable.
         """
         if self.dtype.hasobject or not self.shape:
-            raise UnreadableImage("the file is no stack of images")
+            raise UnreadableImage("the file is not a stack of images")
         if not 0 <= index < len(self):
             last = f"its images are 0 to {len(self) - 1}" if len(self) else "it is empty"
             raise UnreadableImage(f"there is no image {index} in the stack; {last}")
         return self._read(index * math.prod(self.shape[1:]), self.shape[1:], index)
 
     def read_all(self) -> np.ndarray[Any, np.dtype[Any]]:
-        """The whole array, of one image."""
+        """Read the whole array, when it is a single image."""
         return self._read(0, self.shape, None)
 
     def _read(
@@ -127,7 +127,7 @@ class Stack:
             with source.open("rb") as file:
                 file.seek(start)
                 return file.read(length)
-        if hasattr(os, "pread"):  # needs no place in the file, which forked processes share
+        if hasattr(os, "pread"):  # independent of the file position, which forked processes share
             parts = list[bytes]()
             while length > 0 and (part := os.pread(source.fileno(), length, start)):
                 parts.append(part)
@@ -138,7 +138,7 @@ class Stack:
             return bytes(source.read(length))
 
     def _source(self) -> Any:
-        """The file in which the array lies uncompressed."""
+        """The file that holds the uncompressed array."""
         if self._packed is None:
             return self.path
         with self._lock:
@@ -148,7 +148,7 @@ class Stack:
             return self._unpacked
 
     def _open_archive(self, size: int) -> tuple[NpyHeader, int]:
-        """The header of the array of images, and how many bytes there are up to its end."""
+        """The header of the array of images, and the offset of its end [byte]."""
         with opened_archive(self.path) as archive:
             name = array_of_images(archive)
             self.named = name.removesuffix(".npy") == IMAGES
@@ -161,17 +161,17 @@ class Stack:
                 return header, min(size, start + info.file_size)
             self._packed = name
             if info.file_size > max(_BOMB, _BOMB_RATIO * info.compress_size):
-                raise UnreadableImage("compressed too far to be images: unpack it first")
+                raise UnreadableImage("compression ratio too high for images: decompress it first")
             with archive.open(info) as member:
                 header, self._offset = read_npy_header(member), member.tell()
             return header, info.file_size
 
 
 def open_stack(path: str | Path) -> Stack:
-    """Open a `.npy` or `.npz` file; those last used stay open, while they do not change.
+    """Open a `.npy` or `.npz` file; recently used files stay open until they change.
 
     Raises:
-        UnreadableImage: If the file is missing or damaged, or holds no array of images.
+        UnreadableImage: If the file is missing or damaged, or has no array of images.
     """
     path = Path(path)
     file_size(path)
@@ -181,9 +181,9 @@ def open_stack(path: str | Path) -> Stack:
 
 
 def class_stacks(folder: Path) -> list[Path]:
-    """The stacks of a folder that holds nothing else, each of which may be a class.
+    """The stacks in a folder that holds nothing else, if each can be a class.
 
-    Those whose names differ in a number only, as `lenses_1.npz`, are parts of one set.
+    Stacks whose names differ only by a number, such as `lenses_1.npz`, are parts of one set.
     """
     files = list_images(folder, recursive=False)
     if not files or not all(map(_holds_stack, files)):
@@ -193,7 +193,7 @@ def class_stacks(folder: Path) -> list[Path]:
 
 
 def _holds_stack(path: Path) -> bool:
-    """Whether a file is a stack; a damaged archive is one, of which its reader says the reason."""
+    """Whether a file is a stack; damaged archives count, so that their reader reports the error."""
     try:
         return _is_stack(open_stack(path), stacked=True) is True
     except UnreadableImage:
@@ -201,10 +201,10 @@ def _holds_stack(path: Path) -> bool:
 
 
 def read_stacked(name: str | Path) -> np.ndarray[Any, np.dtype[Any]]:
-    """The array of one image by its name in a stack, or of an `.npz` that holds a single one.
+    """Read one image of a stack, or the only image of an `.npz`.
 
     Raises:
-        UnreadableImage: If there is none.
+        UnreadableImage: If there is no such image.
     """
     member = split_member(name)
     if member is not None:
@@ -212,7 +212,7 @@ def read_stacked(name: str | Path) -> np.ndarray[Any, np.dtype[Any]]:
     stack = open_stack(name)
     if _is_stack(stack, stacked=True):
         raise UnreadableImage(
-            f"a stack of {len(stack)} images, of which {Path(name).name}[0] is the first"
+            f"a stack of {len(stack)} images: {Path(name).name}[0] selects the first"
         )
     return stack.read_all()
 
@@ -224,18 +224,18 @@ def expand_stacks(
     stacked: bool | None = None,
     say: Callable[[str], object] = str,
 ) -> list[Path]:
-    """The paths, with each stack replaced by the names of its images.
+    """Replace each stack among the paths by the names of its images.
 
-    What cannot be read stays as it is: `read_image` then says what is wrong with it.
+    Unreadable files are kept: `read_image` then reports what is wrong with them.
 
     Args:
         paths: Files.
-        channels: Channels that a model takes; they decide what 2 to 16 planes (N, H, W) are.
-        stacked: Whether such planes are images (True) or channels (False), whatever `channels`.
-        say: Told where `channels` decided so.
+        channels: Channels of the model; they decide whether 2 to 16 planes are images or channels.
+        stacked: Read such planes as images (True) or channels (False), whatever `channels` is.
+        say: Called with a message when `channels` decided.
 
     Raises:
-        BadInput: If nothing decides it.
+        BadInput: If it remains undecided.
     """
     return [name for path in paths for name in _names(path, channels, stacked, say)]
 
@@ -258,7 +258,7 @@ def _names(
 def _decided(
     stack: Stack, channels: int | None, stacked: bool | None, say: Callable[[str], object]
 ) -> bool:
-    """Whether the array is a stack, with the help of what is known beside its shape."""
+    """Whether the array is a stack, given its shape and the model's channels."""
     found = _is_stack(stack, stacked=stacked)
     if found is not None:
         return found
@@ -268,20 +268,20 @@ def _decided(
     shape = f"{stack.path} {stack.shape}"
     if channels is None:
         raise BadInput(
-            f"{shape} may be {len(stack)} images or one of {len(stack)} channels: give --stack"
-            " true or --stack false"
+            f"{shape} may be {len(stack)} images, or one image of {len(stack)} channels: give"
+            " --stack true or --stack false"
         )
     if channels != 1 or len(stack) == channels:
         return False
     say(
-        f"{shape} is read as {len(stack)} images of one channel, as the model takes; for one"
-        f" image of {len(stack)} channels give --stack false"
+        f"{shape} is read as {len(stack)} images of one channel, to match the model; if it is one"
+        f" image of {len(stack)} channels, give --stack false"
     )
     return True
 
 
 def _is_stack(stack: Stack, *, stacked: bool | None) -> bool | None:
-    """Whether the array is a stack by its shape and name; None where they do not say it."""
+    """Whether the array is a stack by its shape and name; None if undecided."""
     shape = stack.shape
     if stack.dtype.hasobject or sum(side != 1 for side in shape) < 3:
         return stack.named and len(shape) in (3, 4) and min(shape[-2:]) > 1
@@ -295,5 +295,5 @@ def _is_stack(stack: Stack, *, stacked: bool | None) -> bool | None:
 
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)
-def _opened(path: str, stamp: tuple[int, ...]) -> Stack:  # noqa: ARG001  a changed file is another
+def _opened(path: str, stamp: tuple[int, ...]) -> Stack:  # noqa: ARG001  the stamp changes with the file
     return Stack(Path(path))

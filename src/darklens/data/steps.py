@@ -1,8 +1,8 @@
 """Preprocessing steps: small frozen objects that act on batches.
 
-A step maps float32 images (N, C, H, W) to float32 images, each independently of the others. It may
-change the size and the number of channels. Steps can be pickled, so that worker processes receive
-them whatever the start method.
+A step maps float32 images (N, C, H, W) to float32 images, each image independently. It may change
+the size and the number of channels. Steps can be pickled, so that worker processes can be started
+by any method.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ __all__ = [
 Images = Float32[np.ndarray, "_ _ _ _"]
 Step = Callable[[Images], Images]
 
-_LARGEST_NUMBER = 1e12  # well within single precision
+_LARGEST_NUMBER = 1e12  # well within the range of single precision
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Number = Annotated[float, Field(ge=-_LARGEST_NUMBER, le=_LARGEST_NUMBER)]
@@ -45,12 +45,12 @@ Positive = Annotated[float, Field(gt=0, le=_LARGEST_NUMBER)]
 
 @dataclass(frozen=True)
 class Panel:
-    """An image that shows what a step did.
+    """An image that illustrates the result of a step.
 
     Attributes:
-        title: What it shows, with its unit.
+        title: Title with the unit.
         values: The pixels.
-        limit: Values are drawn in two colours from minus to plus this limit; None for light.
+        limit: Draw in a diverging colour map from minus to plus this value; None for intensities.
     """
 
     title: str
@@ -66,12 +66,12 @@ class ExplainingStep(Protocol):
         """The images after the step, and columns of a table by name."""
 
     def illustrate(self, images: Images) -> tuple[Images, dict[str, list[Any]], list[list[Panel]]]:
-        """The same, with the panels that explain each image."""
+        """The same, with panels that illustrate each image."""
 
 
 @dataclass(frozen=True)
 class CenterCrop:
-    """The central `size` x `size` pixels; smaller images are an error, never padded."""
+    """Crop to the central `size` x `size` pixels; smaller images are an error and never padded."""
 
     size: Size
 
@@ -106,9 +106,9 @@ class Resize:
 
 @dataclass(frozen=True)
 class MinMax:
-    """Each image, all channels together, scaled from 0 to 1; a constant image becomes 0.
+    """Scale each image to [0, 1] over all channels; a constant image becomes 0.
 
-    Pixels that are NaN stay NaN and do not affect the others.
+    NaN pixels stay NaN and do not affect the others.
     """
 
     def __call__(self, images: Images) -> Images:
@@ -120,7 +120,7 @@ class MinMax:
 
 @dataclass(frozen=True)
 class Standardise:
-    """Each image, all channels together, to mean 0 and variance 1; a constant image becomes 0."""
+    """Scale each image to mean 0 and variance 1 over all channels; a constant image becomes 0."""
 
     def __call__(self, images: Images) -> Images:
         centred: Images = images - images.mean(axis=(1, 2, 3), keepdims=True)
@@ -131,7 +131,7 @@ class Standardise:
 
 @dataclass(frozen=True)
 class Asinh:
-    """Inverse hyperbolic sine of scale * x: linear for faint, logarithmic for bright pixels."""
+    """Inverse hyperbolic sine of scale * x: linear for faint and logarithmic for bright pixels."""
 
     scale: Positive
 
@@ -151,7 +151,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Sqrt:
-    """Square root of max(0, scale * x), which makes photon noise uniform."""
+    """Square root of max(0, scale * x), which makes the variance of photon noise uniform."""
 
     scale: Positive
 
@@ -161,7 +161,7 @@ class Sqrt:
 
 @dataclass(frozen=True)
 class Affine:
-    """Linear map to scale * x + shift."""
+    """Linear map scale * x + shift."""
 
     scale: Number
     shift: Number
@@ -182,4 +182,4 @@ STEPS: Mapping[str, Callable[..., Step]] = MappingProxyType(
         "standardise": Standardise,
     }
 )
-"""Steps by the names that cards and recipes use."""
+"""Steps by their names in cards and recipes."""

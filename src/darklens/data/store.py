@@ -1,12 +1,12 @@
 """The image store: sharded Zarr v3 with labels, a Parquet table and attributes.
 
-`PATH/images` (N, C, H, W) in the natural type, `PATH/labels` (N,), `PATH/parameters.parquet` with
-the true parameters, one row an image, and the attributes of the group: `classes` and what made
-the images (preset, seed, version).
+A store has `PATH/images` (N, C, H, W) in the natural type, `PATH/labels` (N,),
+`PATH/parameters.parquet` with the true parameters, one row per image, and group attributes:
+`classes` and the origin of the images (preset, seed, version).
 
 A shard file holds chunks of 16 images. Of the codecs measured on lens images in photon counts,
-Blosc zstd at level 1 with bit shuffle makes the smallest files (14 kB for 150 x 150 uint16
-pixels) and writes 30,000 images in about 4 s of one core. Each chunk ends in its checksum.
+Blosc zstd at level 1 with bit shuffle gives the smallest files (14 kB for 150 x 150 uint16
+pixels) and writes 30,000 images in about 4 s on one core. Each chunk ends with a checksum.
 """
 
 from collections.abc import Mapping
@@ -38,10 +38,10 @@ class Store:
 
     Attributes:
         path: Its folder.
-        images: The images (N, C, H, W), read when they are indexed.
-        labels: The classes as numbers.
+        images: The images (N, C, H, W), read when indexed.
+        labels: Class labels as integers.
         classes: Class names; label `k` is `classes[k]`.
-        attributes: What made the images.
+        attributes: Origin of the images.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class Store:
         return len(self.labels)
 
     def read(self, start: int, stop: int) -> Shaped[np.ndarray, "n c h w"]:
-        """Images `start` to `stop`.
+        """Read images `start` to `stop - 1`.
 
         Raises:
             BadData: If they are damaged.
@@ -73,7 +73,7 @@ class Store:
             ) from error
 
     def parameters(self) -> pd.DataFrame:
-        """The true parameters, one row an image.
+        """The true parameters, one row per image.
 
         Raises:
             BadData: If the table is damaged.
@@ -92,10 +92,10 @@ def is_store(path: Path) -> bool:
 
 
 def open_store(path: str | Path) -> Store:
-    """Open a store for reading, once it is sure that all of it is there.
+    """Open a store for reading, after checking that it is complete.
 
     Raises:
-        BadData: If `path` is not a store of darklens, lacks a part, or is damaged.
+        BadData: If `path` is not a darklens store, is incomplete, or is damaged.
     """
     folder = Path(path)
     try:
@@ -104,14 +104,14 @@ def open_store(path: str | Path) -> Store:
         raise BadData(f"{folder} is damaged: {error}") from None
     except DAMAGES as error:
         raise BadData(
-            f"{folder} is not an image store of darklens, or it is damaged: {_reason(error)}"
+            f"{folder} is not a darklens image store, or it is damaged: {_reason(error)}"
         ) from error
 
 
 def _open(folder: Path) -> Store:
     description = read_description(folder)
     if description is None or description.get("format") != _FORMAT:
-        raise FileNotFoundError("there is no description of a store in it")
+        raise FileNotFoundError("it has no description of a store")
     group = zarr.open_group(folder, mode="r")
     images, labels = group["images"], group["labels"]
     attributes = dict(group.attrs)
@@ -120,7 +120,7 @@ def _open(folder: Path) -> Store:
         raise BadData("images and labels are not arrays")
     classes = _names(written)
     if not classes or written != description["classes"]:
-        raise BadData("its classes are not those of its description")
+        raise BadData("its classes differ from those of its description")
     check_layout(description, images, labels)
     check_shards(folder, images)
     values = np.asarray(labels[:]).astype(np.int64)
@@ -129,14 +129,14 @@ def _open(folder: Path) -> Store:
 
 
 def _names(classes: object) -> tuple[str, ...]:
-    """Names of classes; none if they are no different words."""
+    """Class names; empty if they are not distinct words."""
     items = classes if isinstance(classes, list) else []
     names = tuple(name for name in items if isinstance(name, str))
     return names if len(set(names)) == len(items) else ()
 
 
 def _reason(error: BaseException) -> str:
-    """What a library says of a damaged file, which may quote the damaged bytes."""
+    """A library's error about a damaged file, made safe as it may quote the damaged bytes."""
     return visible(" ".join(str(error).split())[:160]) or type(error).__name__
 
 
@@ -199,7 +199,7 @@ class StoreWriter(ImageWriter):
 
 
 def _array(path: Path) -> "zarr.Array[Any]":
-    """An array for writing; chunks of zeros are written, too, so that none may be absent."""
+    """An array for writing; chunks of zeros are written too, so that no chunk is absent."""
     return zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})
 
 

@@ -1,7 +1,7 @@
 """Check every image once before training starts.
 
-It is read once, and all that must be known of it is found: whether it can be read and used, the
-range of its pixels, and a digest that tells whether it is in two parts.
+Reading each image once shows whether it is usable, and gives the range of its pixels and a digest
+that reveals images shared between parts.
 """
 
 from collections import Counter
@@ -19,9 +19,9 @@ from darklens.errors import BadData
 __all__ = ["ImageProblem", "Survey", "problems_in_words", "survey_images"]
 
 _READ_AT_ONCE = 64
-_TOLERANCE = 1e-3  # of the declared range, beyond its ends
-_SMALLEST_IMAGE = 0.01  # of the declared range, from the lowest to the highest pixel of an image
-_SMALLEST_SET = 0.1  # the same of all images together
+_TOLERANCE = 1e-3  # of the declared range, allowed beyond its ends
+_SMALLEST_IMAGE = 0.01  # of the declared range, least range of pixel values in an image
+_SMALLEST_SET = 0.1  # the same over all images
 _SHOWN = 3
 
 Progress = Callable[[Iterable[int]], Iterable[int]]  # wraps a loop over images, as tqdm does
@@ -38,14 +38,14 @@ class ImageProblem:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """The results of the check.
 
     Attributes:
         parts: The images.
-        digests: The `image_digest` of each image of a part, empty for one that cannot be used.
-        lowest: Lowest pixel of each image of a part, NaN for one that cannot be used.
-        highest: Highest pixel, likewise.
-        problems: The images that cannot be used.
+        digests: The `image_digest` of each image of a part; empty if the image is unusable.
+        lowest: Lowest pixel value of each image of a part; NaN if the image is unusable.
+        highest: Highest pixel value, likewise.
+        problems: The unusable images.
     """
 
     parts: Mapping[str, ImageDataset]
@@ -55,25 +55,24 @@ class Survey:
     problems: tuple[ImageProblem, ...]
 
     def check_disjoint(self) -> None:
-        """Make sure that no image is in two parts.
+        """Check that no image is in two parts.
 
         Raises:
-            BadData: With the names of the first image that is shared, and how many there are.
+            BadData: If images are shared; names the first one and gives their number.
         """
         check_disjoint_digests(self.parts, self.digests)
 
     def check_range(self, low: float, high: float) -> tuple[ImageProblem, ...]:
-        """Compare the pixels with the range that a preprocessing is made for.
+        """Compare the pixel values with the range that a preprocessing expects.
 
         An image must lie within the range and fill some of it: images from 0 to 1 lie within 0 to
-        255, but a network that expects grey levels sees nothing in them.
+        255, but look blank to a network that expects grey levels.
 
         Returns:
-            The images that do not fit, where most do.
+            The images outside the range, if most images are within it.
 
         Raises:
-            BadData: If most of the images do not fit, or all of them together leave most of the
-                range empty.
+            BadData: If most images are outside the range, or together leave most of it empty.
         """
         width = high - low
         lowest, highest = (np.concatenate(list(x.values())) for x in (self.lowest, self.highest))
@@ -84,14 +83,14 @@ class Survey:
         if 2 * wrong.sum() > len(wrong) or last - first < _SMALLEST_SET * width:
             raise BadData(
                 f"the pixels of the images run from {first:g} to {last:g}, but the preprocessing"
-                f" is made for {low:g} to {high:g}"
+                f" expects {low:g} to {high:g}"
             )
         names = [(part, name) for part, data in self.parts.items() for name in data.ids]
         return tuple(
             ImageProblem(
                 *names[i],
-                f"its pixels run from {lowest[i]:g} to {highest[i]:g}, but the preprocessing is"
-                f" made for {low:g} to {high:g}",
+                f"its pixels run from {lowest[i]:g} to {highest[i]:g}, but the preprocessing"
+                f" expects {low:g} to {high:g}",
             )
             for i in np.flatnonzero(wrong)
         )
@@ -127,7 +126,7 @@ def survey_images(parts: Mapping[str, ImageDataset], *, progress: Progress = ite
 
 
 def problems_in_words(problems: Iterable[ImageProblem], total: int) -> str:
-    """One line on images that cannot be used: how many, and the first of them.
+    """Summarise unusable images in one line: how many, and the first few.
 
     >>> problems_in_words([ImageProblem("val", "val/no/3.npy", "the file is empty")], 12)
     '1 of 12 images cannot be used: val/no/3.npy: the file is empty'
@@ -139,7 +138,7 @@ def problems_in_words(problems: Iterable[ImageProblem], total: int) -> str:
 
 
 def _images(dataset: ImageDataset) -> Iterator[Shaped[np.ndarray, "c h w"] | str]:
-    """Each image, or the reason why there is none."""
+    """Each image, or the reason why it is unusable."""
     size = max(_READ_AT_ONCE, dataset.together)
     for start in range(0, len(dataset), size):
         positions = np.arange(start, min(start + size, len(dataset)))
@@ -160,7 +159,7 @@ def _one(dataset: ImageDataset, position: int) -> Any:
 
 
 def _misfits(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> list[ImageProblem]:
-    """The images whose shape is not that of most."""
+    """The images whose shape differs from the most common one."""
     if len(set(shapes.values())) < 2:
         return []
     usual = Counter(shapes.values()).most_common(1)[0][0]
@@ -172,5 +171,5 @@ def _misfits(shapes: Mapping[tuple[str, str], tuple[int, ...]]) -> list[ImagePro
 
 
 def _nothing(part: str, index: int) -> bytes:
-    """A digest that no image has."""
+    """A digest that no image can have."""
     return f"{part} {index}".encode()

@@ -1,9 +1,9 @@
 """Tile-compressed FITS images, decoded in a separate process.
 
 The library that decompresses tiles (Rice, HCOMPRESS, PLIO, gzip) reads and writes beyond its
-buffers where a file is damaged, and takes down the process it runs in. Here that is a process
-which may die: it is started with the first such image, serves all later ones, and is replaced when
-it does not answer.
+buffers if a file is damaged, and crashes the process it runs in. It therefore runs in a separate
+process, started for the first such image, reused for later ones, and replaced when it does not
+answer.
 """
 
 import atexit
@@ -28,7 +28,7 @@ __all__ = ["decode_tiles"]
 
 _SCRIPT = Path(__file__).with_name("tiles_process.py")
 _SECONDS, _PIXELS_A_SECOND = 2, 2e6
-_WAITING = 20  # times as long on a machine that is busy
+_WAITING = 20  # allowance for a busy machine
 _START_SECONDS = 120.0
 _LONGEST_LINE = 1000
 _TYPE = re.compile(r"[<>|=]?(b1|[iu][1248]|f[48])")
@@ -39,7 +39,7 @@ def decode_tiles(content: bytes, shape: Sequence[int]) -> np.ndarray[Any, np.dty
 
     Args:
         content: The file.
-        shape: Shape of the image by its header.
+        shape: Shape of the image from its header.
 
     Raises:
         UnreadableImage: If it cannot be decoded.
@@ -65,7 +65,7 @@ class _Decoder:
                 with deadline:
                     answer = _ask(process, content, tuple(shape), seconds)
                 in_step = not deadline.passed
-            except (OSError, ValueError, KeyError, TypeError):  # it died, or answers nonsense
+            except (OSError, ValueError, KeyError, TypeError):  # dead, or an invalid answer
                 answer = "late" if deadline.passed else "crash"
             finally:
                 if not in_step:
@@ -76,7 +76,7 @@ class _Decoder:
         raise UnreadableImage(f"the compressed image {reason}")
 
     def stop(self) -> None:
-        """End the process; the next image starts another one."""
+        """End the process; the next image starts a new one."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -85,7 +85,7 @@ class _Decoder:
             try:
                 if pipe is not None:
                     pipe.close()
-            except OSError:  # what was not sent is lost with it
+            except OSError:  # unsent data are lost with it
                 continue
         process.wait()
 
@@ -99,19 +99,19 @@ class _Decoder:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the process that asks
+            start_new_session=True,  # Ctrl-C goes to the parent only
         )
         self._process = process
         with _Deadline(process, _START_SECONDS):
             ready = _pipe(process.stdout).readline()
         if ready != b"ready\n":
             self.stop()
-            raise UnreadableImage("the process that decompresses FITS images does not start")
+            raise UnreadableImage("the process that decompresses FITS images failed to start")
         return process
 
 
 class _Deadline:
-    """Kills a process that does not finish in time; `passed` then."""
+    """Kills a process that does not finish in time and sets `passed`."""
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
         self.passed = False
@@ -132,7 +132,7 @@ class _Deadline:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the process and its copies, which have a group of their own."""
+    """End the process and its forks, which form their own process group."""
     if process.poll() is not None:
         return
     try:
@@ -140,14 +140,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             process.kill()
-    except OSError:  # it has just ended
+    except OSError:  # it has already ended
         return
 
 
 def _ask(
     process: subprocess.Popen[bytes], content: bytes, shape: tuple[int, ...], seconds: int
 ) -> np.ndarray[Any, np.dtype[Any]] | str:
-    """The image, or why there is none; any error means that the process is out of step."""
+    """The image, or why there is none; any error means that the process is out of sync."""
     requests, answers = _pipe(process.stdin), _pipe(process.stdout)
     requests.write(
         json.dumps({"bytes": len(content), "seconds": seconds}).encode() + b"\n" + content
@@ -157,7 +157,7 @@ def _ask(
     if "error" in told:
         return str(told["error"])
     if tuple(told["shape"]) != shape or not _TYPE.fullmatch(told["dtype"]):
-        raise ValueError("another image than was asked for")
+        raise ValueError("not the requested image")
     dtype = np.dtype(told["dtype"])
     expected = math.prod(shape) * dtype.itemsize
     data = answers.read(expected)
@@ -177,7 +177,7 @@ _INHERITED: list[_Decoder] = []
 
 
 def _forget() -> None:
-    """A forked process starts its own; the one of its parent is the parent's."""
+    """After a fork, start a new process instead of sharing the parent's."""
     global _DECODER
     _INHERITED.append(_DECODER)
     _DECODER = _Decoder()

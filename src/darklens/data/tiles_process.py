@@ -1,10 +1,10 @@
 """The process that decodes tile-compressed FITS images for `darklens.data.tiles`.
 
-It is run as a script and imports nothing of darklens, so that it starts fast. On standard input
-come requests: a line of JSON with the number of bytes and the seconds of computing, then a FITS
-file of that many bytes, whose first extension is decoded. On standard output go a line of JSON
-with shape and type, or an error, and then the pixels. Where the system can fork, each image is
-decoded in a copy of this process, so that a crash costs a copy and no start.
+It runs as a script and imports nothing from darklens, so that it starts quickly. A request on
+standard input is a line of JSON with the number of bytes and the CPU time limit [s], then a FITS
+file of that size, whose first extension is decoded. The answer on standard output is a line of
+JSON with shape and type, or an error, and then the pixels. If the system can fork, each image is
+decoded in a fork of this process, so that a crash does not require a restart.
 """
 
 import io
@@ -27,10 +27,10 @@ def main() -> None:
     """Answer requests until standard input ends."""
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the library may print
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the library may print to standard output
     _limit_memory()
     warnings.simplefilter("ignore")
-    from astropy.io import fits  # loaded before copies are made
+    from astropy.io import fits  # loaded before forking
 
     _send(answers, b"ready\n")
     answer = _in_a_copy if hasattr(os, "fork") else _here
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def _decoded(read: Reader, content: bytes) -> bytes:
-    """The answer: a line about the image, and its pixels."""
+    """The answer: a line that describes the image, and its pixels."""
     with read(io.BytesIO(content), memmap=False) as extensions:
         pixels = extensions[1].data
     told = {"shape": pixels.shape, "dtype": pixels.dtype.str}
@@ -49,7 +49,7 @@ def _decoded(read: Reader, content: bytes) -> bytes:
 
 
 def _here(read: Reader, answers: BinaryIO, content: bytes, _: int) -> None:
-    """Decode in this process; the one that asks ends it when the time is over."""
+    """Decode in this process; the parent kills it at the time limit."""
     try:
         answer = _decoded(read, content)
     except Exception as error:  # noqa: BLE001  the library raises anything
@@ -58,7 +58,7 @@ def _here(read: Reader, answers: BinaryIO, content: bytes, _: int) -> None:
 
 
 def _in_a_copy(read: Reader, answers: BinaryIO, content: bytes, seconds: int) -> None:
-    """Decode in a copy of this process, which ends itself when it has computed for too long."""
+    """Decode in a fork of this process with a limit on its CPU time."""
     copy = os.fork()
     if copy == 0:
         signal.setitimer(signal.ITIMER_PROF, seconds)
@@ -80,7 +80,7 @@ def _send(answers: BinaryIO, answer: bytes) -> None:
 
 
 def _limit_memory() -> None:
-    """Keep a damaged header from taking all memory, where the system knows such a limit."""
+    """Limit the memory that a damaged header can claim, if the system supports it."""
     try:
         import resource
     except ImportError:

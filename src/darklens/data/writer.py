@@ -1,10 +1,10 @@
-"""Code shared by the writers of labelled images: shards, resuming, the parameter table.
+"""Base class of the writers of labelled images: shards, resuming, the parameter table.
 
-A writer fills `PATH.partial` and renames it to `PATH` when all is there. Images are written in
-shards of consecutive images; a shard counts as written when its part of the parameter table
-exists, which is written last. So a run may be killed anywhere, several processes may write
-different shards at once, and the bytes at the end are the same. Programs that would write the same
-output twice at once keep each other out with `darklens.files.locks.only_writer`.
+A writer fills `PATH.partial` and renames it to `PATH` when complete. Images are written in shards
+of consecutive images; a shard counts as written once its part of the parameter table exists, which
+is written last. A run can therefore be interrupted at any point and several processes can write
+different shards, and the final bytes are the same. `darklens.files.locks.only_writer` prevents two
+programs from writing the same output at once.
 """
 
 import json
@@ -37,16 +37,16 @@ _ROWS = 65536  # rows in a row group of the merged table
 class ImageWriter(ABC):
     """Writes `count` labelled images with their true parameters, shard by shard.
 
-    Making one for a `PATH.partial` that an earlier run left continues that run; making one for a
-    finished `PATH` of the same description leaves nothing to do.
+    If an earlier run left a `PATH.partial`, the writer continues it; if `PATH` with the same
+    description is already complete, there is nothing left to do.
 
     Args:
-        path: Final place of the output.
+        path: Final path of the output.
         shape: Shape (C, H, W) of an image.
         dtype: Type of the images given to `write`.
-        count: Number of images in all.
+        count: Total number of images.
         classes: Class names; label `k` is `classes[k]`.
-        attributes: What made the images (preset, seed, version, ...): plain YAML values.
+        attributes: Origin of the images (preset, seed, version, ...) as plain YAML values.
         shard: Images in a shard.
 
     Raises:
@@ -54,7 +54,7 @@ class ImageWriter(ABC):
     """
 
     format: str
-    """Name of the layout, kept in the description."""
+    """Name of the format, stored in the description."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class ImageWriter(ABC):
 
     @property
     def partial(self) -> Path:
-        """Where the images are written until all are there."""
+        """Path of the output until it is complete."""
         return self.path.with_name(self.path.name + ".partial")
 
     def description(self) -> dict[str, Any]:
-        """What the output is, as written to `dataset.yaml`."""
+        """Description of the output, as written to `dataset.yaml`."""
         return {
             "format": self.format,
             "count": self.count,
@@ -98,7 +98,7 @@ class ImageWriter(ABC):
         }
 
     def pending(self) -> list[tuple[int, int]]:
-        """First and one-past-last image of each shard that is not yet written."""
+        """First and one-past-last image of each shard not yet written."""
         if self._finished() or (self.partial / PARAMETERS).is_file():
             return []
         starts = range(0, self.count, self.shard)
@@ -111,13 +111,13 @@ class ImageWriter(ABC):
         labels: Int64[np.ndarray, " n"],
         parameters: pd.DataFrame,
     ) -> None:
-        """Write the whole shard that begins with image `start`.
+        """Write the whole shard that starts with image `start`.
 
         Args:
             start: Number of the first image, a multiple of `shard`.
             images: All images of the shard, of the writer's shape and type.
-            labels: Their classes as numbers.
-            parameters: One row an image; columns that a class lacks may be missing or null.
+            labels: Their labels as integers.
+            parameters: One row per image; columns that a class lacks may be missing or null.
 
         Raises:
             ValueError: If the arrays are not exactly this shard.
@@ -133,7 +133,7 @@ class ImageWriter(ABC):
         self._write_part(start, labels, parameters)
 
     def finish(self) -> Path:
-        """Merge the table of parameters and give the output its final name.
+        """Merge the parameter table and move the output to its final path.
 
         Returns:
             The final path.
@@ -152,14 +152,14 @@ class ImageWriter(ABC):
             self._complete(self.partial)
             shutil.rmtree(self.partial / _PARTS, ignore_errors=True)
             self.partial.replace(self.path)
-        except FileNotFoundError:  # another process finished the same output just now
+        except FileNotFoundError:  # another process has just finished the same output
             if not self._finished():
                 raise
         return self.path
 
     @abstractmethod
     def _create(self, folder: Path) -> None:
-        """Make the skeleton of the output in an empty folder."""
+        """Create the structure of the output in an empty folder."""
 
     @abstractmethod
     def _write_images(
@@ -172,14 +172,14 @@ class ImageWriter(ABC):
 
     @abstractmethod
     def _complete(self, folder: Path) -> None:
-        """Check that all is there, and tidy up; may run twice.
+        """Check that the output is complete, and tidy up; may run twice.
 
         Raises:
             BadData: If something is missing or damaged.
         """
 
     def _is_written(self, start: int) -> bool:
-        """Whether the shard that begins with this image is complete."""
+        """Whether the shard that starts with this image is complete."""
         return self._part(start).is_file()
 
     def _stop(self, start: int) -> int:
@@ -207,17 +207,17 @@ class ImageWriter(ABC):
         found, wanted = read_description(self.partial), self.description()
         if found is None:
             raise BadInput(
-                f"{self.partial} is in the way: it is no output that darklens has begun; "
+                f"{self.partial} is in the way: it is not an unfinished output of darklens; "
                 "remove it or choose another name"
             )
         if found != wanted:
             raise BadInput(
-                f"{self.partial} was begun with other settings ({differences(found, wanted)}); "
+                f"{self.partial} was started with other settings ({differences(found, wanted)}); "
                 "use those to continue it, remove it, or choose another name"
             )
 
     def _begin(self) -> None:
-        """Make the partial output whole; another process may be doing the same."""
+        """Create the partial output; another process may be doing the same."""
         with temporary_folder(self.partial) as folder:
             self._create(folder)
             (folder / _PARTS).mkdir()
@@ -267,5 +267,5 @@ def _schema(part: Path) -> pa.Schema:
         return pq.read_schema(part)
     except (pa.ArrowException, ValueError) as error:
         raise BadInput(
-            f"{part} is damaged; remove it and give the same command again to continue"
+            f"{part} is damaged; remove it and run the same command again to continue"
         ) from error
