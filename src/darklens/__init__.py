@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from darklens.evaluate.classifier import evaluate_classifier, predict
+    from darklens.evaluate.classifier import evaluate_classifier, predict, stress_classifier
     from darklens.evaluate.fit import fit
     from darklens.evaluate.generator import evaluate_generator
     from darklens.production import generate, simulate
@@ -22,6 +22,7 @@ __all__ = [
     "generate",
     "predict",
     "simulate",
+    "stress_classifier",
     "train_classifier",
     "train_generator",
 ]
@@ -35,6 +36,7 @@ _HOMES = {
     "generate": "darklens.production",
     "predict": "darklens.evaluate.classifier",
     "simulate": "darklens.production",
+    "stress_classifier": "darklens.evaluate.classifier",
     "train_classifier": "darklens.train",
     "train_generator": "darklens.train",
 }

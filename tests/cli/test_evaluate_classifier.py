@@ -48,6 +48,22 @@ def test_fresh_simulations(
     assert capsys.readouterr().out.startswith("accuracy")
 
 
+def test_shifts_of_the_models_own_preset_go_into_the_report(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "evaluation"
+    words = ["--model", tiny_model, "--count", 3, "--stress", "--stress-count", 1]
+    assert evaluate(*words, "--output", output) == 0
+    tables = {"stress.md", "stress.csv", "stress.json"}
+    assert {path.name for path in output.iterdir()} == FILES | tables
+    assert "model-1-legacy" in json.loads((output / "metrics.json").read_text())["data"]
+    report = (output / "report.html").read_text()
+    assert "<td>JPEG of quality 90</td>" in report
+    assert "sky 10 % darker (" in report
+    assert evaluate(*words[:4], "--preset", "model-1-legacy", "--output", output) == 0
+    assert {path.name for path in output.iterdir()} == FILES, "the folder is replaced"
+
+
 def test_a_tree_with_other_spellings(tiny_model: Path, tmp_path: Path) -> None:
     for name, image in zip(["no_sub", "cdm", "axion"], images(3), strict=True):
         (tmp_path / "tree" / "test" / name).mkdir(parents=True)
@@ -132,6 +148,8 @@ def test_a_folder_with_other_files_is_refused_before_the_work(
     [
         ([], "give either --data"),
         (["--data", "a", "--preset", "b"], "give either --data"),
+        (["--data", "a", "--preset", "b", "--stress"], "give either --data"),
+        (["--stress", "--stress-count", "0"], "--stress-count must be from 1"),
         (["--preset", "model-1-legacy", "--count", "0"], "--count must be from 1"),
         (["--preset", "no-such-preset"], "no-such-preset"),
         (["--data", "/no/such/folder"], "/no/such/folder"),

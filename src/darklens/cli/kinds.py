@@ -37,6 +37,7 @@ LIMITS: Mapping[str, tuple[int | float, int | float]] = {
     "splits": (1, 1000),
     "steps": (1, 100_000),
     "stream_seed": (0, 2**63 - 1),
+    "stress_count": (1, 100_000_000),
     "validation_images": (1, 100_000_000),
     "validation_seed": (0, 2**63 - 1),
     "weight_decay": (0, 1000),

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         confident_mistakes,
         score_classifier,
     )
+    from darklens.evaluate.classifier.stress import StressTable, stress_classifier
     from darklens.evaluate.demonstration import demo
     from darklens.evaluate.figures import save_figure, write_figure
     from darklens.evaluate.fit.figures import fit_figure
@@ -72,6 +73,7 @@ __all__ = [
     "Measurer",
     "Pixels",
     "SimulatedImages",
+    "StressTable",
     "SummaryStatistics",
     "classifier_report",
     "classify_images",
@@ -108,6 +110,7 @@ __all__ = [
     "stream_dataset",
     "stream_generator",
     "stream_simulations",
+    "stress_classifier",
     "write_figure",
 ]
 
@@ -125,6 +128,7 @@ _HOMES = {
     "Measurer": "darklens.evaluate.generator.measurement",
     "Pixels": "darklens.evaluate.generator.measurement",
     "SimulatedImages": "darklens.evaluate.classifier.labelled_images",
+    "StressTable": "darklens.evaluate.classifier.stress",
     "SummaryStatistics": "darklens.evaluate.generator.summary_statistics",
     "classifier_report": "darklens.evaluate.classifier.report",
     "classify_images": "darklens.evaluate.classifier.scores",
@@ -161,6 +165,7 @@ _HOMES = {
     "stream_dataset": "darklens.evaluate.generator.image_sets",
     "stream_generator": "darklens.evaluate.generator.image_sets",
     "stream_simulations": "darklens.evaluate.generator.image_sets",
+    "stress_classifier": "darklens.evaluate.classifier.stress",
     "write_figure": "darklens.evaluate.figures",
 }
 

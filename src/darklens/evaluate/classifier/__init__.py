@@ -17,12 +17,14 @@ from darklens.evaluate.classifier.scores import (
     confident_mistakes,
     score_classifier,
 )
+from darklens.evaluate.classifier.stress import StressTable, stress_classifier
 
 __all__ = [
     "ClassifierScores",
     "FilePrediction",
     "LabelledImages",
     "SimulatedImages",
+    "StressTable",
     "classifier_report",
     "classify_images",
     "confident_mistakes",
@@ -36,4 +38,5 @@ __all__ = [
     "reliability_figure",
     "roc_figure",
     "score_classifier",
+    "stress_classifier",
 ]

@@ -28,6 +28,12 @@ from darklens.evaluate import (
     write_figure,
 )
 from darklens.evaluate.classifier.held_out import open_held_out
+from darklens.evaluate.classifier.stress import (
+    StressTable,
+    own_preset,
+    stress_classifier,
+    write_stress,
+)
 from darklens.evaluate.folder import EVALUATION
 from darklens.files.atomic import atomic_folder
 from darklens.files.configuration import write_configuration
@@ -53,7 +59,10 @@ def evaluate_classifier(
     seed: int = 1_000_003,
     output: Path = Path("evaluation"),
     resamples: int = 2000,
+    stress: bool = False,
+    stress_count: int = 300,
     batch: int = 64,
+    workers: int = 1,
     device: str = "cpu",
     record: bool = False,
     quiet: bool = False,
@@ -68,11 +77,16 @@ def evaluate_classifier(
             exactly the images of --part in that run. --data gives their present location.
         part: Part of that run, such as test.
         preset: Evaluate on fresh simulations of this preset (name or YAML file) instead of data.
+            With --stress it may be left out: it is then the preset of the model's training.
         count: Number of fresh simulations.
         seed: Seed of the fresh simulations; use one that no training run used.
         output: Folder to write; an earlier evaluation there is replaced.
         resamples: Bootstrap resamples.
+        stress: Also run the model over images that differ from its preset, one shift at a time,
+            and over images of no lens: a table in the report, stress.md, stress.csv, stress.json.
+        stress_count: Number of images of each shift.
         batch: Images in memory at once.
+        workers: Processes that simulate and classify for --stress.
         device: Torch device, such as cpu or cuda.
         record: Write accuracy, mean AUC and calibration error into the model's card.
         quiet: Show no progress.
@@ -88,21 +102,21 @@ def evaluate_classifier(
     settings = dict(locals())
     if run is not None and (preset is not None or split is not None):
         raise BadInput("--run takes the images of the run: give neither --preset nor --split")
-    if run is None and (data is None) == (preset is None):
+    if run is None and (data is None) == (preset is None) and not (stress and preset is None):
         raise BadInput("give either --data PATH, --preset NAME or --run FOLDER")
-    if count < 1 or resamples < 1 or batch < 1:
-        raise BadInput("--count, --resamples and --batch must be at least 1")
+    if min(count, resamples, stress_count, batch) < 1:
+        raise BadInput("--count, --resamples, --stress-count and --batch must be at least 1")
     check_folder(output, replaces=EVALUATION)
+    of_run = run is not None and model == "default"
+    folder = find_model(run / "model" if of_run and run is not None else model)
+    classifier = load_classifier(folder, device)
+    card = card_of(classifier)
     if run is not None:
         chosen = _of_run(run, part, data)
     elif data is not None:
         chosen = _of_data(data, split)
     else:
-        chosen = _of_preset(str(preset), count, seed)
-    of_run = run is not None and model == "default"
-    folder = find_model(run / "model" if of_run and run is not None else model)
-    classifier = load_classifier(folder, device)
-    card = card_of(classifier)
+        chosen = _of_preset(preset or own_preset(card), count, seed)
     labels = labels_for(chosen.images, card.classes)
     probabilities = classify_images(
         classifier,
@@ -112,8 +126,20 @@ def evaluate_classifier(
     )
     say("bootstrap intervals, figures and report", quiet=quiet)
     scores = score_classifier(labels, probabilities, card.classes, resamples=resamples)
+    shifts = None
+    if stress:
+        shifts = stress_classifier(
+            model=str(folder),
+            preset=preset,
+            count=stress_count,
+            seed=seed,
+            batch=batch,
+            workers=workers,
+            device=device,
+            quiet=quiet,
+        )
     with atomic_folder(output, replaces=EVALUATION) as temporary:
-        _write_report(temporary, chosen, labels, probabilities, scores, card)
+        _write_report(temporary, chosen, labels, probabilities, scores, card, shifts)
         write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
     if record:
         command = f"darklens evaluate classifier --model {card.name} {chosen.source}"
@@ -157,8 +183,9 @@ def _write_report(
     probabilities: np.ndarray,
     scores: ClassifierScores,
     card: ModelCard,
+    shifts: StressTable | None,
 ) -> None:
-    """Write metrics.json, the figures and report.html."""
+    """Write metrics.json, the figures, the tables of shifts and report.html."""
     _write_metrics(folder / "metrics.json", scores, card, chosen.words)
     figures = {
         "roc": roc_figure(labels, probabilities, scores),
@@ -168,7 +195,11 @@ def _write_report(
     for name, figure in figures.items():
         write_figure(figure, folder, name)
     mistakes = _mistakes(chosen.images, labels, probabilities, card)
-    html = classifier_report(card, scores, data=chosen.words, figures=folder, mistakes=mistakes)
+    html = classifier_report(
+        card, scores, data=chosen.words, figures=folder, mistakes=mistakes, shifts=shifts
+    )
+    if shifts is not None:
+        write_stress(shifts, folder)
     (folder / "report.html").write_text(html, encoding="utf-8")
 
 

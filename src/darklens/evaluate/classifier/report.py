@@ -7,6 +7,7 @@ import numpy as np
 
 from darklens.display import data_uri
 from darklens.evaluate.classifier.scores import ClassifierScores
+from darklens.evaluate.classifier.stress import StressTable
 from darklens.evaluate.report import LensCard, render_page
 from darklens.hub import ModelCard
 from darklens.metrics import Interval
@@ -38,6 +39,7 @@ def classifier_report(
     data: str,
     figures: Path,
     mistakes: Sequence[LensCard],
+    shifts: StressTable | None = None,
 ) -> str:
     """The report of an evaluation as HTML.
 
@@ -47,6 +49,7 @@ def classifier_report(
         data: What it was evaluated on, in words.
         figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`.
         mistakes: The most confident mistakes.
+        shifts: What it scores on images that differ from its preset, if that was measured.
     """
     rows = [_row(name, interval) for name, interval in scores.scalars.items()]
     counts = scores.confusion.value
@@ -67,6 +70,7 @@ def classifier_report(
         rows=rows,
         mistakes=mistakes,
         mistake_count=int(counts.sum() - np.trace(counts)),
+        shifts=shifts,
         model=_facts(card),
     )
 
