@@ -17,9 +17,11 @@ from scipy.integrate import quad
 
 from darklens.errors import BadPreset
 from darklens.lensing import (
+    EPL,
     SIE,
     TNFW,
     LineMass,
+    Multipole,
     Perturbers,
     PixelGrid,
     PointMass,
@@ -95,6 +97,67 @@ def test_sie_series_has_no_step_where_its_length_changes() -> None:
 def test_sie_at_its_centre_is_finite() -> None:
     ax, ay = SIE(1.0, 0.5).deflection(np.zeros(1), np.zeros(1))
     assert np.isfinite([ax, ay]).all()
+
+
+@pytest.mark.parametrize("q", [0.1, 0.7, 0.9999, 1.0])
+@pytest.mark.parametrize("slope", [1.2, 1.85, 2.001, 2.15, 2.8])
+def test_power_law_is_that_of_lenstronomy(slope: float, q: float) -> None:
+    x, y = rays()
+    found = EPL(1.28, slope, q, ANGLE, *CENTRE).deflection(x, y)
+    e1, e2 = phi_q2_ellipticity(ANGLE, q)
+    shape = {"theta_E": 1.28, "e1": e1, "e2": e2, "center_x": CENTRE[0], "center_y": CENTRE[1]}
+    truth = lenstronomy_deflection("EPL", x, y, gamma=slope, **shape)
+    assert relative_error(found, truth) < TOLERANCE
+
+
+def test_round_power_law_has_its_mass_within_the_einstein_radius() -> None:
+    x, y = rays()
+    ax, ay = EPL(1.28, 1.7, 1.0, 0.0, *CENTRE).deflection(x, y)
+    radius = np.hypot(x - CENTRE[0], y - CENTRE[1])
+    np.testing.assert_allclose(np.hypot(ax, ay), 1.28 * (radius / 1.28) ** (2 - 1.7), rtol=1e-13)
+
+
+def test_isothermal_power_law_is_the_ellipsoid_and_its_limit() -> None:
+    x, y = rays()
+    shape = (0.7, ANGLE, *CENTRE)
+    sie, epl = SIE(1.28, *shape), EPL(1.28, 2.0, *shape)
+    assert np.array_equal(epl.deflection(x, y), sie.deflection(x, y))
+    close = EPL(1.28, 2 + 1e-9, *shape).deflection(x, y)
+    assert relative_error(close, sie.deflection(x, y)) < 1e-8
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 3.0, float("nan")])
+def test_impossible_slopes_are_refused(slope: float) -> None:
+    with pytest.raises(BadPreset, match="is not between 1 and 3"):
+        EPL(1.0, slope)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
+def test_multipole_is_that_of_lenstronomy(order: int) -> None:
+    x, y = rays()
+    found = Multipole(order, 0.013, 0.4, 1.28, *CENTRE).deflection(x, y)
+    place = {"center_x": CENTRE[0], "center_y": CENTRE[1], "r_E": 1.28}
+    truth = lenstronomy_deflection("MULTIPOLE", x, y, m=order, a_m=0.013, phi_m=0.4, **place)
+    assert relative_error(found, truth) < TOLERANCE
+
+
+@pytest.mark.parametrize("order", [1, 3, 4])
+def test_divergence_of_a_multipole_is_its_convergence(order: int) -> None:
+    x, y = rays(closest=0.5)
+    multipole, step = Multipole(order, 0.013, 0.4, 1.28, *CENTRE), 1e-5
+    right, left = (multipole.deflection(x + h, y)[0] for h in (step, -step))
+    up, down = (multipole.deflection(x, y + h)[1] for h in (step, -step))
+    radius, angle = np.hypot(x - CENTRE[0], y - CENTRE[1]), np.arctan2(y - CENTRE[1], x - CENTRE[0])
+    kappa = 0.013 * np.cos(order * (angle - 0.4)) / (2 * radius)
+    np.testing.assert_allclose((right - left + up - down) / (4 * step), kappa, atol=1e-9)
+
+
+def test_power_law_and_multipoles_are_finite_at_their_centre() -> None:
+    x = y = np.zeros(1)
+    for profile in (EPL(1.0, 1.2, 0.6), EPL(1.0, 2.8, 0.6), Multipole(1, 0.1), Multipole(4, 0.1)):
+        assert np.isfinite(profile.deflection(x, y)).all()
+    with pytest.raises(BadPreset, match="order 0 must be at least 1"):
+        Multipole(0, 0.1)
 
 
 def test_shear_is_that_of_lenstronomy_and_caustics() -> None:

@@ -1,5 +1,7 @@
 """The renderer against its own profiles and against lenstronomy's image model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from lenstronomy.Data.imaging_data import ImageData
@@ -10,8 +12,10 @@ from lenstronomy.LightModel.light_model import LightModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 
 from darklens.lensing import (
+    EPL,
     SIE,
     TNFW,
+    Multipole,
     Perturbers,
     PixelGrid,
     PointMass,
@@ -38,15 +42,28 @@ SCENE = Scene(
 )
 
 
-def test_source_plane_is_the_lens_equation_of_all_profiles() -> None:
+OTHER = replace(
+    SCENE,
+    lens=EPL(1.2, 2.1, 0.7, 0.4, 0.01, -0.02),
+    multipoles=(Multipole(1, 0.01, 0.3, 1.2, 0.01, -0.02), Multipole(4, 0.02, 1.0)),
+)
+
+
+@pytest.mark.parametrize("scene", [SCENE, OTHER], ids=["isothermal", "power law, multipoles"])
+def test_source_plane_is_the_lens_equation_of_all_profiles(scene: Scene) -> None:
     x, y = GRID.coordinates()
     beta_x, beta_y = x.copy(), y.copy()
-    for profile in (SCENE.lens, SCENE.shear, *PERTURBERS.profiles()):
+    for profile in (scene.lens, scene.shear, *scene.multipoles, *PERTURBERS.profiles()):
         ax, ay = profile.deflection(x, y)
         beta_x, beta_y = beta_x - ax, beta_y - ay
-    found = source_plane(SCENE, GRID)
+    found = source_plane(scene, GRID)
     np.testing.assert_allclose(found[0], beta_x, atol=1e-13)
     np.testing.assert_allclose(found[1], beta_y, atol=1e-13)
+
+
+def test_the_isothermal_power_law_has_the_bytes_of_the_ellipsoid() -> None:
+    power_law = replace(SCENE, lens=EPL(1.2, 2.0, 0.7, 0.4, 0.01, -0.02))
+    assert render(power_law, GRID).tobytes() == render(SCENE, GRID).tobytes()
 
 
 def test_image_is_the_light_where_the_rays_arrive() -> None:

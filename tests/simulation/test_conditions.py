@@ -94,6 +94,7 @@ def test_a_fit_finds_the_sky_that_was_drawn() -> None:
         ({"normal": [5, 1]}, 5.0),
         ({"truncated_normal": [5, 1, 4, 6]}, 5.0),
         ({"poisson": 7}, 7.0),
+        ({"mixture": [[1, 2], [3, {"uniform": [3, 5]}]]}, 3.5),
         (4, 4.0),
     ],
 )

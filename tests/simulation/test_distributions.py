@@ -9,6 +9,7 @@ from darklens.simulation.distributions import (
     Constant,
     Distribution,
     LogUniform,
+    Mixture,
     Normal,
     Poisson,
     PowerLaw,
@@ -60,6 +61,15 @@ def test_mass_function_matches_the_published_inverse_transform() -> None:
     np.testing.assert_allclose(found, published, rtol=1e-12)
 
 
+def test_a_mixture_draws_from_its_parts_by_weight() -> None:
+    mixture = Mixture(((1.0, Constant(7.0)), (3.0, Uniform(0.0, 2.0))))
+    draws = mixture.sample(np.random.default_rng(0), 20000)
+    uniform = draws[draws != 7.0]
+    assert stats.binomtest(uniform.size, 20000, 0.75).pvalue > 0.001
+    assert stats.kstest(uniform, stats.uniform(0, 2).cdf).pvalue > 0.001
+    assert mixture.largest == 7.0
+
+
 def test_a_constant_takes_nothing_from_the_generator() -> None:
     rng = np.random.default_rng(0)
     assert Constant(3.0).draw(rng) == 3.0
@@ -76,6 +86,7 @@ def test_a_constant_takes_nothing_from_the_generator() -> None:
         {"truncated_normal": [1.28, 0.17, 0.83, 1.66]},
         {"power_law": [1e6, 1e10, -1.9]},
         {"poisson": [25.0]},
+        {"mixture": [[0.5, 2.0], [1.5, {"uniform": [1.85, 2.15]}]]},
     ],
 )
 def test_yaml_form_goes_round(value: object) -> None:
@@ -95,6 +106,11 @@ def test_yaml_form_goes_round(value: object) -> None:
         ({"truncated_normal": [0, 1, 0, 1e-12]}, "hardly any draw"),
         ({"power_law": [1e-20, 1, -30]}, "too steep"),
         ({"uniform": [0, 1e30]}, "uniform.high must be at most"),
+        ({"mixture": []}, "mixture.parts must have 1 entries or more"),
+        ({"mixture": 3}, "mixture.parts must be a list"),
+        ({"mixture": [[0, 3]]}, r"mixture.parts\[0\]\[0\] must be above 0"),
+        ({"mixture": [[1, {"unifrom": [0, 1]}]]}, r"parts\[0\]\[1\] must be .* mean 'uniform'"),
+        ({"mixture": [[1, {"mixture": [[1, 2]]}]]}, "must be a number or exactly one of uniform"),
         (10**300, "must be at most"),
         (1e30, r"must be at most 1e\+20, not 1e\+30"),
         ({"triangle": [0, 1]}, "must be a number or exactly one of uniform"),

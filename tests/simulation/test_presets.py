@@ -20,6 +20,7 @@ from darklens.simulation.presets import preset_text
 
 SHIPPED = [
     "common-test-1",
+    "common-test-1-wide",
     "galaxy",
     "model-1",
     "model-1-legacy",
@@ -220,6 +221,19 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
             r"lens.mass.uniform.high must be at most",
         ),
         ("mass: 1.0e+12", "mass: 1.0e+400", "not a finite number"),
+        ("amplitude: 20", "fraction: 0.2", "source: fraction is of the source's flux"),
+        ("amplitude: 20", "amplitude: 20\n  magnitude: 20", "source: give either amplitude or"),
+        (
+            "amplitude: 20",
+            "amplitude: 20\n  clumps: {number: 1.0e+9, fraction: 0, offset: 0, radius: 1}",
+            "source.clumps: number may be at most 1000",
+        ),
+        (
+            "source:\n",
+            "lens_light: {radius: 1, sersic_index: 4, fraction: 0.1, clumps: {number: 1, "
+            "fraction: 0.1, offset: 0, radius: 1}}\nsource:\n",
+            "lens_light: only the source has clumps",
+        ),
         ("mass: 1.0e+12", "mass: 1" + 400 * "0", "a number of 401 digits"),
         (
             "mass: 3.0e+10",
@@ -309,6 +323,28 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
         ("  radius: 0.25\n", "  radius: -1\n", "radius -1 must be positive"),
         ("amplitude: 20\n", "amplitude: 1.0e+9\n", "more than 65535"),
         ("amplitude: 20\n", "magnitude: 20\n", "needs a zero_point"),
+        ("shear: 0.05\n", "shear: 0.05\n  slope: 3.5\n", "slope 3.5 is not between 1 and 3"),
+        ("shear: 0.05\n", "shear: 0.05\n  multipole_3: 2\n", "multipole_3 2 is not between"),
+        (
+            "source:\n",
+            "lens_light: {radius: 1, sersic_index: 4, fraction: -0.1}\nsource:\n",
+            "lens_light: fraction -0.1 must not be negative",
+        ),
+        (
+            "amplitude: 20\n",
+            "amplitude: 20\n  clumps: {number: 1, fraction: -0.1, offset: 0, radius: 1}\n",
+            "clumps: fraction -0.1 must not be negative",
+        ),
+        (
+            "amplitude: 20\n",
+            "amplitude: 20\n  clumps: {number: 5, fraction: 0.2, offset: 0, radius: 1}\n",
+            "clumps: fractions that add up to 1 leave nothing of the source",
+        ),
+        (
+            "amplitude: 20\n",
+            "amplitude: 20\n  clumps: {number: 1, fraction: 0.2, offset: 0, radius: 0}\n",
+            "clumps: radius 0 must be positive",
+        ),
         (
             "mass: 3.0e+10\n",
             "mass: 3.0e+10\n        points: -3\n",

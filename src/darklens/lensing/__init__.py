@@ -7,17 +7,28 @@ poisson -> threefry -> cosmology, grid, special_functions. No torch.
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
-from darklens.lensing.profiles import SIE, TNFW, LineMass, PointMass, Sersic, Shear
+from darklens.lensing.profiles import (
+    EPL,
+    SIE,
+    TNFW,
+    LineMass,
+    Multipole,
+    PointMass,
+    Sersic,
+    Shear,
+)
 from darklens.lensing.render import Scene, render, source_plane
 from darklens.lensing.substructure import Perturbers
 
 __all__ = [
+    "EPL",
     "SIE",
     "TNFW",
     "Cosmology",
     "GaussianPSF",
     "Instrument",
     "LineMass",
+    "Multipole",
     "Perturbers",
     "PixelGrid",
     "PixelPSF",

@@ -15,8 +15,10 @@ from darklens.lensing import special_functions as elementary
 from darklens.lensing.special_functions import FASTMATH
 
 __all__ = [
+    "add_epl",
     "add_line_mass",
     "add_line_of_points",
+    "add_multipole",
     "add_point_mass",
     "add_point_masses",
     "add_sersic",
@@ -29,6 +31,7 @@ _inline: Any = njit(fastmath=FASTMATH, error_model="numpy", inline="always")
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
 _TINY = 1e-300
 _SMALL = 1e-60  # four of them multiplied are still a normal number
+_CENTRE = 1e-12  # of a multipole, squared [arcsec^2]
 _SOFTENING = 1e-4
 """Smallest Sersic radius [arcsec], the softening of lenstronomy."""
 
@@ -93,6 +96,105 @@ def _sie_series(u, v, f, terms, scale):  # type: ignore[no-untyped-def]
         b2 = (1.0 / 3.0 - ff * b2) + 2.0 * w_re * b1
         re, im = 1.0 + w_re * b2 - ff * b1, w_im * b2
         u[j], v[j] = u[j] * re - v[j] * im, u[j] * im + v[j] * re
+
+
+@_kernel
+def add_epl(x, y, ax, ay, einstein_radius, slope, axis_ratio, cos, sin, x0, y0):  # type: ignore[no-untyped-def]
+    r"""Elliptical power law, by its angular series in coordinates along its axes.
+
+    .. math:: \alpha_x + i \alpha_y = \frac{2 b}{1 + q} \left(\frac{b}{R}\right)^{t - 1}
+              \sum_n c_n (-f)^n e^{i (2 n + 1) \varphi}, \quad
+              c_n = c_{n - 1} \frac{2 n - 2 + t}{2 n + 2 - t}, \quad c_0 = 1
+
+    with :math:`t = \gamma - 1`, :math:`b = \theta_E \sqrt{q}`, :math:`R^2 = q^2 x^2 + y^2`,
+    :math:`\varphi` and `f` as in `add_sie`, which is the case t = 1. Tessore & Metcalf 2015,
+    arXiv:1507.01819, eq. 13, with the hypergeometric function as its series.
+    """
+    t = slope - 1.0
+    f = (1.0 - axis_ratio) / (1.0 + axis_ratio)
+    terms = int(np.ceil(np.log(2e-16) / np.log(max(f, 1e-10)))) if f > 0.0 else 0
+    coefficients = np.ones(terms + 1)
+    for n in range(1, terms + 1):
+        coefficients[n] = coefficients[n - 1] * (2.0 * n - 2.0 + t) / (2.0 * n + 2.0 - t)
+    b = einstein_radius * np.sqrt(axis_ratio)
+    half = 0.5 * (t - 1.0)
+    log_b2 = np.log(b * b + _TINY)
+    u, v, radial = np.empty(x.size), np.empty(x.size), np.empty(x.size)
+    for j in range(x.size):
+        dx = x[j] - x0
+        dy = y[j] - y0
+        along = axis_ratio * (cos * dx + sin * dy)
+        across = cos * dy - sin * dx
+        square = along * along + across * across + _TINY
+        inverse = 1.0 / np.sqrt(square)
+        u[j] = along * inverse
+        v[j] = across * inverse
+        power = elementary.exp(half * (log_b2 - elementary.log(square)))
+        radial[j] = 2.0 * b / (1.0 + axis_ratio) * power
+    _epl_series(u, v, f, coefficients)
+    for j in range(x.size):
+        ax[j] += radial[j] * (cos * u[j] - sin * v[j])
+        ay[j] += radial[j] * (sin * u[j] + cos * v[j])
+
+
+@_kernel
+def _epl_series(u, v, f, coefficients):  # type: ignore[no-untyped-def]
+    r"""Multiply the unit vectors `u + i v` by the sum over :math:`c_n w^n`.
+
+    As in `_sie_series`, :math:`w = -f e^{2 i \varphi}` and the sum is
+    :math:`c_0 + w b_1 - |w|^2 b_2`; here the coefficients are given.
+    """
+    ff = f * f
+    first, second = np.zeros(u.size), np.zeros(u.size)
+    for n in range(coefficients.size - 1, 0, -1):
+        for j in range(u.size):
+            p = -2.0 * f * (u[j] * u[j] - v[j] * v[j])
+            b = (coefficients[n] - ff * second[j]) + p * first[j]
+            second[j] = first[j]
+            first[j] = b
+    for j in range(u.size):
+        w_re = -f * (u[j] * u[j] - v[j] * v[j])
+        w_im = -f * (2.0 * u[j] * v[j])
+        re = 1.0 + w_re * first[j] - ff * second[j]
+        im = w_im * first[j]
+        u[j], v[j] = u[j] * re - v[j] * im, u[j] * im + v[j] * re
+
+
+@_kernel
+def add_multipole(x, y, ax, ay, order, amplitude, cos, sin, einstein_radius, x0, y0):  # type: ignore[no-untyped-def]
+    r"""Isothermal multipole of order `m`: :math:`\kappa = a_m \cos m(\phi - \phi_m) / (2 r)`.
+
+    .. math:: \psi = \frac{a_m r}{1 - m^2} \cos m(\phi - \phi_m) \quad (m \ge 2), \qquad
+              \psi = \frac{a_1 r}{2} \ln\frac{r}{\theta_E} \cos(\phi - \phi_1)
+
+    `cos` and `sin` are those of :math:`m \phi_m`. Xu et al. 2013, arXiv:1307.4220, eq. B12; for
+    m = 1 the form of lenstronomy, with the same :math:`\kappa`.
+    """
+    u, v = np.empty(x.size), np.empty(x.size)
+    re, im = np.empty(x.size), np.empty(x.size)
+    for j in range(x.size):
+        dx = x[j] - x0
+        dy = y[j] - y0
+        inverse = 1.0 / np.sqrt(dx * dx + dy * dy + _TINY)
+        u[j], v[j] = dx * inverse, dy * inverse
+        re[j] = cos * u[j] + sin * v[j]
+        im[j] = cos * v[j] - sin * u[j]
+    if order == 1:
+        for j in range(x.size):
+            dx = x[j] - x0
+            dy = y[j] - y0
+            square = max(dx * dx + dy * dy, _CENTRE) / (einstein_radius * einstein_radius)
+            level = 0.5 * elementary.log(square)
+            ax[j] += 0.5 * amplitude * (cos * level + re[j] * u[j])
+            ay[j] += 0.5 * amplitude * (sin * level + re[j] * v[j])
+        return
+    for _ in range(order - 1):
+        for j in range(x.size):
+            re[j], im[j] = re[j] * u[j] - im[j] * v[j], re[j] * v[j] + im[j] * u[j]
+    factor = amplitude / (1.0 - order * order)
+    for j in range(x.size):
+        ax[j] += factor * (re[j] * u[j] + order * im[j] * v[j])
+        ay[j] += factor * (re[j] * v[j] - order * im[j] * u[j])
 
 
 @_kernel

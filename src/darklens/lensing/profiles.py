@@ -16,7 +16,9 @@ from scipy.special import gammaincinv
 
 from darklens.errors import BadPreset
 from darklens.lensing.kernels import (
+    add_epl,
     add_line_mass,
+    add_multipole,
     add_point_mass,
     add_sersic,
     add_shear,
@@ -25,15 +27,20 @@ from darklens.lensing.kernels import (
 )
 
 __all__ = [
+    "EPL",
     "SIE",
     "TNFW",
     "LineMass",
     "MassProfile",
+    "Multipole",
     "PointMass",
     "Sersic",
     "Shear",
     "sersic_b",
 ]
+
+ISOTHERMAL = 2.0
+"""Slope of the density of an isothermal profile."""
 
 Coordinates = Float[np.ndarray, "..."]
 Rays = Float[np.ndarray, " n"]
@@ -89,9 +96,105 @@ class SIE(MassProfile):
     x: float = 0.0
     y: float = 0.0
 
+    @property
+    def slope(self) -> float:
+        """Logarithmic slope of the density: that of an isothermal profile."""
+        return ISOTHERMAL
+
     def _add(self, x: Rays, y: Rays, ax: Rays, ay: Rays) -> None:
         c, s = np.cos(self.position_angle), np.sin(self.position_angle)
         add_sie(x, y, ax, ay, self.einstein_radius, self.axis_ratio, c, s, self.x, self.y)
+
+
+@dataclass(frozen=True)
+class EPL(MassProfile):
+    r"""Elliptical power law, with the convergence of the mass density :math:`r^{-\gamma}`.
+
+    .. math:: \kappa = \frac{3 - \gamma}{2}
+              \left(\frac{\theta_E}{\sqrt{q x'^2 + y'^2 / q}}\right)^{\gamma - 1}
+
+    Args:
+        einstein_radius: Circularised Einstein radius :math:`\theta_E` [arcsec].
+        slope: Logarithmic slope :math:`\gamma` of the density, between 1 and 3.
+        axis_ratio: Minor over major axis.
+        position_angle: Direction of the major axis [rad].
+        x: Centre [arcsec].
+        y: Centre [arcsec].
+
+    Raises:
+        BadPreset: If the slope is not between 1 and 3.
+
+    Example:
+        >>> EPL(1.3, ISOTHERMAL, 0.7).deflection(1.0, 0.5) == SIE(1.3, 0.7).deflection(1.0, 0.5)
+        True
+    """
+
+    einstein_radius: float
+    slope: float = ISOTHERMAL
+    axis_ratio: float = 1.0
+    position_angle: float = 0.0
+    x: float = 0.0
+    y: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 1 < self.slope < 3:
+            raise BadPreset(f"lens: slope {self.slope:g} is not between 1 and 3")
+
+    def _add(self, x: Rays, y: Rays, ax: Rays, ay: Rays) -> None:
+        c, s = np.cos(self.position_angle), np.sin(self.position_angle)
+        shape = (self.axis_ratio, c, s, self.x, self.y)
+        if self.slope == ISOTHERMAL:
+            add_sie(x, y, ax, ay, self.einstein_radius, *shape)
+        else:
+            add_epl(x, y, ax, ay, self.einstein_radius, self.slope, *shape)
+
+
+@dataclass(frozen=True)
+class Multipole(MassProfile):
+    r"""Isothermal multipole: :math:`\kappa = a_m \cos m(\phi - \phi_m) / (2 r)`.
+
+    For m of 2 or more it moves the critical curve of an isothermal sphere outwards by
+    :math:`a_m` in the direction :math:`\phi_m`.
+
+    Args:
+        order: Order m, at least 1.
+        amplitude: Amplitude :math:`a_m` [arcsec].
+        angle: Angle :math:`\phi_m` from the x axis [rad].
+        einstein_radius: Radius at which the deflection of order 1 has no logarithmic part
+            [arcsec]; the other orders do not depend on it.
+        x: Centre [arcsec].
+        y: Centre [arcsec].
+
+    Raises:
+        BadPreset: If the order is not positive.
+    """
+
+    order: int
+    amplitude: float
+    angle: float = 0.0
+    einstein_radius: float = 1.0
+    x: float = 0.0
+    y: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.order < 1:
+            raise BadPreset(f"multipole: order {self.order} must be at least 1")
+
+    def kernel_arguments(self) -> tuple[float, ...]:
+        """The arguments of `add_multipole` behind `ay`, in their order."""
+        turned = self.order * self.angle
+        return (
+            self.order,
+            self.amplitude,
+            float(np.cos(turned)),
+            float(np.sin(turned)),
+            self.einstein_radius,
+            self.x,
+            self.y,
+        )
+
+    def _add(self, x: Rays, y: Rays, ax: Rays, ay: Rays) -> None:
+        add_multipole(x, y, ax, ay, *self.kernel_arguments())
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,17 @@ from numba import njit
 
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.kernels import (
+    add_epl,
     add_line_mass,
     add_line_of_points,
+    add_multipole,
     add_point_masses,
     add_sersic,
     add_shear,
     add_sie,
     add_tnfw,
 )
-from darklens.lensing.profiles import SIE, Sersic, Shear
+from darklens.lensing.profiles import EPL, ISOTHERMAL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.special_functions import FASTMATH
 from darklens.lensing.substructure import Perturbers
 
@@ -40,13 +42,15 @@ class Scene:
         perturbers: Substructure.
         sources: Light behind the lens.
         lens_light: Light of the lens itself.
+        multipoles: Departures of the smooth lens from an ellipse.
     """
 
-    lens: SIE
+    lens: SIE | EPL
     shear: Shear = field(default_factory=Shear)
     perturbers: Perturbers = field(default_factory=Perturbers)
     sources: tuple[Sersic, ...] = ()
     lens_light: tuple[Sersic, ...] = ()
+    multipoles: tuple[Multipole, ...] = ()
 
 
 def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
@@ -91,8 +95,11 @@ def _lens_arrays(scene: Scene) -> tuple[Any, ...]:
         lens.y,
         shear.gamma1,
         shear.gamma2,
+        lens.slope,
     )
-    tables = (perturbers.points, perturbers.lines, perturbers.halos)
+    multipoles = [multipole.kernel_arguments() for multipole in scene.multipoles]
+    orders = np.array(multipoles, dtype=np.float64).reshape(-1, 7)
+    tables = (orders, perturbers.points, perturbers.lines, perturbers.halos)
     return np.array(smooth), *(np.ascontiguousarray(table) for table in tables)
 
 
@@ -109,13 +116,19 @@ _BLOCK = 512
 
 
 @_kernel
-def _trace(x, y, ax, ay, smooth, points, lines, halos):  # type: ignore[no-untyped-def]
+def _trace(x, y, ax, ay, smooth, multipoles, points, lines, halos):  # type: ignore[no-untyped-def]
     """Turn the image-plane coordinates `x`, `y` of some rays into source-plane ones, in place."""
     ax[:] = 0.0
     ay[:] = 0.0
-    theta, q, cos, sin, x0, y0, gamma1, gamma2 = smooth
-    add_sie(x, y, ax, ay, theta, q, cos, sin, x0, y0)
+    theta, q, cos, sin, x0, y0, gamma1, gamma2, slope = smooth
+    if slope == ISOTHERMAL:
+        add_sie(x, y, ax, ay, theta, q, cos, sin, x0, y0)
+    else:
+        add_epl(x, y, ax, ay, theta, slope, q, cos, sin, x0, y0)
     add_shear(x, y, ax, ay, gamma1, gamma2)
+    for k in range(multipoles.shape[0]):
+        order, amplitude, cos, sin, theta, x0, y0 = multipoles[k]
+        add_multipole(x, y, ax, ay, int(order), amplitude, cos, sin, theta, x0, y0)
     add_point_masses(x, y, ax, ay, points)
     for k in range(lines.shape[0]):
         x0, y0, angle, half_length, theta, count = lines[k]
@@ -150,7 +163,7 @@ def _place(x, y, begin, rows, columns, down, right, scale):  # type: ignore[no-u
 
 
 @_kernel
-def _render(image, scale, n, smooth, points, lines, halos, sources, lens_light):  # type: ignore[no-untyped-def]
+def _render(image, scale, n, smooth, multipoles, points, lines, halos, sources, lens_light):  # type: ignore[no-untyped-def]
     """Fill `image` (rows, columns) with the mean flux of n x n rays a pixel."""
     rows, columns = image.shape
     pixels = image.ravel()
@@ -164,7 +177,7 @@ def _render(image, scale, n, smooth, points, lines, halos, sources, lens_light):
                 down, right = (a + 0.5) / n - 0.5, (b + 0.5) / n - 0.5
                 _place(x, y, begin, rows, columns, down, right, scale)
                 _add_light(x, y, flux, lens_light, weight)
-                _trace(x, y, ax, ay, smooth, points, lines, halos)
+                _trace(x, y, ax, ay, smooth, multipoles, points, lines, halos)
                 _add_light(x, y, flux, sources, weight)
         for j in range(min(_BLOCK, pixels.size - begin)):
             pixels[begin + j] = flux[j]

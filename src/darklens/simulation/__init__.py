@@ -1,7 +1,7 @@
 """Lenses drawn from a preset: distributions, presets, populations, and the simulator.
 
-Arrows inside point one way: simulator -> population -> perturbers -> presets -> priors,
-conditions -> distributions.
+Arrows inside point one way: simulator -> population -> perturbers, light -> presets ->
+priors, conditions -> distributions.
 No torch.
 """
 

@@ -20,6 +20,7 @@ from darklens.simulation.distributions import (
     Constant,
     Distribution,
     LogUniform,
+    Mixture,
     PowerLaw,
     Uniform,
     parse_distribution,
@@ -117,6 +118,9 @@ def central_value(distribution: Distribution) -> float:
         return 0.5 * (distribution.low + distribution.high)
     if isinstance(distribution, LogUniform | PowerLaw):
         return float(np.sqrt(distribution.low * distribution.high))
+    if isinstance(distribution, Mixture):
+        values = [central_value(part) for _, part in distribution.parts]
+        return float(np.dot(distribution.weights, values))
     mean = getattr(distribution, "mean", None)
     if mean is None:
         raise BadPreset(f"{distribution} has no central value")

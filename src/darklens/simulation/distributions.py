@@ -3,7 +3,8 @@
 In YAML a plain number is a constant, and a mapping with one key names a distribution:
 `{uniform: [0, 1]}`, `{log_uniform: [1e-24, 1e-22]}`, `{normal: [0, 1]}`,
 `{truncated_normal: [1.28, 0.17, 0.83, 1.66]}`, `{power_law: [1e6, 1e10, -1.9]}`, `{poisson: 25}`.
-The parameters may also be named, as in `{uniform: {low: 0, high: 1}}`.
+The parameters may also be named, as in `{uniform: {low: 0, high: 1}}`. A mixture is a list of
+weights and distributions: `{mixture: [[0.5, 2], [0.5, {uniform: [1.85, 2.15]}]]}`.
 """
 
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.random import Generator
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from scipy.special import ndtr
 
 from darklens.errors import BadPreset
@@ -26,6 +27,7 @@ __all__ = [
     "Distribution",
     "Drawn",
     "LogUniform",
+    "Mixture",
     "Normal",
     "Poisson",
     "PowerLaw",
@@ -235,15 +237,52 @@ def _named(kind: type[Any], value: Any) -> Any:
     return dict(zip(names, numbers, strict=True))
 
 
+_SIMPLE = {
+    name: Annotated[kind, BeforeValidator(partial(_named, kind))] for name, kind in _NAMES.items()
+}
+
+
+@dataclass(frozen=True)
+class Mixture(Distribution):
+    """Each draw is one of some distributions, chosen in proportion to their weights."""
+
+    parts: Annotated[
+        tuple[
+            tuple[
+                Annotated[float, Field(gt=0)],
+                Annotated[Distribution, OneKey(_SIMPLE, number=Constant)],
+            ],
+            ...,
+        ],
+        Field(min_length=1),
+    ]
+
+    @property
+    def largest(self) -> float:
+        return max(part.largest for _, part in self.parts)
+
+    @property
+    def weights(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Weights of the parts, of sum one."""
+        weights = np.array([weight for weight, _ in self.parts])
+        return np.asarray(weights / weights.sum())
+
+    def sample(self, rng: Generator, count: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+        steps = np.cumsum(self.weights)[:-1]
+        chosen = np.searchsorted(steps, rng.random(count), side="right")
+        values = np.empty(count)
+        for k, (_, part) in enumerate(self.parts):
+            values[chosen == k] = part.sample(rng, int((chosen == k).sum()))
+        return values
+
+
+def _as_parts(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else {"parts": value}
+
+
 Drawn = Annotated[
     Distribution,
-    OneKey(
-        {
-            name: Annotated[kind, BeforeValidator(partial(_named, kind))]
-            for name, kind in _NAMES.items()
-        },
-        number=Constant,
-    ),
+    OneKey({**_SIMPLE, "mixture": Annotated[Mixture, BeforeValidator(_as_parts)]}, number=Constant),
 ]
 """Annotation of a parameter that a preset gives as a number or as a distribution."""
 
@@ -262,10 +301,13 @@ def parse_distribution(value: object, place: str) -> Distribution:
     return distribution
 
 
-def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[float]]:
+def distribution_to_yaml(distribution: Distribution) -> float | dict[str, list[Any]]:
     """The YAML form of a distribution, the inverse of `parse_distribution`."""
     if isinstance(distribution, Constant):
         return distribution.value
+    if isinstance(distribution, Mixture):
+        parts = [[weight, distribution_to_yaml(part)] for weight, part in distribution.parts]
+        return {"mixture": parts}
     name = next(name for name, kind in _NAMES.items() if isinstance(distribution, kind))
     return {name: [float(number) for number in astuple(distribution)]}  # type: ignore[call-overload]
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.random import Generator
 
 from darklens.errors import BadPreset
-from darklens.lensing.instrument import Instrument
-from darklens.lensing.profiles import SIE, Sersic, Shear, sersic_b
+from darklens.lensing.profiles import EPL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.render import Scene
+from darklens.simulation.light import draw_light, with_clumps
 from darklens.simulation.perturbers import draw_perturbers
 from darklens.simulation.presets import Preset
-from darklens.simulation.priors import LensPrior, LightPrior
+from darklens.simulation.priors import ISOTHERMAL, MULTIPOLES, ZERO, LensPrior
 from darklens.simulation.record import Record, check_positive
 
 __all__ = ["draw_scene"]
@@ -26,6 +26,9 @@ def draw_scene(preset: Preset, label: str, rng: Generator) -> tuple[Scene, Recor
     Returns:
         The scene, and its true parameters: angles [deg], positions and radii [arcsec],
         masses [M_sun], the exposure [s].
+
+    Raises:
+        BadPreset: If an impossible value is drawn.
     """
     exposure = preset.exposure.draw(rng)
     check_positive("preset", exposure=exposure)
@@ -33,13 +36,18 @@ def draw_scene(preset: Preset, label: str, rng: Generator) -> tuple[Scene, Recor
     z_lens = preset.lens.redshift.draw(rng)
     assert preset.source.redshift is not None  # checked by Preset
     z_source = preset.source.redshift.draw(rng)
-    lens, shear = _draw_lens(preset, z_lens, z_source, record, rng)
-    source = _draw_light(preset.source, preset.instrument, "source", record, rng)
+    ellipsoid, shear = _draw_lens(preset, z_lens, z_source, record, rng)
+    source = draw_light(preset.source, preset.instrument, "source", record, rng)
     lens_light: tuple[Sersic, ...] = ()
     if preset.lens_light is not None:
-        lens_light = (_draw_light(preset.lens_light, preset.instrument, "lens_light", record, rng),)
+        flux = source.total_flux
+        light = draw_light(preset.lens_light, preset.instrument, "lens_light", record, rng, flux)
+        lens_light = (light,) if light.amplitude > 0 else ()
     perturbers = draw_perturbers(preset, label, z_lens, z_source, record, rng)
-    return Scene(lens, shear, perturbers, (source,), lens_light), record
+    lens = _with_slope(ellipsoid, preset.lens, record, rng)
+    multipoles = _draw_multipoles(lens, preset.lens, record, rng)
+    sources = with_clumps(source, preset.source, record, rng)
+    return Scene(lens, shear, perturbers, sources, lens_light, multipoles), record
 
 
 def _draw_lens(
@@ -75,34 +83,28 @@ def _draw_lens(
     return SIE(theta, axis_ratio, float(np.deg2rad(angle)), x, y), shear
 
 
-def _draw_light(
-    prior: LightPrior, instrument: Instrument, name: str, record: Record, rng: Generator
-) -> Sersic:
-    radius, index = prior.radius.draw(rng), prior.sersic_index.draw(rng)
-    axis_ratio, angle = prior.axis_ratio.draw(rng), prior.position_angle.draw(rng)
-    offset, offset_angle = prior.offset.draw(rng), np.deg2rad(prior.offset_angle.draw(rng))
-    x = float(prior.x.draw(rng) + offset * np.cos(offset_angle))
-    y = float(prior.y.draw(rng) + offset * np.sin(offset_angle))
-    check_positive(name, radius=radius, sersic_index=index)
-    if not 0 < axis_ratio <= 1:
-        raise BadPreset(f"{name}: axis_ratio {axis_ratio:g} is not in (0, 1]")
-    b = sersic_b(index, prior.b_n)
-    record |= {
-        f"{name}_x": x,
-        f"{name}_y": y,
-        f"{name}_radius": radius,
-        f"{name}_sersic_index": index,
-        f"{name}_axis_ratio": axis_ratio,
-        f"{name}_position_angle": angle,
-    }
-    if prior.amplitude is not None:
-        amplitude = prior.amplitude.draw(rng)
-    else:
-        assert prior.magnitude is not None  # checked by LightPrior
-        magnitude = prior.magnitude.draw(rng)
-        record[f"{name}_magnitude"] = magnitude
-        unit = Sersic(1.0, radius, index, axis_ratio, b=b)
-        amplitude = instrument.count_rate(magnitude) / unit.total_flux
-    check_positive(name, amplitude=amplitude)
-    record[f"{name}_amplitude"] = amplitude
-    return Sersic(amplitude, radius, index, axis_ratio, float(np.deg2rad(angle)), x, y, b)
+def _with_slope(lens: SIE, prior: LensPrior, record: Record, rng: Generator) -> SIE | EPL:
+    """The lens with the slope of its density."""
+    slope = prior.slope.draw(rng)
+    if prior.slope != ISOTHERMAL:
+        record["lens_slope"] = slope
+    if slope == lens.slope:
+        return lens
+    return EPL(lens.einstein_radius, slope, lens.axis_ratio, lens.position_angle, lens.x, lens.y)
+
+
+def _draw_multipoles(
+    lens: SIE | EPL, prior: LensPrior, record: Record, rng: Generator
+) -> tuple[Multipole, ...]:
+    multipoles = []
+    for order in MULTIPOLES:
+        relative, angle = (value.draw(rng) for value in prior.multipole(order))
+        name = f"multipole_{order}"
+        if not -1 < relative < 1:
+            raise BadPreset(f"lens: {name} {relative:g} is not between -1 and 1")
+        if prior.multipole(order)[0] != ZERO:
+            record |= {name: relative, f"{name}_angle": angle}
+        if relative:
+            theta, turn = lens.einstein_radius, float(np.deg2rad(angle))
+            multipoles.append(Multipole(order, relative * theta, turn, theta, lens.x, lens.y))
+    return tuple(multipoles)

@@ -95,6 +95,10 @@ class Preset:
     def __post_init__(self) -> None:
         if self.source.redshift is None:
             raise BadPreset("source: redshift is missing")
+        if self.source.fraction is not None:
+            raise BadPreset("source: fraction is of the source's flux, and for lens_light only")
+        if self.lens_light is not None and self.lens_light.clumps is not None:
+            raise BadPreset("lens_light: only the source has clumps")
         if isinstance(self.instrument.psf, GaussianPSF):
             self.instrument.psf.kernel(self.grid.pixel_scale)  # too wide a one shows here
         rows, columns = self.grid.shape

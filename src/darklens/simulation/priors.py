@@ -9,23 +9,39 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from darklens.errors import BadPreset
-from darklens.simulation.distributions import Constant, Drawn, parse_distribution
+from darklens.simulation.distributions import Constant, Distribution, Drawn, parse_distribution
 
-__all__ = ["ONE", "ZERO", "LensPrior", "LightPrior", "LinePrior", "SubhaloPrior"]
+__all__ = [
+    "MULTIPOLES",
+    "ONE",
+    "ZERO",
+    "ClumpPrior",
+    "LensPrior",
+    "LightPrior",
+    "LinePrior",
+    "SubhaloPrior",
+]
 
 ZERO = Constant(0.0)
 ONE = Constant(1.0)
+ISOTHERMAL = Constant(2.0)
+MULTIPOLES = (1, 3, 4)
+"""Orders of the multipoles of the lens."""
+
 FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
 
 _MOST_SUBHALOS = 100_000
+_MOST_CLUMPS = 1000
 _MOST_POINTS = 100_000  # of a line
 
 
 @dataclass(frozen=True)
 class LensPrior:
-    """The smooth lens: a singular isothermal ellipsoid with external shear.
+    """The smooth lens: an elliptical power law with multipoles and external shear.
 
-    Its Einstein radius is either given or follows from `mass` and the redshifts.
+    Its Einstein radius is either given or follows from `mass` and the redshifts. `slope` is that
+    of the density: 2 is the singular isothermal ellipsoid. `multipole_m` is the amplitude of the
+    multipole of order m over the Einstein radius, `multipole_m_angle` its angle [deg].
     """
 
     redshift: Drawn
@@ -37,18 +53,52 @@ class LensPrior:
     y: Drawn = ZERO
     shear: Drawn = ZERO
     shear_angle: Drawn = ZERO
+    slope: Drawn = ISOTHERMAL
+    multipole_1: Drawn = ZERO
+    multipole_1_angle: Drawn = ZERO
+    multipole_3: Drawn = ZERO
+    multipole_3_angle: Drawn = ZERO
+    multipole_4: Drawn = ZERO
+    multipole_4_angle: Drawn = ZERO
 
     def __post_init__(self) -> None:
         if (self.mass is None) == (self.einstein_radius is None):
             raise BadPreset("give either mass or einstein_radius")
+
+    def multipole(self, order: int) -> tuple[Distribution, Distribution]:
+        """Amplitude and angle of the multipole of this order."""
+        name = f"multipole_{order}"
+        return getattr(self, name), getattr(self, f"{name}_angle")
+
+
+@dataclass(frozen=True)
+class ClumpPrior:
+    """Round Sersic clumps in the source.
+
+    Each has the `fraction` of the source's flux, which the smooth source loses: the total stays.
+    It lies `offset` from the source's centre in the direction `angle`. `number` is rounded, and
+    below zero it counts as zero.
+    """
+
+    number: Drawn
+    fraction: Drawn
+    offset: Drawn
+    radius: Drawn
+    sersic_index: Drawn = ONE
+    angle: Drawn = FULL_CIRCLE
+
+    def __post_init__(self) -> None:
+        if self.number.largest > _MOST_CLUMPS:
+            raise BadPreset(f"number may be at most {_MOST_CLUMPS}")
 
 
 @dataclass(frozen=True)
 class LightPrior:
     """Sersic light, of the source or of the lens.
 
-    Its brightness is either the `amplitude` at the Sersic radius [counts/s/arcsec^2] or the
-    total `magnitude`. Its centre is (x, y) plus `offset` in the direction `offset_angle`.
+    Its brightness is the `amplitude` at the Sersic radius [counts/s/arcsec^2], the total
+    `magnitude` or, for the lens, its total flux as a `fraction` of the source's. Its centre is
+    (x, y) plus `offset` in the direction `offset_angle`.
     """
 
     radius: Drawn
@@ -56,6 +106,7 @@ class LightPrior:
     redshift: Drawn | None = None
     amplitude: Drawn | None = None
     magnitude: Drawn | None = None
+    fraction: Drawn | None = None
     axis_ratio: Drawn = ONE
     position_angle: Drawn = ZERO
     x: Drawn = ZERO
@@ -63,10 +114,11 @@ class LightPrior:
     offset: Drawn = ZERO
     offset_angle: Drawn = ZERO
     b_n: Literal["exact", "lenstronomy", "prugniel"] = "exact"
+    clumps: ClumpPrior | None = None
 
     def __post_init__(self) -> None:
-        if (self.amplitude is None) == (self.magnitude is None):
-            raise BadPreset("give either amplitude or magnitude")
+        if [self.amplitude, self.magnitude, self.fraction].count(None) != 2:
+            raise BadPreset("give either amplitude or magnitude, or for lens_light fraction")
 
 
 @dataclass(frozen=True)
