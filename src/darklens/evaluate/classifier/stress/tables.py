@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,20 @@ import pandas as pd
 from darklens import __version__
 from darklens.files.tables import write_table
 
-__all__ = ["NOT_LENS_GROUPS", "ShownTable", "StressTable", "write_stress"]
+__all__ = [
+    "NOTES",
+    "NOT_LENS_GROUPS",
+    "WITHOUT_TRUTH",
+    "WITH_TRUTH",
+    "ShownTable",
+    "StressTable",
+    "shown_table",
+    "write_stress",
+]
 
 NOT_LENS_GROUPS = ("not lenses", "other presets")
 
-_SHIFTS = {
+WITH_TRUTH = {
     "accuracy": "right [%]",
     "accuracy_answered": "right of the answered [%]",
     "macro_auc": "macro AUC",
@@ -28,7 +38,7 @@ _SHIFTS = {
     "confident_mistakes": "wrong with 0.95 or more [%]",
     "calibration_error": "calibration error",
 }
-_OTHERS = {
+WITHOUT_TRUTH = {
     "refused": "refused [%]",
     "unfamiliar": "unfamiliar [%]",
     "set_size": "classes in a set",
@@ -36,7 +46,7 @@ _OTHERS = {
     "familiarity_auc": "AUC of familiarity",
 }
 _DECIMALS = {"macro_auc": 4, "familiarity_auc": 4, "set_size": 2, "calibration_error": 3}
-_NOTES = (
+NOTES = (
     "Right: the most probable class is the true one, whether or not the image is refused, with "
     "Wilson's 95 % interval. False alarms: lenses without substructure among the answered ones "
     "that are called something else. Detections: lenses with substructure that are answered and "
@@ -58,6 +68,11 @@ class ShownTable:
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """The table as Markdown, without its title."""
+        lines = (self.head, ("---",) * len(self.head), *self.rows)
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 @dataclass(frozen=True)
@@ -99,15 +114,15 @@ class StressTable:
     @property
     def notes(self) -> str:
         """What the columns mean."""
-        return _NOTES
+        return NOTES
 
     def shown(self) -> list[ShownTable]:
         """Tables of the shifts and of the images that are not the preset's lenses."""
         applied = self.rows[self.rows["reason"].isna()]
         other = applied["group"].isin(NOT_LENS_GROUPS)
         return [
-            _shown("Shifts", applied[~other], _SHIFTS),
-            _shown("Not lenses, and lenses of other presets", applied[other], _OTHERS),
+            shown_table("Shifts", applied[~other], WITH_TRUTH),
+            shown_table("Not lenses, and lenses of other presets", applied[other], WITHOUT_TRUTH),
         ]
 
     def not_applied(self) -> list[str]:
@@ -119,9 +134,7 @@ class StressTable:
         """The tables as Markdown."""
         lines = [self.introduction, ""]
         for table in self.shown():
-            ruler = ["---"] * len(table.head)
-            cells = [table.head, ruler, *table.rows]
-            lines += [f"{table.title}:", "", *("| " + " | ".join(row) + " |" for row in cells), ""]
+            lines += [f"{table.title}:", "", table.markdown(), ""]
         lines.append(self.notes)
         if missing := self.not_applied():
             lines += ["", f"Shifts that do not apply: {'; '.join(missing)}."]
@@ -150,8 +163,14 @@ def write_stress(table: StressTable, folder: Path) -> None:
     (folder / "stress.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _shown(title: str, rows: pd.DataFrame, columns: dict[str, str]) -> ShownTable:
-    """A table without the columns in which no row has a value."""
+def shown_table(title: str, rows: pd.DataFrame, columns: Mapping[str, str]) -> ShownTable:
+    """Scores as text, without the columns in which no row has a value.
+
+    Args:
+        title: What the rows are.
+        rows: Columns `shift`, what the images are, and the scores (`StressScores`).
+        columns: Headings of the scores that are shown, such as `WITH_TRUTH`.
+    """
     filled = {name: head for name, head in columns.items() if rows[name].notna().any()}
     cells = [
         (
