@@ -1,7 +1,7 @@
 """The names of the substructure classes, their order, and the synonyms found on disk.
 
-`no` is a lens without substructure, `sphere` one with cold-dark-matter subhalos, `vort` one with
-an axion vortex.
+`no` is a lens without substructure, `sphere` a lens with cold dark matter subhalos, and `vort` a
+lens with an axion vortex.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ __all__ = ["CLASSES", "UNLABELLED", "canonical_class", "order_classes"]
 CLASSES = ("no", "sphere", "vort")
 
 UNLABELLED = "lens"
-"""The one class of images whose classes are not known."""
+"""The class of images whose class is unknown."""
 
 _SYNONYMS = {
     "no": "no",
@@ -30,13 +30,13 @@ _SYNONYMS = {
 
 
 def canonical_class(name: str) -> str:
-    """Class name for one of its spellings; a name that is not known is returned in lower case."""
+    """Class name for one of its spellings; an unknown name is returned in lower case."""
     lower = name.strip().lower()
     return _SYNONYMS.get(lower, lower)
 
 
 def order_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """Distinct names with `no`, `sphere`, `vort` first, in this order, and others sorted behind."""
+    """Distinct names: `no`, `sphere`, `vort` first, in this order, then the others sorted."""
     distinct = set(names)
     known = tuple(name for name in CLASSES if name in distinct)
     return known + tuple(sorted(distinct - set(CLASSES)))

@@ -13,14 +13,15 @@ __all__ = ["data_uri", "grid_picture", "lens_picture", "picture_uri", "write_pic
 
 
 def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[np.ndarray, "H W 3"]:
-    """First channel in false colour, stretched so that faint arcs show; row 0 is at the bottom.
+    """The first channel in false colour, stretched to show faint arcs; row 0 is at the bottom.
 
     Args:
         image: The lens, in any unit.
-        size: Pixels of the longer side at least; small images are enlarged by whole factors.
+        size: Minimum length of the longer side [pixel]; small images are enlarged by integer
+            factors.
     """
     plane = np.nan_to_num(image[0, ::-1].astype(np.float64))
-    low, high = np.percentile(plane, (50.0, 99.8))  # half of the pixels are sky
+    low, high = np.percentile(plane, (50.0, 99.8))  # at least half of the pixels are sky
     scaled = np.clip((plane - low) / max(high - low, np.finfo(float).tiny), 0, 1)
     colours = matplotlib.colormaps["inferno"](scaled**0.6)[..., :3]
     factor = max(1, round(size / max(plane.shape)))
@@ -30,7 +31,7 @@ def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[n
 def grid_picture(
     images: Num[np.ndarray, "n c h w"], *, columns: int, gap: int = 2
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Pictures of several lenses side by side, row by row, with white gaps between them [pixel]."""
+    """Pictures of several lenses in a grid, with white gaps of `gap` pixels."""
     pictures = [lens_picture(image) for image in images]
     height, width, _ = pictures[0].shape
     rows = -(-len(pictures) // columns)
@@ -47,14 +48,14 @@ def write_picture(path: Path, picture: UInt8[np.ndarray, "H W 3"]) -> None:
 
 
 def picture_uri(picture: UInt8[np.ndarray, "H W 3"]) -> str:
-    """A picture as the address of an HTML image that carries its own bytes."""
+    """A picture as a data URI for an HTML image."""
     memory = io.BytesIO()
     Image.fromarray(picture).save(memory, format="PNG", optimize=True)
     return data_uri(memory.getvalue(), "image/png")
 
 
 def data_uri(data: bytes, media_type: str) -> str:
-    """Bytes as an address that a page can embed.
+    """Bytes as a data URI.
 
     >>> data_uri(b"a", "text/plain")
     'data:text/plain;base64,YQ=='

@@ -1,4 +1,4 @@
-"""User-facing errors: each states in one line what is wrong and what to do.
+"""User-facing errors: each says in one line what is wrong and what to do.
 
 The command line turns every `DarklensError` into that one line and exit code 2.
 """
@@ -23,50 +23,50 @@ class DarklensError(Exception):
 
 
 class BadInput(DarklensError):
-    """An argument, a file name or an output place cannot be used."""
+    """An argument, a file name or an output path is invalid."""
 
 
 class BadConfig(DarklensError):
-    """A recipe or a setting is wrong."""
+    """A recipe or a setting is invalid."""
 
 
 class BadData(DarklensError):
-    """A data set is laid out wrongly, or its parts do not fit each other."""
+    """A data set has an unknown layout, or its parts do not match."""
 
 
 class BadPreset(DarklensError):
-    """A simulation preset is wrong."""
+    """A simulation preset is invalid."""
 
 
 class BadModel(DarklensError):
-    """A model folder, card or weights file is wrong, damaged or missing."""
+    """A model folder, card or weights file is invalid, damaged or missing."""
 
 
 class UnreadableImage(DarklensError):
-    """One image file cannot be read or is not suitable."""
+    """An image file cannot be read or is unsuitable."""
 
 
 class NotComputed(DarklensError):
-    """A score cannot be computed here or for these images; the others can."""
+    """A score cannot be computed here or for these images, but others can."""
 
 
 class TrainingFailed(DarklensError):
-    """A training run cannot go on; what it has saved is kept."""
+    """A training run cannot continue; everything saved so far is kept."""
 
 
 class WorkerDied(DarklensError):
-    """A worker process was killed; what was done is kept."""
+    """A worker process was killed; completed work is kept."""
 
 
 def reason_of(error: Exception) -> str:
-    """Why one image of many cannot be used, in one line, whatever went wrong with it.
+    """Why one of many images is unusable, in one line, whatever the error.
 
     >>> reason_of(UnreadableImage("the file is empty")), reason_of(MemoryError())
-    ('the file is empty', 'too large for the memory')
+    ('the file is empty', 'too large for memory')
     """
     text = " ".join(str(error).split())
     if isinstance(error, DarklensError):
         return text
     if isinstance(error, MemoryError):
-        return "too large for the memory"
+        return "too large for memory"
     return f"cannot be used ({type(error).__name__}: {text[:200]})"

@@ -1,8 +1,8 @@
-r"""How names from outside are shown: they act on no terminal, no spreadsheet and no figure.
+r"""Safe display of external names in terminals, spreadsheets and figures.
 
-A file name is any bytes, a class name any text. `visible` writes what cannot be printed as Python
-would in a string: bytes that are not UTF-8 as `\xff`, control characters as `\x1b` or `\r`, signs
-that turn the direction of writing as `\u202e`. All other text stays as it is.
+A file name can be any bytes and a class name any text. `visible` writes unprintable characters as
+in a Python string: bytes that are not UTF-8 as `\xff`, control characters as `\x1b` or `\r`, and
+characters that change the direction of writing as `\u202e`. All other text is unchanged.
 """
 
 import unicodedata
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 __all__ = ["in_figure", "in_spreadsheet", "sides", "visible"]
 
-_JOINERS = "\u200c\u200d"  # they shape letters in Persian, Hindi and others, and do nothing else
+_JOINERS = "\u200c\u200d"  # only affect the shape of letters, for example in Persian and Hindi
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def visible(name: object) -> str:
-    r"""The name as text that can be printed anywhere and written as UTF-8.
+    r"""The name as text that can be printed safely and written as UTF-8.
 
     >>> print(visible("lens-\udcff.npy"), visible("a\x1b[31m\r.npy"), visible("Lentille é.npy"))
     lens-\xff.npy a\x1b[31m\r.npy Lentille é.npy
@@ -26,7 +26,7 @@ def visible(name: object) -> str:
 
 
 def in_spreadsheet(name: object) -> str:
-    """The name as the cell of a table that no spreadsheet takes for a formula.
+    """The name as a table cell that spreadsheets do not read as a formula.
 
     >>> in_spreadsheet("=1+1"), in_spreadsheet("no/1.npy")
     ("'=1+1", 'no/1.npy')
@@ -36,7 +36,7 @@ def in_spreadsheet(name: object) -> str:
 
 
 def in_figure(name: object) -> str:
-    r"""The name as text in a Matplotlib figure, where dollar signs would begin mathematics.
+    r"""The name as text for Matplotlib, where dollar signs would start mathematics.
 
     >>> print(in_figure("$x^2_$.npy"))
     \$x^2_\$.npy
@@ -45,7 +45,7 @@ def in_figure(name: object) -> str:
 
 
 def sides(shape: Sequence[int]) -> str:
-    """The shape of an image as people write it.
+    """The shape of an image for display.
 
     >>> sides((1, 150, 150))
     '1 x 150 x 150'

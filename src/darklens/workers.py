@@ -1,8 +1,8 @@
 """Worker processes that start, stop and fail without a traceback.
 
-Only the process that started them decides when they end. Ctrl-C in a terminal goes to all
-processes at once: the workers do not take it, their parent does and ends them. A worker that is
-killed, for want of memory say, ends the verb with one line.
+Only the parent process decides when workers end. Ctrl-C in a terminal goes to all processes at
+once: the workers ignore it, and the parent ends them. If a worker is killed, for example for lack
+of memory, the verb ends with one line.
 """
 
 import os
@@ -22,11 +22,11 @@ __all__ = ["end_with_parent", "in_processes", "processors"]
 
 Result = TypeVar("Result")
 
-_PATIENCE = 0.3  # time in which a signal to all processes has reached this one, too [s]
+_PATIENCE = 0.3  # time for a signal to all processes to reach this one too [s]
 
 
 def processors() -> int:
-    """Processors that this process may use; where the system does not say, all there are."""
+    """Number of CPU cores available to this process, or of all cores if the system does not say."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -40,16 +40,16 @@ def in_processes(
     begin: Callable[..., None],
     arguments: tuple[Any, ...] = (),
 ) -> Generator[Result, None, None]:
-    """Results of calls in worker processes, in the order in which they are done.
+    """Call a function in worker processes; results are in order of completion.
 
     Close the iterator (`contextlib.closing`) to end the workers at once.
 
     Args:
-        function: What is called; a function of a module.
+        function: The function, defined at module level.
         calls: Arguments of each call.
         workers: Number of processes.
-        begin: Called once in each worker before its first call.
-        arguments: Its arguments.
+        begin: Initialiser, called once in each worker.
+        arguments: Arguments of the initialiser.
 
     Raises:
         WorkerDied: If a worker was killed.
@@ -67,8 +67,8 @@ def in_processes(
     except BrokenProcessPool:
         time.sleep(_PATIENCE)
         raise WorkerDied(
-            "a worker process was killed, perhaps for want of memory; give the same command again "
-            "to continue, with fewer --workers"
+            "a worker process was killed, perhaps for lack of memory; run the same command again "
+            "with fewer --workers to continue"
         ) from None
     finally:
         if not done:
@@ -78,9 +78,9 @@ def in_processes(
 
 
 def end_with_parent() -> None:
-    """End this worker process at once when the process that started it has gone.
+    """End this worker process as soon as its parent process has died.
 
-    A pool that is killed tells its workers nothing: without this they wait for work for ever.
+    A killed parent does not notify its workers: without this they would wait for ever.
     """
     parent = parent_process()
     if parent is None:
@@ -95,7 +95,7 @@ def end_with_parent() -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Start processes that Ctrl-C does not reach, from their first moment on; it waits here."""
+    """Start processes that ignore Ctrl-C from the very start; it is deferred meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
@@ -107,11 +107,11 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _start_tracker() -> None:
-    """Start Python's own helper of worker processes, which tidies up behind those that are killed.
+    """Start Python's resource tracker, which cleans up after killed worker processes.
 
-    It would warn of it, too, in two lines that help nobody, and at its start it unblocks signals.
+    Its warnings are switched off, and it is started early because its start unblocks signals.
     """
-    if os.name == "nt":  # Windows has none
+    if os.name == "nt":  # there is none on Windows
         return
     name, ours = "PYTHONWARNINGS", "ignore:resource_tracker"
     before = os.environ.get(name)
@@ -129,13 +129,13 @@ _failure: Exception | None = None
 
 
 def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """Set up a worker; what goes wrong is told by its first call, without a traceback."""
+    """Initialise a worker; an error is reported by its first call, without a traceback."""
     global _failure
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     try:
         begin(*arguments)
-    except Exception as error:  # noqa: BLE001 - raised again where it can be reported
+    except Exception as error:  # noqa: BLE001 - raised again in the first call
         _failure = error
 
 

@@ -35,10 +35,10 @@ def test_a_network_is_built_again_from_its_spec(spec: dict[str, object]) -> None
     ("spec", "message"),
     [
         ({}, "there is no network 'None'"),
-        ({"name": "os.system"}, "there is no network 'os.system'; known are reference, subspace"),
+        ({"name": "os.system"}, "there is no network 'os.system'; choose from reference, subspace"),
         (
             {"name": "reference", "width": 3},
-            "network 'reference': unknown key 'width'; known are",
+            "network 'reference': unknown key 'width'; known keys:",
         ),
         (
             {"name": "reference", "size": 16},

@@ -111,8 +111,8 @@ def test_values_are_read_as_they_are_meant(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--cuont=3"], "there is no option --cuont; do you mean --count?"),
-        (["--data.bath-size=3"], "no option --data.bath-size; do you mean --data.batch-size?"),
+        (["--cuont=3"], "there is no option --cuont; did you mean --count?"),
+        (["--data.bath-size=3"], "no option --data.bath-size; did you mean --data.batch-size?"),
         (["-q"], "there is no option -q"),
         (["--conf=x"], "there is no option --conf"),
         (["--count", "many"], "--count must be a whole number, not 'many'"),
@@ -126,15 +126,15 @@ def test_values_are_read_as_they_are_meant(tmp_path: Path) -> None:
         (["--data.batch_size=x"], "--data.batch-size must be a whole number, not 'x'"),
         (["--data={batch_size: 0}"], "--data.batch-size must be from 1 to"),
         (["--data=folder"], "--data must be a mapping"),
-        (["--data={pth: 3}"], "--data.pth is unknown; do you mean data.path?"),
+        (["--data={pth: 3}"], "--data.pth is unknown; did you mean data.path?"),
         (["--network", "[" * 5000], "--network: not plain YAML: nested more than 32 deep"),
         (["--mode=best"], "--mode must be one of max, min, not 'best'"),
         (["--quiet=perhaps"], "--quiet must be true or false, not 'perhaps'"),
         (["--count"], "--count needs a value"),
         (["--count", "--quiet"], "--count needs a value"),
-        (["--output=x"], "--output is no option: give the value alone"),
+        (["--output=x"], "--output is not an option: give its value"),
         (["--pretrained=&a [*a]"], "--pretrained must be true or false or a path"),
-        (["too", "many"], "there is no place for"),
+        (["too", "many"], "unexpected argument"),
     ],
 )
 def test_wrong_words_name_the_option_as_help_spells_it(words: list[str], message: str) -> None:
@@ -147,13 +147,13 @@ def test_wrong_words_name_the_option_as_help_spells_it(words: list[str], message
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[1]", "a configuration is a mapping"),
-        ("cuont: 3", "there is no argument 'cuont'; do you mean --count?"),
+        ("[1]", "a configuration must map"),
+        ("cuont: 3", "there is no argument 'cuont'; did you mean --count?"),
         ("data: {batch_size: many}", "data.batch_size must be a whole number, not 'many'"),
-        ("data: {bath_size: 3}", "data.bath_size is unknown; do you mean data.batch_size?"),
+        ("data: {bath_size: 3}", "data.bath_size is unknown; did you mean data.batch_size?"),
         ("count: '[1, 2]'", "count must be a whole number"),
         ("data: null", "data must be a mapping"),
-        ("config: other.yaml", "cannot name another one"),
+        ("config: other.yaml", "cannot refer to another one"),
         ("a: &a 1\nb: *a", "line 1: not plain YAML: anchors"),
         ("pretrained: '{a: &a [x], b: [*a]}'", "pretrained must be true or false or a path"),
     ],

@@ -123,7 +123,7 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
     metrics = metrics_of(tmp_path / "out")
     assert (metrics["real"], metrics["generated"]) == (20, 20)
     assert (metrics["real_images"], metrics["generated_images"]) == ("flat", "samples.npz")
-    assert metrics["not_computed"]["transfer"].endswith("the classes of the images are not known")
+    assert metrics["not_computed"]["transfer"].endswith("the classes of the images are unknown")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
         (["--model=nothing", "--preset=common-test-1"], "there is no model 'nothing'"),
         (["--generated={made}", "--preset=common-test-1"], "generated images are 1 x 16 x 16"),
         (["--generated={made}", "--data={made}", "--folds=1"], "--folds must be from 2"),
-        (["--generated={made}", "--preset=common-test-1", "--folds=2"], "--folds divides --data"),
+        (["--generated={made}", "--preset=common-test-1", "--folds=2"], "--folds splits --data"),
         (["--generated={made}", "--data={made}", "--count=5"], "scores need 20"),
         (["--generated={made}", "--data={made}", "--splits=0"], "--splits must be from 1"),
         (["--generated={made}", "--data={made}", "--record"], "--record needs --model"),
@@ -144,7 +144,7 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
         (["--generated=/no/such", "--data={made}"], "/no/such"),
         (["--generated={made}", "--preset=model-1-legacy", "--expected"], "no expected counts"),
         (["--generated={made}", "--data={other}"], "the class 'sphere'"),
-        (["--model={model}", "--data={other}"], "the class 'ring', but the model makes only"),
+        (["--model={model}", "--data={other}"], "the class 'ring', but the model generates only"),
         (["--model={model}", "--data={made}", "--steps=0"], "--steps must be from 1"),
         (["--model={model}", "--data={made}", "--device=abacus"], "abacus"),
     ],

@@ -167,7 +167,7 @@ def test_estimated_noise_is_said(
         (["{path}", "--preset", "galaxy", "--size", "10"], "fewer than 20 pixels"),
         (["{path}", "--preset", "galaxy", "--pixel-scale", "0"], "--pixel-scale must be from"),
         (["{path}", "--size", "50"], "has its own size"),
-        (["{path}", "--noise-map", "{path}[RMS]"], "knows its noise"),
+        (["{path}", "--noise-map", "{path}[RMS]"], "defines its own noise"),
         (["{path}", "--lens-light", "true"], "light of the lens"),
         (["{path}", "--preset", "none-such"], "no preset"),
         (["{path}", "--output", "table.txt"], "ending"),

@@ -120,6 +120,6 @@ def test_names_of_other_files_are_refused_before_the_model_is_loaded(
     for name in ("x.jpg", "x.npy", "x.fits", "link", "link/x.zarr"):
         assert main(["generate", "--model", "no-such", "--output", str(tmp_path / name)]) == 2
         error = capsys.readouterr().err
-        assert "is to be a folder" in error or "symbolic link" in error
+        assert "should be a folder" in error or "symbolic link" in error
         assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == before

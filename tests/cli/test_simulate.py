@@ -217,7 +217,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(
         ("{background: 10}", "{background: -1}", "background must not be negative"),
         ("  sphere:", "  no_sub:", "names must be different"),
         ("  sphere:", "  ../x:", "names must be different"),
-        ("redshift: 1.0", "redshift: 0.4", "must lie before the source"),
+        ("redshift: 1.0", "redshift: 0.4", "must be in front of the source"),
     ],
 )
 def test_a_preset_that_draws_the_impossible_is_one_line_and_leaves_nothing(

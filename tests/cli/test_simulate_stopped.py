@@ -75,7 +75,7 @@ def kill_a_worker(process: int) -> None:
         pytest.param(
             to_all(signal.SIGTERM), 143, "darklens: stopped by SIGTERM", marks=pytest.mark.slow
         ),
-        (kill_a_worker, 2, "darklens: error: a worker process was killed, perhaps for want of"),
+        (kill_a_worker, 2, "darklens: error: a worker process was killed, perhaps for lack of"),
     ],
     ids=["interrupted", "terminated", "killed worker"],
 )
@@ -129,7 +129,7 @@ def test_a_swapped_psf_is_another_instrument(
         ("out.jpg", "a grid"),
         ("link", "is a symbolic link"),
         ("small.yaml/out", "is a file"),
-        ("mine", "is not one of darklens; rename it"),
+        ("mine", "was not written by darklens; rename it"),
         ("other", "is not an unfinished output of darklens"),
     ],
 )

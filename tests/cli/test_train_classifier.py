@@ -183,10 +183,10 @@ def test_scores_that_are_not_defined_are_left_out(
     [
         (["--name=my model"], "'my model'"),
         (["--name=../elsewhere"], "'../elsewhere'"),
-        (["--run.monitor=val_f1"], "known are val_loss, val_accuracy, val_auc"),
+        (["--run.monitor=val_f1"], "choose from val_loss, val_accuracy, val_auc"),
         (["--trainer.accelerator=abacus"], "trainer: "),
         (["--trainer.precision=12-mixed"], "trainer: "),
-        (["--budget.epochs=null"], "the run has no end"),
+        (["--budget.epochs=null"], "the run has no limit"),
         (["--freeze"], "give --init or --pretrained"),
         (["--init=default", "--pretrained=true"], "either --init or --pretrained"),
         (["--init=no-such-model"], "there is no model 'no-such-model'"),
@@ -253,7 +253,7 @@ def test_a_damaged_checkpoint_is_told_before_the_data_are_read(
         (["--data.preset=model-9"], "no preset"),
         (["--data.preset=model-1", "--data.stream_seed=5", "--data.validation_seed=5"], "differ"),
         (["--data.preset=model-1", "--data.epoch_images=0"], "--data.epoch-images must be from 1"),
-        (FEW, "the run has no end"),
+        (FEW, "the run has no limit"),
         (["--network.name=transformer", *FEW], "no network 'transformer'"),
         (["--preprocessing=[{sharpen: {}}]", *FEW], "sharpen"),
         (["--trainer.devises=2", "--budget.epochs=1", *FEW], "devises"),
@@ -263,7 +263,7 @@ def test_a_damaged_checkpoint_is_told_before_the_data_are_read(
 def test_wrong_settings_exit_with_2_and_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ends = [] if message == "the run has no end" else ["--budget.epochs=1"]
+    ends = [] if message == "the run has no limit" else ["--budget.epochs=1"]
     assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
     error = capsys.readouterr().err
     assert error.startswith("darklens: error: ")

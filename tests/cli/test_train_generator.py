@@ -234,7 +234,7 @@ def test_codes_are_made_once_and_belong_to_their_images(
         ([*FEW, "--preview_epochs=-1"], "--preview-epochs must be"),
         ([*FEW, "--preprocessing=[{min_max: {}}]"], "cannot be undone"),
         ([*FEW, "--images.noise=gauss"], "--images.noise must be one of"),
-        ([*FEW], "the run has no end"),
+        ([*FEW], "the run has no limit"),
         (["--data.preset=model-1-legacy", "--data.expected=true"], "not that of photons"),
         ([*FEW, PIXELS, "--network.size=150", "--data.expected=true"], "of components only"),
         ([*FEW, "--data.prepared_images=0", "--budget.epochs=1"], "how many simulations"),
@@ -247,7 +247,7 @@ def test_codes_are_made_once_and_belong_to_their_images(
 def test_wrong_settings_exit_with_2_and_one_line(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ends = [] if message == "the run has no end" else ["--budget.epochs=1"]
+    ends = [] if message == "the run has no limit" else ["--budget.epochs=1"]
     assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
     error = capsys.readouterr().err
     assert error.startswith("darklens: error: ")

@@ -120,7 +120,7 @@ def test_other_files_are_never_overwritten(writer_class: Writer, tmp_path: Path)
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="exists already"):
         writer_class(tmp_path / "file", **SETTINGS)
-    with pytest.raises(BadInput, match="cannot make"):
+    with pytest.raises(BadInput, match="cannot create"):
         writer_class(tmp_path / "file" / "below", **SETTINGS)
 
 

@@ -56,7 +56,7 @@ def test_classes_come_in_turn_or_as_told(spec: dict[str, Any]) -> None:
 def test_an_unconditional_model_knows_no_classes(spec: dict[str, Any]) -> None:
     model = generator(spec | {"conditional": False})
     assert model.generate(2).labels.tolist() == [-1, -1]
-    with pytest.raises(BadInput, match="knows no classes"):
+    with pytest.raises(BadInput, match="has no classes"):
         model.generate(2, labels="no")
     with pytest.raises(BadInput, match="guidance"):
         model.generate(2, guidance=2.0)

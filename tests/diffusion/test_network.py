@@ -67,7 +67,7 @@ def test_linear_attention_is_its_definition_and_starts_as_nothing() -> None:
         ({"name": "os.system"}, "no network 'os.system'"),
         (
             {"name": "components", "trojan": 1},
-            "network 'components': unknown key 'trojan'; known are size",
+            "network 'components': unknown key 'trojan'; known keys: size",
         ),
         ({"name": "components", "width": 64.5}, "width must be a whole number, not 64.5"),
         ({"name": "components", "width": 0}, "width must be at least 1, not 0"),

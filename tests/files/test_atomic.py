@@ -102,7 +102,7 @@ def test_what_comes_into_the_place_meanwhile_is_kept_and_so_is_the_work(tmp_path
         folder = tmp_path / name
         if name == "old":
             report(folder)
-        with pytest.raises(BadInput, match="what was made is kept in") as caught:
+        with pytest.raises(BadInput, match="the new output is kept in") as caught:
             work_while_a_thesis_comes(folder)
         kept = Path(str(caught.value).rpartition(" in ")[2])
         assert (kept / "new").read_text() == "hours of work"
@@ -148,7 +148,7 @@ def test_impossible_places_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     below = tmp_path / "file" / "table.csv"
     for refused in (atomic_file(below), atomic_folder(tmp_path / "file" / "out")):
-        with pytest.raises(BadInput, match=r"cannot make .*file is a file"):
+        with pytest.raises(BadInput, match=r"cannot create .*file is a file"):
             refused.__enter__()
     with pytest.raises(BadInput, match="is a folder"):
         atomic_file(tmp_path).__enter__()

@@ -82,5 +82,5 @@ RUN: dict[str, Any] = {"check": True, "capture_output": True, "text": True}
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match="cannot write beside"), only_writer(tmp_path / "file/x"):
+    with pytest.raises(BadInput, match="cannot write next to"), only_writer(tmp_path / "file/x"):
         pass

@@ -30,7 +30,7 @@ def test_new_names_are_fine_and_nothing_is_made(
 def test_what_is_no_name(check: Callable[[Path], None], name: str, tmp_path: Path) -> None:
     if check is check_added_folder and name != "a\0b":
         return  # the folder itself, to which files can be added
-    with pytest.raises(BadInput, match="is not the name of a new"):
+    with pytest.raises(BadInput, match="is not a valid name for a new"):
         check(Path(name))
 
 
@@ -43,7 +43,7 @@ def test_links_are_refused_and_links_above_are_fine(
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     check(tmp_path / "good" / "new")
     for name in ("bad", "loop"):
-        with pytest.raises(BadInput, match="is a symbolic link; give the place itself"):
+        with pytest.raises(BadInput, match="is a symbolic link; give its target instead"):
             check(tmp_path / name)
         with pytest.raises(BadInput, match="symbolic link"):
             check(tmp_path / name / "new")
@@ -55,7 +55,7 @@ def test_links_are_refused_and_links_above_are_fine(
 
 def test_files_are_in_the_way(check: Callable[[Path], None], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(BadInput, match=r"cannot make .*file is a file"):
+    with pytest.raises(BadInput, match=r"cannot create .*file is a file"):
         check(tmp_path / "file" / "new")
     if check is not check_file:
         with pytest.raises(BadInput, match=r"exists already|is a file"):
@@ -86,7 +86,7 @@ def test_files_are_not_made_of_folders_or_devices(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["x.jpg", "x.NPZ", "lenses.fits", "model.safetensors", "x.tar.gz"])
 def test_folders_are_not_named_like_files(name: str, tmp_path: Path) -> None:
     for refuses in (check_folder, check_added_folder):
-        with pytest.raises(BadInput, match=r"is to be a folder, but ends in \."):
+        with pytest.raises(BadInput, match=r"should be a folder, but its name ends in \."):
             refuses(tmp_path / name)
 
 
@@ -96,5 +96,5 @@ def test_outputs_do_not_take_the_place_of_inputs(tmp_path: Path) -> None:
     check_apart(tmp_path / "out", [image])
     with pytest.raises(BadInput, match="is an input"):
         check_apart(tmp_path / "data" / ".." / "data" / "no" / "1.npy", [image])
-    with pytest.raises(BadInput, match="holds the input"):
+    with pytest.raises(BadInput, match="contains the input"):
         check_apart(tmp_path / "data", [image])

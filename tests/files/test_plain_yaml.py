@@ -58,7 +58,7 @@ name: |
         ("<<: *a", "aliases"),
         ("a:\n- !!python/name:os.system", "line 2: .*tags such as"),
         ("!!binary aGk=", "tags"),
-        ("a: 1\nb: 2\na: 3", "line 3: .*the key 'a' is given twice"),
+        ("a: 1\nb: 2\na: 3", "line 3: .*duplicate key 'a'"),
         ("1: a", "a key must be a name, not 1"),
         ("? [a, b]\n: c", "not a list or a mapping"),
         ("? " * 4000, "not a list or a mapping"),

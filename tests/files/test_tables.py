@@ -23,12 +23,12 @@ def test_wrong_places(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     (tmp_path / "t.csv.config.yaml").write_text("mine: true")
     for output, figures, message in (
-        (tmp_path / "t.jpg", None, "the ending of"),
-        (tmp_path / "t.csv", None, "is not one of darklens; rename it"),
-        (None, image, "is to be a folder"),
+        (tmp_path / "t.jpg", None, "must end in"),
+        (tmp_path / "t.csv", None, "was not written by darklens; rename it"),
+        (None, image, "should be a folder"),
         (None, tmp_path / "link", "is a symbolic link"),
-        (None, tmp_path / "images", "holds the input"),
-        (None, tmp_path, "holds the input"),
+        (None, tmp_path / "images", "contains the input"),
+        (None, tmp_path, "contains the input"),
     ):
         with pytest.raises(BadInput, match=message):
             check_outputs(output, figures, [image])

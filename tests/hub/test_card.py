@@ -44,11 +44,14 @@ def test_a_bare_date_and_a_whole_temperature_are_fine(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"trojan": 1}, "unknown key 'trojan', which a newer darklens may have written; known are"),
+        (
+            {"trojan": 1},
+            "unknown key 'trojan', possibly written by a newer version of darklens; known keys:",
+        ),
         ({"temperature": "hot"}, "card.yaml: temperature must be a number"),
         ({"temperature": True}, "card.yaml: temperature must be a number"),
         ({"temperature": float("nan")}, "finite"),
-        ({"temprature": 1.0}, "do you mean 'temperature'?"),
+        ({"temprature": 1.0}, "did you mean 'temperature'?"),
         ({"temperature": -1.0}, "temperature must be at least 0.01, not -1.0"),
         ({"temperature": 1e-300}, "temperature must be at least 0.01"),
         ({"temperature": 1e30}, "temperature must be at most 100, not 1e+30"),
@@ -118,7 +121,7 @@ def test_absurd_sizes_are_refused(plain: dict[str, Any], tmp_path: Path, side: i
 def test_links_out_of_the_folder_are_refused(tiny_model: Path, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "card.yaml").symlink_to(tiny_model / "card.yaml")
-    with pytest.raises(BadModel, match="a link to a place outside"):
+    with pytest.raises(BadModel, match="a link out of the model folder"):
         load_card(tmp_path / "model")
     (tmp_path / "circle").mkdir()
     (tmp_path / "circle" / "card.yaml").symlink_to("card.yaml")

@@ -136,7 +136,7 @@ def test_weights_that_are_not_finite_are_refused(model: Path, value: float) -> N
     state = state_of(model)
     state["linear.bias"][1] = value
     replace_weights(model, state)
-    with pytest.raises(BadModel, match=r"'linear\.bias' holds numbers that are not finite"):
+    with pytest.raises(BadModel, match=r"'linear\.bias' has values that are not finite"):
         load_classifier(model)
 
 
@@ -152,7 +152,7 @@ def test_tensors_that_are_not_the_networks_are_named(model: Path, kind: str) -> 
     else:
         state["linear.bias"] = torch.zeros(3, dtype=torch.int64)
     replace_weights(model, state)
-    with pytest.raises(BadModel, match=r"'linear\.bias.*' is ") as caught:
+    with pytest.raises(BadModel, match=r"'linear\.bias.*' (is|has) ") as caught:
         load_classifier(model)
     assert "\n" not in str(caught.value)
 
@@ -181,7 +181,7 @@ def test_headers_that_lie_are_refused(model: Path, header: bytes) -> None:
 def test_a_file_larger_than_the_network_is_refused_unread(model: Path) -> None:
     with (model / "weights.safetensors").open("ab") as file:
         file.truncate(2**40)  # takes no room on the disk
-    with pytest.raises(BadModel, match="is no file of at most"):
+    with pytest.raises(BadModel, match="is not a file of at most"):
         load_classifier(model)
 
 
@@ -196,7 +196,7 @@ def test_weights_behind_a_link_are_refused(model: Path, tmp_path: Path) -> None:
     path = model / "weights.safetensors"
     path.rename(tmp_path / "elsewhere")
     path.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BadModel, match="a link to a place outside the model folder"):
+    with pytest.raises(BadModel, match="a link out of the model folder"):
         load_classifier(model)
 
 

@@ -54,5 +54,5 @@ def test_scale_radius_is_that_of_m200() -> None:
     "redshifts", [(1.0, 0.5), (0.5, 0.5), (0.0, 1.0), (-1.0, 1.0), (1.0, 11.0)]
 )
 def test_impossible_redshifts_are_refused(redshifts: tuple[float, float]) -> None:
-    with pytest.raises(BadPreset, match=r"redshift|must lie before"):
+    with pytest.raises(BadPreset, match=r"redshift|must be in front of"):
         Cosmology().einstein_radius(1e12, *redshifts)

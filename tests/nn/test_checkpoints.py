@@ -123,4 +123,4 @@ def test_a_damaged_best_one_is_no_reason_to_lose_the_run(tmp_path: Path) -> None
     last.with_name("best.ckpt").write_bytes(b"damaged")
     lines: list[str] = []
     assert best_weights(tmp_path, lines.append) is None
-    assert "the last weights are taken" in lines[0]
+    assert "using the last weights" in lines[0]

@@ -107,7 +107,7 @@ def test_the_middle_of_a_distribution(distribution: object, value: float) -> Non
     [
         (
             {"psf": {"gaussian": {"fwhm": {"unifrom": [1, 2]}}}},
-            "instrument.psf.gaussian.fwhm must be .*do you mean 'uniform'",
+            "instrument.psf.gaussian.fwhm must be .*did you mean 'uniform'",
         ),
         ({"sky_magnitude": {"uniform": [3, 2]}}, "instrument.sky_magnitude.uniform"),
     ],

@@ -172,7 +172,7 @@ def test_psf_of_pixels_is_read_from_beside_the_preset(tmp_path: Path, ending: st
         ("shape: [150, 150]", "shape: [0, 150]", "grid: "),
         ("pixel_scale: 0.05", "pixel_scale: fine", "grid.pixel_scale must be a number, not 'fine'"),
         ("pixel_scale: 0.05", "scale: 0.05", "grid: unknown key 'scale'"),
-        ("mass: 1.0e+12", "mas: 1.0e+12", "lens: unknown key 'mas'; do you mean 'mass'"),
+        ("mass: 1.0e+12", "mas: 1.0e+12", "lens: unknown key 'mas'; did you mean 'mass'"),
         ("mass: 1.0e+12", "shear_angle: 0", "lens: give either mass or einstein_radius"),
         ("mass: 1.0e+12", "mass: {uniform: [2, 1]}", "lens.mass.uniform: .* needs low < high"),
         (
@@ -319,7 +319,7 @@ def test_unknown_names_and_missing_files(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("  axis_ratio: 0.8181818181818182 ", "  axis_ratio: {uniform: [1.5, 2]} ", "axis_ratio"),
-        ("  redshift: 1.0\n", "  redshift: 0.3\n", "must lie before the source"),
+        ("  redshift: 1.0\n", "  redshift: 0.3\n", "must be in front of the source"),
         ("  radius: 0.25\n", "  radius: -1\n", "radius -1 must be positive"),
         ("amplitude: 20\n", "amplitude: 1.0e+9\n", "more than 65535"),
         ("amplitude: 20\n", "magnitude: 20\n", "needs a zero_point"),

@@ -61,7 +61,7 @@ def create_backbone(
     unknown = sorted(set(options) - _OPTIONS)
     if unknown:
         known = ", ".join(sorted(_OPTIONS))
-        raise BadModel(f"a backbone has no option '{unknown[0]}'; known are {known}")
+        raise BadModel(f"a backbone has no option '{unknown[0]}'; choose from {known}")
     if not timm.is_model(name):
         raise BadModel(f"timm has no architecture '{name}'")
     build = _Builder(name, in_channels, dict(options))

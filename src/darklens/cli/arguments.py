@@ -1,12 +1,12 @@
-"""From the words behind a verb to the values of its function's parameters.
+"""From the command-line arguments of a verb to the parameters of its function.
 
-Words and configuration files are data. They are read here as plain YAML, and their names, types
-and ranges are checked against the function's signature, before jsonargparse turns them into
-parameters: it would import what `class_path` or a dotted name in them says.
+Arguments and configuration files are data. They are read here as plain YAML, and their names, types
+and ranges are checked against the function's signature before jsonargparse turns them into
+parameters; on its own it would import whatever a `class_path` or a dotted name refers to.
 
 `--pixel-scale` is `--pixel_scale`, and `--data.batch-size` is `--data.batch_size`. A switch needs
-no value (`--quiet` means `--quiet true`), options and inputs may stand in any order, and behind
-`--` all words are inputs.
+no value (`--quiet` means `--quiet true`), options and inputs can be in any order, and everything
+after `--` is an input.
 """
 
 import re
@@ -32,18 +32,18 @@ _TYPES = frozenset({"class_path", "init_args", "dict_kwargs", "__path__"})
 def read_arguments(
     verb: str, summary: str, function: Callable[..., Any], words: Sequence[str]
 ) -> dict[str, Any]:
-    """Values for the parameters of a verb's function.
+    """Parse the arguments of a verb into parameters of its function.
 
     Args:
-        verb: Words that name the verb, such as `train classifier`.
+        verb: Name of the verb, such as `train classifier`.
         summary: One line about it.
         function: The function.
-        words: What stands behind the verb on the command line.
+        words: Arguments on the command line after the verb.
 
     Raises:
-        BadInput: If a word is not understood, or a value does not fit.
-        BadConfig: If a configuration file is wrong.
-        SystemExit: Behind `--help` and `--print-config`, which print.
+        BadInput: If an argument is unknown or a value is invalid.
+        BadConfig: If a configuration file is invalid.
+        SystemExit: After `--help` and `--print-config`, which print.
     """
     from jsonargparse import ArgumentError
 
@@ -69,11 +69,11 @@ def read_arguments(
 
 
 def _parser(verb: str, summary: str, function: Callable[..., Any], parameters: Any) -> Any:
-    """The parser of a function that reads values as plain data only."""
+    """The parser of a function, restricted to plain data."""
     from jsonargparse import ArgumentParser, set_loader, set_parsing_settings
 
     class Parser(ArgumentParser):
-        """Spells options with dashes, as the documentation does."""
+        """Spells options with dashes, as in the documentation."""
 
         def format_help(self, *arguments: Any, **options: Any) -> str:
             shown = super().format_help(*arguments, **options)
@@ -103,7 +103,7 @@ def _parser(verb: str, summary: str, function: Callable[..., Any], parameters: A
 
 
 def _load(text: str) -> Any:
-    """Plain YAML for jsonargparse, wherever it reads a text."""
+    """Parse a text as plain YAML, for jsonargparse."""
     value = parse_yaml(text, "value", BadConfig)
     _refuse_types(value, "value")
     return value
@@ -112,12 +112,12 @@ def _load(text: str) -> Any:
 def _sorted_words(
     words: Sequence[str], kinds: dict[str, Any], alone: Sequence[str]
 ) -> tuple[list[tuple[str, str | None]], list[str]]:
-    """Options with their values, checked, and all other words.
+    """Separate checked options with their values from all other words.
 
     Args:
-        words: What stands behind the verb.
+        words: Arguments on the command line after the verb.
         kinds: Types of all parameters by name.
-        alone: Names of those whose values stand alone, without an option.
+        alone: Names of positional parameters.
     """
     options: list[tuple[str, str | None]] = []
     inputs: list[str] = []
@@ -131,7 +131,7 @@ def _sorted_words(
             options.append(("help", None))
         elif word.startswith("--") or re.match("-[A-Za-z]", word):
             if (name := word.lstrip("-").partition("=")[0]) in alone:
-                raise BadInput(f"--{name} is no option: give the value alone")
+                raise BadInput(f"--{name} is not an option: give its value without it")
             options.append(_option(word, left, kinds))
         else:
             inputs.append(word)
@@ -139,7 +139,7 @@ def _sorted_words(
 
 
 def _option(word: str, left: list[str], kinds: dict[str, Any]) -> tuple[str, str | None]:
-    """Name and value of an option; the value is taken from the words that are left."""
+    """Name and value of an option; takes its value from the remaining words."""
     flag, equals, value = word.partition("=")
     name = flag.lstrip("-").replace("-", "_")
     if name == "print_config":
@@ -163,7 +163,7 @@ def _option(word: str, left: list[str], kinds: dict[str, Any]) -> tuple[str, str
 
 
 def _kind(name: str, kinds: dict[str, Any]) -> Any:
-    """Type of an option, such as `data.batch_size`; None where there is no such option."""
+    """Type of an option, such as `data.batch_size`; None if there is no such option."""
     first, *rest = name.removesuffix("+").split(".")
     kind = kinds.get(first)
     for part in rest:
@@ -177,10 +177,10 @@ def _kind(name: str, kinds: dict[str, Any]) -> Any:
 
 
 def _check_word(name: str, kind: Any, text: str) -> None:
-    """Refuse the value of an option if it does not fit."""
+    """Refuse an invalid value of an option."""
     option = _spelt(f"--{name}")
     if kind is Any:
-        with suppress(BadInput):  # then it is text
+        with suppress(BadInput):  # in that case it is text
             _refuse_types(parse_yaml(text, option, BadInput), option)
         return
     value = text if accepts_text(kind) else parse_yaml(text, option, BadInput)
@@ -192,14 +192,14 @@ def _check_word(name: str, kind: Any, text: str) -> None:
 
 
 def _check_file(path: Path, kinds: dict[str, Any]) -> None:
-    """Refuse a configuration file if a name or value in it does not fit."""
+    """Refuse a configuration file with an unknown name or an invalid value."""
     content = read_yaml(path, BadConfig)
     if not isinstance(content, dict):
-        raise BadConfig(f"{path}: a configuration is a mapping of arguments to values")
+        raise BadConfig(f"{path}: a configuration must map arguments to values")
     _refuse_types(content, str(path))
     for name, value in content.items():
         if name == "config":
-            raise BadConfig(f"{path}: a configuration cannot name another one")
+            raise BadConfig(f"{path}: a configuration cannot refer to another one")
         if name not in kinds:
             raise BadConfig(f"{path}: there is no argument '{name}'{_nearest(name, kinds)}")
         for place, wrong in _problems(name, kinds[name], value):
@@ -207,7 +207,7 @@ def _check_file(path: Path, kinds: dict[str, Any]) -> None:
 
 
 def _problems(name: str, kind: Any, value: Any) -> Iterator[tuple[str, str]]:
-    """Places in a value that do not fit the type, and what is wanted there."""
+    """Yield each invalid part of a value and what is expected there."""
     if not is_group(kind):
         if (wrong := problem(name.rpartition(".")[2], kind, value)) is not None:
             yield name, wrong
@@ -221,17 +221,17 @@ def _problems(name: str, kind: Any, value: Any) -> Iterator[tuple[str, str]]:
             near = get_close_matches(key, known, 1)
             yield (
                 f"{name}.{key}",
-                "is unknown" + (f"; do you mean {name}.{near[0]}?" if near else ""),
+                "is unknown" + (f"; did you mean {name}.{near[0]}?" if near else ""),
             )
         else:
             yield from _problems(f"{name}.{key}", known[key], item)
 
 
 def _refuse_types(value: Any, where: str) -> None:
-    """Refuse what names a class to import, at any depth.
+    """Refuse keys that name a class to import, at any depth.
 
     Raises:
-        BadConfig: If a key does.
+        BadConfig: If there is such a key.
     """
     if isinstance(value, dict):
         for key, item in value.items():
@@ -246,7 +246,7 @@ def _refuse_types(value: Any, where: str) -> None:
 
 
 def _nearest(name: str, kinds: dict[str, Any]) -> str:
-    """The option that was probably meant, as the end of a message."""
+    """A suggestion of the option that was probably meant, to end a message."""
     known = list(_OURS)
     for first, kind in kinds.items():
         known += [
@@ -254,16 +254,16 @@ def _nearest(name: str, kinds: dict[str, Any]) -> str:
             *(f"{first}.{part}" for part in (settings_of(kind) if is_group(kind) else ())),
         ]
     near = get_close_matches(name, known, 1, cutoff=0.7)
-    return f"; do you mean {_spelt(f'--{near[0]}')}?" if near else ""
+    return f"; did you mean {_spelt(f'--{near[0]}')}?" if near else ""
 
 
 def _spelt(text: str) -> str:
-    """A text with all options in it spelt with dashes."""
+    """The text with all options spelt with dashes."""
     return re.sub(r"--[A-Za-z][\w.]*", lambda found: found[0].replace("_", "-"), text)
 
 
 def _words_of(message: str) -> str:
-    """A message of jsonargparse in the command's words."""
-    message = re.sub("unrecognized arguments:( --)?", "there is no place for", message)
+    """A message of jsonargparse in the terms of the command line."""
+    message = re.sub("unrecognized arguments:( --)?", "unexpected argument", message)
     message = re.sub(r'(?:Parser key|Key) "([\w.]+)"', r"--\1", " ".join(message.split()))
     return _spelt(message)

@@ -1,4 +1,4 @@
-"""Which plain values fit the types that verbs' parameters have, and within which limits."""
+"""Which plain values are valid for the types of verb parameters, and within which limits."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -43,10 +43,10 @@ LIMITS: Mapping[str, tuple[int | float, int | float]] = {
     "weight_decay": (0, 1000),
     "workers": (0, 1024),
 }
-"""Lowest and highest value of a number by its name, which is spelt alike in all verbs.
+"""Lowest and highest value of a number by its name, which is the same in all verbs.
 
-They keep out what can only be a slip of the keyboard or a damaged file, and would ask for more
-memory or processes than any machine has; what a verb needs beyond that it checks itself.
+They catch typing errors and damaged files that would ask for more memory or processes than any
+machine has; each verb checks its further requirements itself.
 """
 
 
@@ -54,32 +54,32 @@ _STRUCTURE = re.compile(r"^\s*[\[{&*!?|>]|:\s|\n")
 
 
 def is_group(kind: Any) -> bool:
-    """Whether a parameter is a group of settings, each with an option of its own."""
+    """Whether a parameter is a group of settings, each with its own option."""
     return is_dataclass(kind)
 
 
 def settings_of(kind: Any) -> dict[str, Any]:
-    """Types of a group's settings by their names."""
+    """Types of the settings of a group, by name."""
     return get_type_hints(kind)
 
 
 def is_free(kind: Any) -> bool:
-    """Whether the parts of a value have names that the type does not know."""
+    """Whether the keys of a value are not fixed by its type."""
     return kind is Any or any(get_origin(part) in (dict, Mapping) for part in _parts(kind))
 
 
 def is_switch(kind: Any) -> bool:
-    """Whether an option may stand without a value and then means true."""
+    """Whether an option may be given without a value, meaning true."""
     return bool in _parts(kind)
 
 
 def accepts_text(kind: Any) -> bool:
-    """Whether any text at all is a value."""
+    """Whether any text is a valid value."""
     return any(part in (str, Path, Any) for part in _parts(kind))
 
 
 def problem(name: str, kind: Any, value: Any) -> str | None:
-    """What is wrong with a value, or None if it fits.
+    """What is wrong with a value, or None if it is valid.
 
     Args:
         name: Name of the parameter, for its limits.
@@ -94,7 +94,7 @@ def problem(name: str, kind: Any, value: Any) -> str | None:
     parts = _parts(kind)
     if is_switch(kind) and isinstance(value, str) and value in ("true", "false"):
         return None
-    # Where text and others are taken, the text must not be read as a list or a mapping.
+    # Where text is one of several types, it must not be read as a list or a mapping.
     structured = len(parts) > 1 and isinstance(value, str) and _STRUCTURE.search(value)
     if structured or not any(_fits(part, value) for part in parts):
         wanted = " or ".join(dict.fromkeys(_wanted(part) for part in parts if part is not NoneType))

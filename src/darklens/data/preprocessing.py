@@ -132,7 +132,7 @@ def _build_step(item: Any, known: Mapping[str, Callable[..., Step]]) -> Step:
     name, given = next(iter(item.items()))
     if name not in known:
         raise BadModel(
-            f"unknown preprocessing step {str(name)[:60]!r}; known are {', '.join(sorted(known))}"
+            f"unknown preprocessing step {str(name)[:60]!r}; choose from {', '.join(sorted(known))}"
         )
     parameters = {} if given is None else given
     if not isinstance(parameters, Mapping):

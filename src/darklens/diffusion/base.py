@@ -1,7 +1,7 @@
 """The base class of generator networks: a training loss, and sampling from noise.
 
-Images are preprocessed ones: what the card's steps make of the raw images. Labels are numbers of
-classes; -1 stands for no class, which a conditional network has learned too.
+Images are preprocessed with the steps of the card. Labels are class indices; -1 means no class, on
+which a conditional network is trained too.
 """
 
 from abc import ABC, abstractmethod
@@ -21,18 +21,19 @@ __all__ = ["NO_CLASS", "GeneratorNetwork", "guided"]
 NO_CLASS = -1
 
 Prediction = Callable[[Tensor, Tensor], Tensor]
-"""From images and rows of the class embedding to what the network predicts."""
+"""From images and rows of the class embedding to the prediction of the network."""
 
 
 class GeneratorNetwork(nn.Module, ABC):
-    """A network that learns from images and makes new ones out of noise.
+    """A network that learns from images and generates new ones from noise.
 
     Attributes:
         config: Its configuration, a frozen dataclass.
         shape: Channels, rows and columns of an image.
         classes: Number of classes; 0 for an unconditional network.
-        core: The part that is trained.
-        space: For a network that works on codes and not on pixels, what makes them of images.
+        core: The trained part.
+        space: The transformation from images to codes, for a network that works on codes instead
+            of pixels.
     """
 
     config: Any
@@ -47,7 +48,7 @@ class GeneratorNetwork(nn.Module, ABC):
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
-        """Shape of the noise that an image is made of."""
+        """Shape of the noise from which an image is generated."""
         return self.shape
 
     @property
@@ -58,14 +59,14 @@ class GeneratorNetwork(nn.Module, ABC):
     @property
     @abstractmethod
     def most_steps(self) -> int:
-        """Largest number of steps that `sample` can take."""
+        """Largest number of steps for `sample`."""
 
     @abstractmethod
     def loss(self, examples: Float[Tensor, "n *example"], labels: Int64[Tensor, " n"]) -> Tensor:
-        """Mean loss of a batch at random noise levels; randomness is torch's global one.
+        """Mean loss of a batch at random noise levels, drawn from torch's global generator.
 
         Args:
-            examples: Images, or their codes where there is a `space`.
+            examples: Images, or their codes if there is a `space`.
             labels: Class of each.
         """
 
@@ -73,18 +74,18 @@ class GeneratorNetwork(nn.Module, ABC):
     def sample(
         self, noise: SeededNoise, labels: Int64[Tensor, " n"], *, steps: int, guidance: float
     ) -> Iterator[Float[Tensor, "n c h w"]]:
-        """The images as they are seen after each step; the last ones are the sample.
+        """The estimated images after each step; the last ones are the sample.
 
         Args:
-            noise: Source of the noise of each image.
+            noise: Noise generator of each image.
             labels: Class of each image.
             steps: Number of steps, from 1 to `most_steps`.
-            guidance: Strength of the class condition: 1 is the condition as it was learned,
-                0 none, more than 1 exaggerates it and takes two evaluations a step.
+            guidance: Strength of the class condition: 1 is the condition as learned, 0 is none,
+                and more than 1 exaggerates it at two evaluations per step.
         """
 
     def together(self, device: str) -> int:
-        """Number of images sampled together, so that an image does not depend on the batch.
+        """Number of images sampled together, fixed so that an image does not depend on the batch.
 
         Args:
             device: Type of the device, such as `cpu`.
@@ -92,15 +93,15 @@ class GeneratorNetwork(nn.Module, ABC):
         return 16
 
     def compile(self, *arguments: Any, **options: Any) -> None:
-        """Compile the core in place, which all of the work goes through."""
+        """Compile the core in place, which does nearly all of the work."""
         self.core.compile(*arguments, **options)
 
     def known_labels(self, labels: Int64[Tensor, " n"], *, dropped: float = 0.0) -> Tensor:
-        """Rows of the class embedding: `classes` stands for no class.
+        """Rows of the class embedding; the row `classes` means no class.
 
         Args:
-            labels: Numbers of classes, or -1.
-            dropped: Share of the labels that are forgotten at random.
+            labels: Class indices, or -1.
+            dropped: Fraction of the labels to drop at random.
         """
         rows = torch.where(labels < 0, self.classes, labels).clamp(max=self.classes)
         if dropped > 0:
@@ -109,13 +110,13 @@ class GeneratorNetwork(nn.Module, ABC):
         return rows
 
     def check_steps(self, steps: int) -> None:
-        """Refuse numbers of steps that the sampler cannot take.
+        """Refuse a number of steps that the sampler does not support.
 
         Raises:
             BadInput: If the number is out of range.
         """
         if not 1 <= steps <= self.most_steps:
-            raise BadInput(f"this model takes 1 to {self.most_steps} steps, not {steps}")
+            raise BadInput(f"this model supports 1 to {self.most_steps} steps, not {steps}")
 
 
 def guided(
@@ -126,7 +127,7 @@ def guided(
     guidance: float,
     no_class: int,
 ) -> Float[Tensor, "n *image"]:
-    r"""A prediction that is pulled towards its class: classifier-free guidance.
+    r"""Classifier-free guidance: a prediction shifted towards its class.
 
     .. math:: D = D_\varnothing + g \, (D_k - D_\varnothing)
 
@@ -135,7 +136,7 @@ def guided(
         images: Noisy images, or codes.
         rows: Row of each image's class in the class embedding.
         guidance: The strength :math:`g`; 0 and 1 need one evaluation, others two in one batch.
-        no_class: Row of no class.
+        no_class: Row that means no class.
 
     References:
         Ho & Salimans 2022, arXiv:2207.12598, eq. 6, with g = 1 + w.

@@ -1,20 +1,20 @@
-r"""Images as a few hundred numbers: their principal components, and the way back.
+r"""Images as a few hundred coefficients of principal components, and the inverse.
 
-Lenses are smooth. The point-spread function has removed all detail finer than a few pixels, so an
-image is given by its lowest spatial frequencies, and among these by the leading principal
-components of many such images. For `common-test-1`, 384 of them leave out less than a twentieth of
-the photon noise. A network that works on components needs no convolutions, and one of its
-evaluations costs a hundredth of one at full resolution.
+Images of lenses are smooth: the point spread function removes all detail finer than a few pixels.
+An image is therefore well described by its lowest spatial frequencies, and these by the leading
+principal components of many such images. For `common-test-1`, 384 components leave out less than a
+twentieth of the photon noise. A network that works on components needs no convolutions, and an
+evaluation costs a hundredth of one at full resolution.
 
-An image `x` is transformed by cosines and cropped to its lowest frequencies, :math:`f = C x`. With
-the mean :math:`\bar f` and the orthonormal rows of the basis `V`, its code is
+An image `x` is cosine transformed and cropped to its lowest frequencies, :math:`f = C x`. With the
+mean :math:`\bar f` and the orthonormal rows of the basis `V`, its code is
 
 .. math:: z_k = \frac{(V (f - \bar f))_k}{\kappa_k}, \qquad
     \kappa_k = \lambda_1 \left( \frac{\lambda_k}{\lambda_1} \right)^a
 
-where :math:`\lambda_k` is the standard deviation of component `k`. With `a` between 0 and 1 faint
-components stay fainter than bright ones, but less so: coarse structure comes out of the noise
-first, and fine structure is not lost in it.
+where :math:`\lambda_k` is the standard deviation of component `k`. With `a` between 0 and 1 weak
+components stay weaker than strong ones, but less so: coarse structure emerges from the noise first,
+and fine structure is not lost in it.
 """
 
 from collections.abc import Iterable
@@ -33,9 +33,9 @@ class ComponentSpace(nn.Module):
 
     Args:
         shape: Channels, rows and columns of an image.
-        grid: Spatial frequencies that are kept along each axis.
+        grid: Number of spatial frequencies kept along each axis.
         components: Number of components.
-        whitening: The exponent `a`: 0 keeps the strengths of the components, 1 makes them equal.
+        whitening: The exponent `a`: 0 keeps the amplitudes of the components, 1 makes them equal.
 
     Attributes:
         mean: Mean of the frequencies, zero until `fit`.
@@ -70,7 +70,7 @@ class ComponentSpace(nn.Module):
         return (self.rows @ images @ self.columns.T).flatten(1)
 
     def flipped(self, frequencies: Float[Tensor, "n f"]) -> Iterable[Float[Tensor, "n f"]]:
-        """The images upside down, left to right, and both: odd cosines change their sign."""
+        """The images flipped vertically, horizontally, and both: odd cosines change sign."""
         odd = 1 - 2 * (torch.arange(self.grid) % 2)
         for vertical, horizontal in ((True, False), (False, True), (True, True)):
             signs = torch.ones(self.grid, self.grid)
@@ -82,7 +82,7 @@ class ComponentSpace(nn.Module):
         """Find the components of a set of images, given their lowest frequencies.
 
         Raises:
-            BadConfig: If there are fewer images than components, or they do not differ.
+            BadConfig: If there are too few distinct images for the number of components.
         """
         components = len(self.basis)
         if len(frequencies) <= components:
@@ -99,7 +99,7 @@ class ComponentSpace(nn.Module):
             raise BadConfig(f"the training images have fewer than {components} components")
         largest = basis.gather(1, basis.abs().argmax(1, keepdim=True))
         self.mean.copy_(mean)
-        self.basis.copy_(basis * largest.sign())  # eigenvectors have no sign of their own
+        self.basis.copy_(basis * largest.sign())  # the sign of eigenvectors is arbitrary
         self.scales.copy_(spread[0] * (spread / spread[0]) ** self.whitening)
         self.spread.copy_((spread / self.scales).square().mean().sqrt())
 

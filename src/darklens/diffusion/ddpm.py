@@ -1,4 +1,4 @@
-r"""Diffusion in discrete steps: the reference's cosine schedule, loss and samplers.
+r"""Diffusion in discrete steps: cosine schedule, loss and samplers of the reference.
 
 With :math:`\bar\alpha_t = \prod_{s \le t} (1 - \beta_s)` a noisy image is
 :math:`x_t = \sqrt{\bar\alpha_t}\, x_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon`, and the network
@@ -61,7 +61,7 @@ class DiscreteConfig:
     steps: Annotated[int, Field(ge=1)] = 50
 
     def __post_init__(self) -> None:
-        """Check what the fields' types cannot say."""
+        """Check constraints between fields."""
         factor = 2 ** (len(self.widths) - 1)
         if self.widths[0] % 2:
             raise BadModel("the first of the widths must be even")
@@ -90,7 +90,7 @@ class DiffusersConfig(DiscreteConfig):
 
     Attributes:
         norm_groups: Groups of the group normalisation; divides all widths.
-        head_width: Channels of a head of the attention in the middle; divides the last width.
+        head_width: Channels per head of the attention in the middle; divides the last width.
     """
 
     norm_groups: Annotated[int, Field(ge=1)] = 16
@@ -109,7 +109,7 @@ class DiscreteDiffusion(GeneratorNetwork):
     """A UNet that predicts noise, with the cosine schedule and diffusers' samplers.
 
     Args:
-        config: Configuration; its type decides which UNet it is.
+        config: Configuration; its type determines the UNet.
         channels: Channels of the images.
         classes: Number of classes of the data.
     """
@@ -145,12 +145,12 @@ class DiscreteDiffusion(GeneratorNetwork):
 
     @property
     def betas(self) -> Float[Tensor, " t"]:
-        """The schedule."""
+        """The noise schedule."""
         betas: Tensor = self.scheduler.betas
         return betas
 
     def together(self, device: str) -> int:
-        """Few on a CPU, where larger batches save no time."""
+        """Few on a CPU, where larger batches are not faster."""
         return 4 if device == "cpu" else super().together(device)
 
     def loss(self, images: Float[Tensor, "n c h w"], labels: Int64[Tensor, " n"]) -> Tensor:
@@ -169,7 +169,7 @@ class DiscreteDiffusion(GeneratorNetwork):
         few = steps < self.most_steps
         scheduler = _deterministic(self.most_steps) if few else _ancestral(self.most_steps)
         options: dict[str, Any] = {"generator": noise.generators}
-        if few:  # DDIM's noise has to fit the clipped image
+        if few:  # the noise in DDIM must be consistent with the clipped image
             options = {"use_clipped_model_output": True}
         scheduler.set_timesteps(steps)
         rows = self.known_labels(labels)
@@ -185,7 +185,7 @@ class DiscreteDiffusion(GeneratorNetwork):
             yield step.pred_original_sample
 
     def save_diffusers(self, folder: Path) -> None:
-        """Write the folders of a pipeline that plain diffusers loads.
+        """Write the folders of a pipeline that can be loaded with plain diffusers.
 
         Raises:
             BadModel: If the UNet is not one of diffusers.
@@ -193,7 +193,7 @@ class DiscreteDiffusion(GeneratorNetwork):
         from diffusers import DDPMPipeline
 
         if not isinstance(self.config, DiffusersConfig):
-            raise BadModel("the reference network is none of diffusers' own")
+            raise BadModel("the reference network is not a network of diffusers")
         DDPMPipeline(self.core, self.scheduler).save_pretrained(folder)
 
     def _noise(self, images: Tensor, times: Tensor, rows: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ class DiscreteDiffusion(GeneratorNetwork):
 
 
 def _ancestral(steps: int) -> Any:
-    """The sampler that takes every step and adds noise at each."""
+    """The sampler that takes every step and adds noise in each."""
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler  # slow to import
 
     return DDPMScheduler(num_train_timesteps=steps, beta_schedule="squaredcos_cap_v2")
@@ -220,7 +220,7 @@ def _deterministic(steps: int) -> Any:
 
 
 def _plain_unet(config: DiffusersConfig, channels: int, classes: int) -> nn.Module:
-    """A UNet of diffusers with two blocks a level and attention in the middle."""
+    """A UNet of diffusers with two blocks per level and attention in the middle."""
     from diffusers import UNet2DModel
 
     levels = len(config.widths)

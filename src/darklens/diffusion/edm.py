@@ -1,7 +1,7 @@
 r"""Diffusion of codes over continuous noise levels, preconditioned so that few steps suffice.
 
-The code of an image consists of its principal components, see `darklens.diffusion.components`.
-Around a network :math:`F` the denoiser of a code `x` is
+The code of an image consists of its principal components; see `darklens.diffusion.components`.
+With a network :math:`F` the denoiser of a code `x` is
 
 .. math:: D(x; \sigma) = c_{skip} x + c_{out} F(c_{in} x; c_{noise}), \qquad
     c_{skip} = \frac{\sigma_d^2}{\sigma^2 + \sigma_d^2}, \quad
@@ -9,8 +9,8 @@ Around a network :math:`F` the denoiser of a code `x` is
     c_{in} = \frac{1}{\sqrt{\sigma^2 + \sigma_d^2}}, \quad c_{noise} = 4 \ln \sigma
 
 where :math:`\sigma_d` is the root mean square of all components, so that inputs and targets of
-:math:`F` have unit variance at every noise level. With one scale for all components the training
-attends to strong ones before faint ones; one scale for each component gave worse images.
+:math:`F` have unit variance at every noise level. With one scale for all components, training
+learns strong components before weak ones; one scale per component gave worse images.
 
 References:
     Karras et al. 2022, arXiv:2206.00364, eq. 7, 8 and table 1.
@@ -47,18 +47,18 @@ class ComponentConfig:
         size: Rows and columns of an image.
         grid: Number of spatial frequencies kept along each axis.
         components: Number of principal components in a code.
-        whitening: How much faint components are amplified, from 0 to 1.
+        whitening: How much weak components are amplified, from 0 to 1.
         width: Width of the network's layers.
         blocks: Number of residual blocks of two layers.
-        embedding: Length of the vector that encodes noise level and class.
+        embedding: Dimension of the vector that encodes noise level and class.
         conditional: Whether the network is conditioned on the class.
         class_dropout: Fraction of the training images whose class is hidden, for guidance.
         noise_mean: Mean of :math:`\ln \sigma` in training.
         noise_spread: Standard deviation of :math:`\ln \sigma` in training.
-        smallest_noise: Noise level at which the sampler evaluates the network last.
+        smallest_noise: Last noise level at which the sampler evaluates the network.
         largest_noise: Noise level at which the sampler starts.
-        rho: How much more densely small noise levels are spaced.
-        sampler: `multistep` with one evaluation a step and memory, or `heun` with two.
+        rho: Exponent that sets how much more densely small noise levels are spaced.
+        sampler: `multistep` with one evaluation per step, or `heun` with two.
         steps: Default number of sampling steps.
     """
 
@@ -80,7 +80,7 @@ class ComponentConfig:
     steps: Annotated[int, Field(ge=1, le=_MOST_STEPS)] = 10
 
     def __post_init__(self) -> None:
-        """Check what the fields' types cannot say."""
+        """Check constraints between fields."""
         if not (self.grid <= self.size and self.components <= self.grid**2):
             raise BadModel("grid must be at most size, and components at most grid squared")
         if not self.smallest_noise < self.largest_noise:
@@ -88,7 +88,7 @@ class ComponentConfig:
 
 
 class ComponentDiffusion(GeneratorNetwork):
-    """A denoiser of codes around a fully connected network, and its samplers.
+    """A denoiser of codes based on a fully connected network, and its samplers.
 
     Args:
         config: Configuration.
@@ -96,7 +96,7 @@ class ComponentDiffusion(GeneratorNetwork):
         classes: Number of classes of the data.
 
     Attributes:
-        space: The principal components, which `fit` finds before the training.
+        space: The principal components, found before training.
     """
 
     config: ComponentConfig
@@ -134,7 +134,7 @@ class ComponentDiffusion(GeneratorNetwork):
         return _MOST_STEPS
 
     def loss(self, examples: Float[Tensor, "n *example"], labels: Int64[Tensor, " n"]) -> Tensor:
-        """Mean square error of `F`: with the weight of eq. 8 it is that of the denoiser."""
+        """Mean square error of `F`, equal to that of the denoiser with the weight of eq. 8."""
         config = self.config
         codes = examples.flatten(1)
         rows = self.known_labels(labels, dropped=config.class_dropout if self.training else 0.0)
@@ -148,7 +148,7 @@ class ComponentDiffusion(GeneratorNetwork):
     def denoise(
         self, codes: Float[Tensor, "n k"], sigma: Float[Tensor, " n"], rows: Int64[Tensor, " n"]
     ) -> Float[Tensor, "n k"]:
-        """Estimate of the clean codes, eq. 7; `rows` are those of the class embedding."""
+        """Estimate of the noise-free codes, eq. 7, for the given rows of the class embedding."""
         skip, out, _ = self._scales(sigma)
         return skip * codes + out * self._network(codes, sigma, rows)
 
@@ -174,7 +174,7 @@ class ComponentDiffusion(GeneratorNetwork):
         return self.denoise(codes, torch.full((len(codes),), sigma, device=codes.device), rows)
 
     def _network(self, codes: Tensor, sigma: Tensor, rows: Tensor) -> Tensor:
-        """`F` behind its scaling; the fastest sine of its embedding turns in 1.6 of ln sigma."""
+        """Scaled `F`; the fastest sine of its embedding has a period of 1.6 in ln sigma."""
         result: Tensor = self.core(codes * self._scales(sigma)[2], 4 * sigma.log(), rows)
         return result
 

@@ -1,4 +1,4 @@
-r"""Noise level and class as one vector that every block of a UNet sees.
+r"""Embedding of noise level and class as one vector, passed to every block of a network.
 
 .. math:: e = W_2\, a(W_1 f(t)) + C_k, \qquad
     f(t) = (\sin \omega_i t, \cos \omega_i t), \quad \omega_i = P^{-i / (d/2 - 1)}
@@ -14,12 +14,12 @@ __all__ = ["TimeEmbedding"]
 
 
 class TimeEmbedding(nn.Module):
-    """Sines and cosines of the time through a small network, plus a vector of the class.
+    """A small network on sines and cosines of the time, plus a vector for the class.
 
     Args:
         features: Number of sines and cosines; even.
         hidden: Width of the hidden layer.
-        width: Length of the embedding.
+        width: Dimension of the embedding.
         classes: Number of classes; there is one vector more, for no class. 0 has none.
         activation: Activation of the hidden layer.
         longest_period: Ratio :math:`P` of the slowest to the fastest sine.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["GeneratedImages", "Generator", "Observe", "Restore", "SamplingOptions"]
 
 Restore = Callable[[Float32[np.ndarray, "n c h w"]], Float32[np.ndarray, "n c h w"]]
-"""From the network's output to the values of its training images."""
+"""From the output of the network to the pixel values of its training images."""
 
 Observe = Callable[[Float32[np.ndarray, "n c h w"], int, Sequence[int]], np.ndarray]
-"""Noise of the instrument: expected images, the seed and the images' indices to observed images."""
+"""Instrument noise: from expected images, the seed and image indices to observed images."""
 
 _FILM = 8
 
@@ -35,11 +35,11 @@ class SamplingOptions:
     """How images are drawn from a generator.
 
     Attributes:
-        steps: Steps of the sampler; the network's own number if None.
-        guidance: Strength of the class condition; 1 is the condition as it was learned.
-        seed: The same seed gives the same images.
-        batch: Images finished at a time; sets the memory and changes no image.
-        expected: Leave out the noise of the instrument.
+        steps: Number of sampling steps; the default of the network if None.
+        guidance: Strength of the class condition; 1 is the condition as learned.
+        seed: Seed; the same seed gives the same images.
+        batch: Images per batch; affects memory but not the images.
+        expected: Leave out the instrument noise.
     """
 
     steps: int | None = None
@@ -49,10 +49,10 @@ class SamplingOptions:
     expected: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range.
+        """Refuse values out of range.
 
         Raises:
-            BadInput: If a value is.
+            BadInput: If a value is out of range.
         """
         if self.batch < 1 or not 0 <= self.seed < 2**64:
             raise BadInput("batch must be at least 1 and seed from 0 to 2^64 - 1")
@@ -85,21 +85,21 @@ class GeneratedImages:
 
 
 class Generator:
-    """A trained network that makes new images.
+    """A trained network that generates new images.
 
-    On one machine image `i` of a seed is the same to the last bit, whatever the batch size, the
-    count and the start: the network always works on `GeneratorNetwork.together` images at once,
-    with image `i` in the same row. On another processor or device it is the same up to rounding
-    in single precision. By default its class index is `i` modulo the number of classes.
+    On one machine image `i` of a seed is the same to the last bit, whatever the batch size, count
+    and start: the network always works on `GeneratorNetwork.together` images at once, with image
+    `i` in the same row. On another processor or device it is the same up to single-precision
+    rounding. By default its class index is `i` modulo the number of classes.
 
     Args:
         network: The network.
-        classes: Names of the classes of its training images.
-        restore: From the network's values to those of the images.
-        observe: Noise that is added to expected images, where there is any.
+        classes: Class names of its training images.
+        restore: Conversion of the network's output to pixel values.
+        observe: Noise to add to expected images, or None.
         device: Torch device of the network.
         counts: Whether the noise gives integer counts.
-        card: The card of the model that this was loaded from (`darklens.hub.ModelCard`), or None.
+        card: The card of the loaded model (`darklens.hub.ModelCard`), or None.
     """
 
     card: "ModelCard | None"
@@ -140,7 +140,7 @@ class Generator:
         return self.network.shape
 
     def dtype(self, *, expected: bool = False) -> np.dtype[Any]:
-        """Type of the images: uint16 counts where noise makes them, or float32."""
+        """Type of the images: uint16 for photon counts, or float32."""
         counts = self._observe is not None and self._counts and not expected
         return np.dtype(np.uint16 if counts else np.float32)
 
@@ -155,17 +155,17 @@ class Generator:
         batch: int = 16,
         expected: bool = False,
     ) -> GeneratedImages:
-        """New images.
+        """Generate new images.
 
         Args:
             count: Number of images.
             labels: The name of one class for all images, a class index for each (-1 for no
                 class), or None for all classes in turn.
-            steps: Steps of the sampler; the network's own number by default.
-            guidance: Strength of the class condition; 1 is the condition as it was learned.
-            seed: The same seed gives the same images.
-            batch: Images finished at a time; sets the memory and changes no image.
-            expected: Leave out the noise of the instrument.
+            steps: Number of sampling steps; the default of the network if None.
+            guidance: Strength of the class condition; 1 is the condition as learned.
+            seed: Seed; the same seed gives the same images.
+            batch: Images per batch; affects memory but not the images.
+            expected: Leave out the instrument noise.
 
         Raises:
             BadInput: If an argument is out of range.
@@ -183,12 +183,12 @@ class Generator:
         labels: str | Sequence[int] | None = None,
         start: int = 0,
     ) -> Iterator[GeneratedImages]:
-        """The same batch by batch, so that any number of images needs the memory of one batch.
+        """Generate batch by batch, so that any number of images needs the memory of one batch.
 
         Args:
-            count: Index after the last image.
+            count: One past the index of the last image.
             options: How the images are drawn.
-            labels: As for `generate`; a sequence is counted from image 0.
+            labels: As for `generate`; a sequence starts at image 0.
             start: Index of the first image.
 
         Raises:
@@ -203,20 +203,20 @@ class Generator:
         return self._batches(self.labels(count, labels), options, start)
 
     def steps(self, options: SamplingOptions) -> int:
-        """Number of sampler steps: that of the options, or the network's own."""
+        """Number of sampling steps: from the options, or the default of the network."""
         return self.network.default_steps if options.steps is None else options.steps
 
     def labels(
         self, count: int, chosen: str | Sequence[int] | None = None
     ) -> Int64[np.ndarray, " n"]:
-        """Class numbers of the first images; see `generate`.
+        """Class indices of the first images; see `generate`.
 
         Raises:
             BadInput: If there is no such class, or the model is unconditional.
         """
         if not self.conditional:
             if chosen is not None:
-                raise BadInput("this model knows no classes; leave the label out")
+                raise BadInput("this model has no classes; omit the label")
             return np.full(count, NO_CLASS, dtype=np.int64)
         known = len(self.classes)
         if chosen is None:
@@ -224,11 +224,12 @@ class Generator:
         if isinstance(chosen, str):
             name = canonical_class(chosen)
             if name not in self.classes:
-                raise BadInput(f"there is no class '{chosen}'; known are {', '.join(self.classes)}")
+                names = ", ".join(self.classes)
+                raise BadInput(f"there is no class '{chosen}'; choose from {names}")
             return np.full(count, self.classes.index(name), dtype=np.int64)
         values = np.asarray(chosen, dtype=np.int64)
         if values.shape != (count,) or values.min() < NO_CLASS or values.max() >= known:
-            raise BadInput(f"labels must be {count} numbers from -1 to {known - 1}")
+            raise BadInput(f"labels must be {count} integers from -1 to {known - 1}")
         return values
 
     def film(
@@ -238,7 +239,7 @@ class Generator:
         label: str | None = None,
         frames: int = _FILM,
     ) -> Float32[np.ndarray, "k c h w"]:
-        """Image 0 at several steps on its way from noise, the finished image last."""
+        """Image 0 at several steps of sampling, with the final image last."""
         seen = list(self._sample(0, self.labels(1, label), options or SamplingOptions()))
         chosen = np.unique(np.linspace(0, len(seen) - 1, min(frames, len(seen))).round())
         return np.concatenate([self._restore(seen[int(k)].cpu().numpy())[:1] for k in chosen])
@@ -257,25 +258,25 @@ class Generator:
     def _expectation(
         self, labels: Int64[np.ndarray, " n"], options: SamplingOptions, start: int
     ) -> Iterator[Float32[np.ndarray, "c h w"]]:
-        """Images from index `start` on, without the noise of the instrument, one by one."""
+        """Images from index `start` on, one by one, without instrument noise."""
         together = self._together
         for first in range(start - start % together, len(labels), together):
             known = labels[first : first + together]
             *_, last = self._sample(first, known, options)
             made = self._restore(last.cpu().numpy())[: len(known)]
             if not np.isfinite(made).all() or not torch.isfinite(last[: len(known)]).all():
-                raise BadModel("the generator makes images that are not finite")
+                raise BadModel("the generated images are not finite")
             yield from made[max(0, start - first) :]
 
     @property
     def _together(self) -> int:
-        """Images that the network works on at once, always as many."""
+        """Number of images that the network processes at once, always the same."""
         return self.network.together(torch.device(self.device).type)
 
     def _sample(
         self, first: int, labels: Int64[np.ndarray, " n"], options: SamplingOptions
     ) -> Iterator[torch.Tensor]:
-        """A full batch of the network from index `first` on; rows beyond `n` are padding."""
+        """A full batch of the network from index `first` on; rows beyond the count are padding."""
         indices = range(first, first + self._together)
         noise = SeededNoise(options.seed, indices, self.network.noise_shape, self.device)
         known = filled_up(torch.from_numpy(labels), len(indices)).to(self.device)

@@ -25,11 +25,11 @@ _NETWORKS: dict[str, Callable[..., GeneratorNetwork]] = {
 def build_generator(
     spec: Mapping[str, Any], *, channels: int = 1, classes: int = 3
 ) -> GeneratorNetwork:
-    """A network with fresh weights from its name and the fields of its configuration.
+    """Build a network with initial weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "components", "reference" or "diffusers", **fields}`; fields that are left
-            out keep their defaults.
+        spec: `{"name": "components", "reference" or "diffusers", **fields}`; omitted fields keep
+            their defaults.
         channels: Channels of the preprocessed images.
         classes: Number of classes of the data.
 
@@ -42,6 +42,6 @@ def build_generator(
 
 
 def generator_spec(network: GeneratorNetwork) -> dict[str, Any]:
-    """The complete description from which `build_generator` makes such a network again."""
+    """The complete description from which `build_generator` can rebuild the network."""
     spec = write_spec(network.config, _CONFIGS)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}

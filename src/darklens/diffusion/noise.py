@@ -1,7 +1,7 @@
 """Noise seeded by image rather than by batch.
 
-Image `i` of seed `s` has a random stream of its own, so it is the same whatever the batch, the
-number of images or their order. The noise is drawn on the processor and is the same on any device.
+Image `i` of seed `s` has its own random stream, so that it does not depend on the batch, the number
+of images or their order. The noise is drawn on the CPU and is the same for any device.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ _DIFFUSION = 0  # separates the random streams of one seed
 
 
 class SeededNoise:
-    """Standard normal noise for some images of a seed.
+    """Standard normal noise for given images of a seed.
 
     Args:
         seed: Seed of the whole set.
         indices: Numbers of the images.
         shape: Shape of the noise of one image.
-        device: Where the noise is wanted.
+        device: Torch device of the returned noise.
 
     Attributes:
-        generators: One source of randomness for each image.
+        generators: One random number generator per image.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SeededNoise:
         return len(self.generators)
 
     def __call__(self) -> Float[Tensor, "n *shape"]:
-        """The next noise of each image."""
+        """Draw the next noise of each image."""
         noise = [torch.randn(self.shape, generator=source) for source in self.generators]
         return torch.stack(noise).to(self.device)
 

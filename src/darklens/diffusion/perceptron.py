@@ -1,4 +1,4 @@
-"""A residual fully connected network on latents, conditioned on noise level and class."""
+"""A residual fully connected network on codes, conditioned on noise level and class."""
 
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -13,13 +13,13 @@ _SINES = 64
 
 
 class CodePerceptron(nn.Module):
-    """From codes and their noise level to codes; zero at the start.
+    """A map from codes and their noise level to codes; initially zero.
 
     Args:
-        components: Length of a code.
+        components: Dimension of a code.
         width: Width of the layers.
         blocks: Residual blocks of two layers each.
-        embedding: Length of the vector that carries noise level and class.
+        embedding: Dimension of the vector that encodes noise level and class.
         classes: Number of classes; 0 for an unconditional network.
     """
 
@@ -48,7 +48,7 @@ class CodePerceptron(nn.Module):
         times: Float[Tensor, " n"],
         labels: Int64[Tensor, " n"],
     ) -> Float[Tensor, "n k"]:
-        """The codes' counterparts; `labels` are rows of the class embedding."""
+        """Output for each code; `labels` are rows of the class embedding."""
         time = silu(self.embedding(times, labels))
         features = self.into(codes)
         for block in self.blocks:
@@ -58,7 +58,7 @@ class CodePerceptron(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two layers; noise level and class scale and shift what enters the first one."""
+    """Two layers; noise level and class scale and shift the input of the first."""
 
     def __init__(self, width: int, embedding: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class _Block(nn.Module):
         self.time = nn.Linear(embedding, 2 * width)
         self.first = nn.Linear(width, width)
         self.second = nn.Linear(width, width)
-        nn.init.zeros_(self.second.weight)  # a fresh block changes nothing
+        nn.init.zeros_(self.second.weight)  # a new block is the identity
         nn.init.zeros_(self.second.bias)
 
     def forward(

@@ -1,16 +1,16 @@
 r"""The reference UNet: four levels of residual blocks without normalisation.
 
-A block is two 3 x 3 convolutions with reflection padding and the activation Mish behind each; the
-embedding of the time is added between them. A linear attention sits in the middle,
+A block is two 3 x 3 convolutions with reflection padding, each followed by the activation Mish; the
+time embedding is added between them. There is a linear attention in the middle,
 
 .. math:: y = x + g\, W \left[ \mathrm{softmax}_p(K) V^T \right]^T \mathrm{softmax}_d(Q)
 
-with a gate :math:`g` that starts at zero; the softmax of the keys runs over the pixels and that of
-the queries over the channels of a head, so the cost grows with the number of pixels only.
+with a gate :math:`g` that starts at zero. The softmax of the keys is over pixels and that of the
+queries over the channels of a head, so that the cost is linear in the number of pixels.
 
 References:
     Shen et al. 2018, arXiv:1812.01243 (linear attention); Bachlechner et al. 2020,
-    arXiv:2003.04887 (the gate); Ho et al. 2020, arXiv:2006.11239 (the network's outline).
+    arXiv:2003.04887 (the gate); Ho et al. 2020, arXiv:2006.11239 (network architecture).
 """
 
 from collections.abc import Sequence
@@ -27,14 +27,14 @@ __all__ = ["LinearAttention", "ReferenceUNet"]
 
 
 class ReferenceUNet(nn.Module):
-    """Noise in an image at a step of the diffusion.
+    """Predicts the noise in an image at a diffusion step.
 
     Args:
         channels: Channels of the images.
         widths: Channels of the levels, from the finest; each level has half the pixels of the
             one before.
         heads: Heads of the linear attention.
-        head_width: Channels of a head.
+        head_width: Channels per head.
         classes: Number of classes; 0 for an unconditional network.
     """
 
@@ -89,7 +89,7 @@ class ReferenceUNet(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Attention over all pixels at a cost that is linear in their number, behind a gate.
+    """Gated attention over all pixels at a cost linear in their number.
 
     Args:
         width: Channels of the feature map.
@@ -97,7 +97,7 @@ class LinearAttention(nn.Module):
         head_width: Channels of a head.
 
     Attributes:
-        gate: Factor of what is added; zero at the start.
+        gate: Factor of the added term; initially zero.
     """
 
     def __init__(self, width: int, *, heads: int, head_width: int) -> None:
@@ -108,7 +108,7 @@ class LinearAttention(nn.Module):
         self.gate = nn.Parameter(torch.zeros(()))
 
     def forward(self, features: Float[Tensor, "n d h w"]) -> Float[Tensor, "n d h w"]:
-        """Features with what they attend to."""
+        """Features plus gated attention."""
         n, _, height, width = features.shape
         joint = self.query_key_value(features).view(n, 3, self.heads, -1, height * width)
         query, key, value = joint.unbind(1)
@@ -119,7 +119,7 @@ class LinearAttention(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions around the time, and a way past them."""
+    """Two convolutions with the time embedding between them, and a skip connection."""
 
     def __init__(self, channels: int, width: int, time: int) -> None:
         super().__init__()

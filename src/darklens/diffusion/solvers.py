@@ -1,6 +1,6 @@
-r"""From noise to an image in few steps: solvers of the probability-flow equation.
+r"""Solvers of the probability-flow equation: from noise to an image in few steps.
 
-A noisy image is :math:`x = y + \sigma \epsilon`. As the noise level falls it follows
+A noisy image is :math:`x = y + \sigma \epsilon`. As the noise level decreases it follows
 
 .. math:: \frac{dx}{d\sigma} = \frac{x - D(x; \sigma)}{\sigma}
 
@@ -21,13 +21,13 @@ from torch import Tensor
 __all__ = ["Denoiser", "heun", "multistep", "noise_levels"]
 
 Denoiser = Callable[[Tensor, float], Tensor]
-"""From noisy images and their noise level to an estimate of the clean ones."""
+"""From noisy images and their noise level to an estimate of the noise-free images."""
 
 
 def noise_levels(
     steps: int, *, smallest: float, largest: float, rho: float = 7.0
 ) -> Float[Tensor, " steps"]:
-    r"""Noise levels from the largest to the smallest, closer together where they are small.
+    r"""Noise levels from largest to smallest, more closely spaced at small values.
 
     .. math:: \sigma_i = \left( \sigma_{max}^{1/\rho} + \frac{i}{N - 1}
         \left( \sigma_{min}^{1/\rho} - \sigma_{max}^{1/\rho} \right) \right)^\rho
@@ -47,7 +47,7 @@ def noise_levels(
 def multistep(
     denoise: Denoiser, images: Float[Tensor, "n *image"], levels: Float[Tensor, " steps"]
 ) -> Iterator[Float[Tensor, "n *image"]]:
-    r"""Second order with one evaluation a step, by the estimate of the step before.
+    r"""Second-order solver with one evaluation per step, using the previous estimate.
 
     In :math:`\lambda = -\ln \sigma`, with the steps :math:`h_i = \lambda_{i+1} - \lambda_i` and
     :math:`r = h_{i-1} / h_i`,
@@ -58,10 +58,10 @@ def multistep(
     Args:
         denoise: The denoiser.
         images: Images at the first noise level.
-        levels: Falling noise levels; after the last one the estimate is the image.
+        levels: Decreasing noise levels; the estimate at the last one is the image.
 
     References:
-        Lu et al. 2022, arXiv:2211.01095, algorithm 2, for noise that is added and not mixed in.
+        Lu et al. 2022, arXiv:2211.01095, algorithm 2, for variance-exploding noise.
     """
     sigmas = levels.tolist()
     before: Tensor | None = None
@@ -83,12 +83,12 @@ def multistep(
 def heun(
     denoise: Denoiser, images: Float[Tensor, "n *image"], levels: Float[Tensor, " steps"]
 ) -> Iterator[Float[Tensor, "n *image"]]:
-    r"""Second order with two evaluations a step but the last: slope at both ends of the step.
+    r"""Second-order solver with two evaluations in all steps but the last: slopes at both ends.
 
     Args:
         denoise: The denoiser.
         images: Images at the first noise level.
-        levels: Falling noise levels.
+        levels: Decreasing noise levels.
 
     References:
         Karras et al. 2022, arXiv:2206.00364, algorithm 1.

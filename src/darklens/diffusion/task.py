@@ -15,16 +15,16 @@ __all__ = ["GeneratorTask", "Previews"]
 
 
 class GeneratorTask(BudgetedTask):
-    """Training of a generator network by its own loss; see `BudgetedTask` for the arguments.
+    """Training of a generator network with its own loss; see `BudgetedTask` for the arguments.
 
-    The validation loss is that of the averaged network, at noise that is the same each time.
+    The validation loss is that of the averaged network, with the same noise each time.
     """
 
     _sums: tuple[float, int] = (0.0, 0)
 
     @property
     def best_network(self) -> GeneratorNetwork:
-        """The network that is validated and exported: the averaged one, where there is one."""
+        """The network that is validated and exported: the averaged one, if there is one."""
         network = self.followed_network
         assert isinstance(network, GeneratorNetwork)
         return network
@@ -38,7 +38,7 @@ class GeneratorTask(BudgetedTask):
         return loss
 
     def validation_step(self, batch: Sequence[Tensor], batch_idx: int) -> None:
-        """Add up the loss of one batch."""
+        """Accumulate the loss of one batch."""
         images, labels = batch
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(batch_idx)
@@ -54,7 +54,7 @@ class GeneratorTask(BudgetedTask):
 
 
 class Previews(Callback):
-    """Asks for pictures of what the network has learned, every few epochs.
+    """Requests preview images from the network every few epochs.
 
     Args:
         draw: Takes the network, in evaluation mode, and the number of epochs done.

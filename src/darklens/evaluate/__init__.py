@@ -1,7 +1,7 @@
 """Run models over data: scores with intervals, predictions and fits for files, figures, reports.
 
-Names are loaded from the rooms `classifier`, `generator` and `fit` when they are first asked for:
-predicting needs no simulator, and fitting no network.
+Names are imported from `classifier`, `generator` and `fit` on first use: prediction does not need
+the simulator, and fitting does not need a network.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""A demonstration in a minute: a few lenses simulated, generated, classified and shown."""
+"""A one-minute demonstration: a few lenses are simulated, generated, classified and shown."""
 
 import os
 from pathlib import Path
@@ -62,7 +62,7 @@ def demo(
 
     Raises:
         BadInput: If an argument is out of range.
-        BadModel: If a model cannot be loaded, or names no preset.
+        BadModel: If a model cannot be loaded, or its card gives no preset.
     """
     settings = dict(locals())
     if count < 1 or generated < 0:
@@ -72,7 +72,7 @@ def demo(
     classifier = load_classifier(model, device)
     card = card_of(classifier)
     if card.training.preset is None:
-        raise BadModel(f"the model '{card.name}' names no simulation preset to demonstrate it on")
+        raise BadModel(f"the model '{card.name}' gives no simulation preset for the demonstration")
     maker = load_generator(generator, device) if generated else None
     say(f"simulating {count} lenses of {card.training.preset} and classifying them", quiet=quiet)
     sections = [_simulated(classifier, card.training.preset, count, seed)]
@@ -104,9 +104,9 @@ def _generated(
     images = ImageDataset.from_arrays(made.images, made.labels, classes=maker.classes)
     return LensSection(
         title="Generated lenses",
-        note=f"Made from noise by the model {name}, seed {seed}. The true class is the one that "
-        "was requested. A classifier that fits the smooth lens is sensitive to departures of a "
-        "tenth of the noise, and takes most generated lenses for subhalos.",
+        note=f"Generated from noise by the model {name}, seed {seed}. The true class is the one "
+        "requested. A classifier that fits the smooth lens is sensitive to deviations of a tenth "
+        "of the noise, and classifies most generated lenses as subhalos.",
         lenses=_classified(images, classifier),
     )
 
@@ -114,20 +114,20 @@ def _generated(
 def _observed(classifier: Classifier, folder: Path) -> LensSection:
     return LensSection(
         title="Observed images",
-        note=f"Images of the folder {folder.name}; its subfolders name the classes.",
+        note=f"Images from the folder {folder.name}; its subfolders give the true classes.",
         lenses=_classified(open_dataset(folder), classifier),
     )
 
 
 def _shared_images() -> Path | None:
-    """Real images at their usual place, if they are there."""
+    """The default folder of real images, if it exists."""
     root = os.environ.get("DARKLENS_SHARED_DATA")
     folder = Path(root) / _SHARED if root else None
     return folder if folder is not None and folder.is_dir() else None
 
 
 def _classified(images: LabelledImages, classifier: Classifier) -> list[LensCard]:
-    """Every image with its prediction and true class."""
+    """Report cards of all images, with prediction and true class."""
     probabilities = classify_images(classifier, images)
     truth = np.asarray(images.classes)[images.labels]
     return [

@@ -20,8 +20,8 @@ STYLE: dict[Any, Any] = {
     "axes.labelcolor": "#2b3440",
     "xtick.color": "#4c5663",
     "ytick.color": "#4c5663",
-    "svg.hashsalt": "darklens",  # the same figure is the same file
-    "text.usetex": False,  # names of files and classes are no TeX
+    "svg.hashsalt": "darklens",  # identical figures give identical files
+    "text.usetex": False,  # file and class names are not TeX
 }
 
 
@@ -40,7 +40,7 @@ def write_figure(figure: Figure, folder: Path, name: str) -> None:
 
 @contextmanager
 def style_without_warnings() -> Iterator[None]:
-    """Letters that the font lacks, in names of files and classes, become boxes and no warning."""
+    """Apply the style, without warnings about characters that are missing from the font."""
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield

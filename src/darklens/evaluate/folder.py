@@ -1,4 +1,4 @@
-"""The folder that an evaluation writes."""
+"""The output folder of an evaluation."""
 
 from darklens.files.configuration import own_folder
 
@@ -15,4 +15,4 @@ EVALUATION = own_folder(
         *(f"{n}.{end}" for n in _FIGURES for end in ("png", "svg")),
     ],
 )
-"""What an evaluation writes; one of a classifier replaces one of a generator, and vice versa."""
+"""The output of an evaluation; one of a classifier may replace one of a generator."""

@@ -24,14 +24,14 @@ __all__ = [
 
 @dataclass(frozen=True)
 class LensCard:
-    """One classified lens as a report shows it.
+    """One classified lens in a report.
 
     Attributes:
-        name: Where it comes from.
-        picture: Address of its picture, with the bytes in it.
+        name: Its origin.
+        picture: Data URI of its picture.
         label: Predicted class.
         probabilities: Probability of each class.
-        truth: True class, or empty where it is not known.
+        truth: True class, or empty if unknown.
     """
 
     name: str
@@ -43,7 +43,7 @@ class LensCard:
 
 @dataclass(frozen=True)
 class LensSection:
-    """Lenses of one origin, under a title and a sentence."""
+    """Lenses of one origin, with a title and a note."""
 
     title: str
     note: str
@@ -58,7 +58,7 @@ def lens_card(
     name: str,
     truth: str = "",
 ) -> LensCard:
-    """Picture, prediction and truth of one lens."""
+    """Make the card of one lens from its image, prediction and true class."""
     return LensCard(
         name=visible(name),
         picture=picture_uri(lens_picture(image)),
@@ -74,7 +74,7 @@ def demo_report(model: str, sections: Sequence[LensSection]) -> str:
 
 
 def render_page(template: str, **values: Any) -> str:
-    """A page of the template folder with these values, the version and the date."""
+    """Render a page template with these values, the version and the date."""
     environment = Environment(
         loader=PackageLoader("darklens.evaluate"),
         autoescape=True,

@@ -1,6 +1,6 @@
 """Files and folders written whole: atomic writes, locks, checked places, YAML, tables.
 
-Import from its files: the package itself loads nothing, so that every verb starts fast.
+Import from its modules: the package itself imports nothing, so that every verb starts quickly.
 """
 
 __all__: list[str] = []

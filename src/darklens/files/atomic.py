@@ -1,8 +1,8 @@
 """Write files and folders atomically: the final name appears only when they are complete.
 
-What is begun lies beside its place under a hidden name, `.NAME.xxxxxxxxxxxx.partial`, which no
-two processes share. What a killed process leaves of that kind is removed by the next one that
-writes there. `places` says what may be written where.
+Unfinished output is next to its final place under a hidden name, `.NAME.xxxxxxxxxxxx.partial`,
+unique to each process. What a killed process leaves behind is removed by the next one that writes
+there. `places` defines what may be written where.
 """
 
 import ctypes
@@ -33,12 +33,12 @@ _swept: set[Path] = set()
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Give a temporary file beside `path`; rename it to `path` when the block succeeds.
+    """Provide a temporary file next to `path`, renamed to `path` when the block succeeds.
 
-    The temporary name keeps the ending, because writers choose the format by it.
+    The temporary name keeps the suffix, because writers infer the format from it.
 
     Raises:
-        BadInput: If `path` cannot be the name of a new file, or the disk is full.
+        BadInput: If `path` is not a valid name for a new file, or the disk is full.
     """
     check_file(path)
     with writing(path):
@@ -59,17 +59,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, *, replaces: OwnFolder | None = None) -> Iterator[Path]:
-    """Give an empty temporary folder beside `path`; rename it to `path` when the block succeeds.
+    """Provide an empty temporary folder next to `path`, renamed to `path` when the block succeeds.
 
-    An older folder is whole until the new one takes its place, and is removed after that. If the
-    place is lost in the meantime, what was made is kept under a name that the error tells.
+    An existing folder stays intact until the new one replaces it, and is then removed. If `path`
+    becomes unavailable meanwhile, the new folder is kept under a name given in the error.
 
     Args:
-        path: Folder to make.
-        replaces: What an existing folder must be to be replaced; without it none is.
+        path: Folder to create.
+        replaces: Kind of existing folder that may be replaced; None to replace nothing.
 
     Raises:
-        BadInput: If `path` exists and may not be replaced, cannot be made, or the disk is full.
+        BadInput: If `path` exists and may not be replaced, cannot be created, or the disk is full.
     """
     check_folder(path, replaces=replaces)
     with writing(path), temporary_folder(path) as temporary:
@@ -79,7 +79,7 @@ def atomic_folder(path: Path, *, replaces: OwnFolder | None = None) -> Iterator[
 
 @contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Give an empty folder beside `path`; what is still under its name at the end is removed."""
+    """Provide an empty folder next to `path`, removed at the end unless renamed."""
     _prepare(path)
     temporary = _temporary(path)
     temporary.mkdir()
@@ -94,7 +94,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 def _put_in_place(temporary: Path, path: Path, replaces: OwnFolder | None) -> None:
     try:
-        check_folder(path, replaces=replaces)  # again: the work may have taken hours
+        check_folder(path, replaces=replaces)  # again, as the work may have taken hours
         old = path.is_dir() and any(path.iterdir())
         if not old:
             temporary.replace(path)
@@ -102,7 +102,7 @@ def _put_in_place(temporary: Path, path: Path, replaces: OwnFolder | None) -> No
     except (OSError, BadInput) as error:
         kept = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
         temporary.rename(kept)
-        raise BadInput(f"{error}; what was made is kept in {kept}") from error
+        raise BadInput(f"{error}; the new output is kept in {kept}") from error
     if not _exchange(temporary, path):
         aside = _temporary(path)
         path.rename(aside)
@@ -127,13 +127,13 @@ def _remove_old(folder: Path, path: Path, kind: OwnFolder) -> None:
         kept = path.with_name(f"{path.name}.old-{secrets.token_hex(4)}")
         folder.rename(kept)
         raise BadInput(
-            f"{path} is written, but files that are not ours came into the older one meanwhile; "
-            f"they are kept in {kept}"
+            f"{path} is written, but other files were added to the previous one meanwhile; they "
+            f"are kept in {kept}"
         ) from error
 
 
 def _exchange(one: Path, other: Path) -> bool:
-    """Give two folders each other's name in one step, where the system can (Linux)."""
+    """Swap the names of two folders atomically, if the system supports it (Linux)."""
     if sys.platform != "linux":
         return False
     here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE
@@ -147,10 +147,10 @@ def _exchange(one: Path, other: Path) -> bool:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a place or a full disk into one line.
+    """Turn the system's errors about a path or a full disk into one line.
 
     Raises:
-        BadInput: If the disk is full or the place cannot be written.
+        BadInput: If the disk is full or the path cannot be written.
     """
     try:
         yield
@@ -162,11 +162,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def _prepare(path: Path) -> None:
-    """Make the parent, and remove what killed processes left in it: once for each folder."""
+    """Create the parent folder, and once per folder remove what killed processes left in it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise BadInput(f"cannot make the folder {path.parent}: {error.strerror}") from error
+        raise BadInput(f"cannot create the folder {path.parent}: {error.strerror}") from error
     parent = path.parent.absolute()
     if parent not in _swept:
         _swept.add(parent)
@@ -176,13 +176,13 @@ def _prepare(path: Path) -> None:
 
 
 def _remove_left(item: Path) -> None:
-    """Remove an unfinished file or folder of this machine whose writer has gone."""
+    """Remove an unfinished file or folder of this machine whose writer no longer exists."""
     match = _PARTIAL.fullmatch(item.name)
     if match is None or match.group(1) != _MACHINE or item.is_symlink():
         return
     with suppress(OSError):
         if time.time() - item.stat().st_mtime < 1.0:
-            return  # it may be about to be locked
+            return  # its writer may be about to lock it
         descriptor = os.open(item, os.O_RDONLY)
         try:
             if try_lock(descriptor):
@@ -199,7 +199,7 @@ def _temporary(path: Path) -> Path:
 def _lock_folder(folder: Path) -> int | None:
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:  # Windows opens no folders
+    except OSError:  # Windows cannot open folders
         return None
     try_lock(descriptor)
     return descriptor

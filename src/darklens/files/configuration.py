@@ -1,7 +1,7 @@
-"""The resolved configuration that every verb writes beside its output.
+"""The resolved configuration that every verb writes next to its output.
 
-The file is YAML with exactly the verb's arguments, so the run can be repeated with
-`darklens VERB --config FILE`. A comment on its first line names the version and the verb.
+The file is YAML with exactly the arguments of the verb, so that `darklens VERB --config FILE`
+repeats the run. A comment on the first line gives the version and the verb.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
     """Write the settings of one run as YAML that `--config` reads back.
 
     Args:
-        path: File to write; an older one is replaced.
+        path: File to write; an existing one is replaced.
         verb: Words after `darklens` on the command line, such as `predict`.
         settings: The verb's arguments by name; dataclasses, paths and tuples are allowed.
     """
@@ -37,10 +37,10 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
 
 
 def check_configuration(path: Path) -> None:
-    """Refuse before the work a place where `write_configuration` cannot write.
+    """Check before the work that `write_configuration` will be able to write.
 
     Raises:
-        BadInput: If it cannot be written, or a file is there that darklens did not write.
+        BadInput: If the path cannot be written, or holds a file not written by darklens.
     """
     check_file(path)
     if path.is_file() and path.stat().st_size:
@@ -48,24 +48,24 @@ def check_configuration(path: Path) -> None:
             ours = file.read(len(_HEAD)) == _HEAD.encode()
         if not ours:
             raise BadInput(
-                f"the configuration of this run is to be written to {path}, but that file is not "
-                "one of darklens; rename it or choose another output"
+                f"the configuration of this run goes to {path}, but that file was not written by "
+                "darklens; rename it or choose another output"
             )
 
 
 def own_folder(verb: str, files: Iterable[str]) -> OwnFolder:
-    """The kind of folder that a verb writes, with its `config.yaml`, and may replace.
+    """The kind of folder that a verb writes, including `config.yaml`, and may replace.
 
     Args:
         verb: First words after `darklens` on the command line, such as `evaluate`.
-        files: Names of all files that the verb may write into it, besides the configuration.
+        files: Names of all files that the verb may write into it, except the configuration.
     """
     name = "config.yaml"
     return OwnFolder(name, rf"{_HEAD}\S+: darklens {verb} ", frozenset({name, *files}))
 
 
 def beside(output: Path) -> Path:
-    """Place of the configuration for an output: in a folder, or next to a file or a store.
+    """Path of the configuration for an output: inside a folder, or next to a file or a store.
 
     >>> beside(Path("table.csv"))
     PosixPath('table.csv.config.yaml')
@@ -76,7 +76,7 @@ def beside(output: Path) -> Path:
 
 
 def _plain(value: Any) -> Any:
-    """The value in terms of what YAML has: dict, list, str, numbers, booleans and null."""
+    """The value in YAML's own types: dict, list, str, numbers, booleans and null."""
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))
     if isinstance(value, Mapping):

@@ -1,9 +1,9 @@
 """Locks that allow one writer at a time and are released when the process ends.
 
-The lock of an output is the file `.NAME.lock` beside it, locked by `flock`; a process that is
-killed leaves at most the file, which locks nothing. Where the file system has no such locks, the
-lock is a file `.NAME.lock.held` that only one process can make; one left by a process of this
-machine that is gone is taken over.
+The lock of an output is the file `.NAME.lock` next to it, locked with `flock`; a killed process
+leaves at most the file, which by itself locks nothing. On file systems without such locks, the
+lock is a file `.NAME.lock.held` that only one process can create; one left by a dead process of
+this machine is taken over.
 """
 
 import errno
@@ -20,30 +20,30 @@ from darklens.errors import BadInput
 __all__ = ["only_writer", "try_lock"]
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
-_UNSUPPORTED |= {errno.EBADF}  # the lock of a folder, where locks need a file open for writing
+_UNSUPPORTED |= {errno.EBADF}  # locking a folder, if locks require a file open for writing
 
 
 @contextmanager
 def only_writer(path: Path) -> Iterator[None]:
-    """Be the only process that writes an output, from here to the end of the block.
+    """Make this the only process that writes an output, until the end of the block.
 
     Args:
         path: The output, a file or a folder; it need not exist.
 
     Raises:
-        BadInput: If another process writes it, or no file can be made beside it.
+        BadInput: If another process is writing it, or no file can be created next to it.
     """
     lock = path.with_name(f".{path.name}.lock")
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         descriptor, files = _acquire(lock, path)
     except OSError as error:
-        raise BadInput(f"cannot write beside {path}: {error.strerror}") from error
+        raise BadInput(f"cannot write next to {path}: {error.strerror}") from error
     try:
         yield
     finally:
         for file in files:
-            with suppress(OSError):  # Windows does not remove an open file
+            with suppress(OSError):  # Windows cannot remove an open file
                 file.unlink()
         os.close(descriptor)
 
@@ -52,7 +52,7 @@ def try_lock(descriptor: int) -> bool | None:
     """Lock an open file or folder without waiting.
 
     Returns:
-        Whether it is locked now, or None where the file system has no locks.
+        Whether it is now locked, or None if the file system has no locks.
     """
     if sys.platform == "win32":
         import msvcrt
@@ -76,7 +76,7 @@ def try_lock(descriptor: int) -> bool | None:
 
 
 def _acquire(lock: Path, path: Path) -> tuple[int, list[Path]]:
-    """The open lock, and the files to remove in the end."""
+    """The open lock, and the files to remove at the end."""
     while True:
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
@@ -94,7 +94,7 @@ def _acquire(lock: Path, path: Path) -> tuple[int, list[Path]]:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(descriptor)  # its holder removed it just now: take the new one
+        os.close(descriptor)  # its holder has just removed it: take the new one
 
 
 def _acquire_by_name(held: Path, path: Path) -> None:
@@ -111,7 +111,7 @@ def _acquire_by_name(held: Path, path: Path) -> None:
 
 
 def _is_left(held: Path) -> bool:
-    """Whether a process of this machine made it that is gone."""
+    """Whether it was left by a process of this machine that no longer exists."""
     words = _holder(held).split()
     if len(words) < 4 or words[3].rstrip(",") != platform.node():
         return False
@@ -126,14 +126,14 @@ def _is_left(held: Path) -> bool:
 
 def _busy(path: Path, lock: Path) -> BadInput:
     by = _holder(lock) or "another process"
-    remove = f", or remove {lock} if that process is gone" if lock.suffix == ".held" else ""
+    remove = f", or remove {lock} if that process is dead" if lock.suffix == ".held" else ""
     return BadInput(
         f"{path} is being written by {by}; wait until it is done or choose another name{remove}"
     )
 
 
 def _is_at(descriptor: int, lock: Path) -> bool:
-    """Whether the open file is still the one of that name."""
+    """Whether the open file is still the one with that name."""
     try:
         return os.path.samestat(os.fstat(descriptor), lock.stat())
     except FileNotFoundError:
@@ -146,7 +146,7 @@ def _words() -> str:
 
 
 def _holder(lock: Path) -> str:
-    """What the holder wrote, if it can be read."""
+    """Description written by the holder, if readable."""
     try:
         with lock.open("rb") as file:
             return file.read(200).decode("utf-8", "replace").strip()

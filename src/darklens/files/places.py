@@ -1,7 +1,7 @@
-"""Check before the work starts whether an output can be written without losing a file.
+"""Check before the work starts that an output can be written without losing a file.
 
-An output never goes through a symbolic link, never takes the place of a folder or an input, and a
-folder is replaced only where every file in it is one that darklens writes.
+An output is never written through a symbolic link and never replaces an input. A folder is replaced
+only if darklens writes every file in it.
 """
 
 import os
@@ -36,7 +36,7 @@ class OwnFolder:
 
     Attributes:
         marker: File that is always in it.
-        begins: How the text of the marker begins, as a regular expression.
+        begins: Regular expression for the start of the marker's text.
         files: Names of all files that may be in it, with `/` between folders.
     """
 
@@ -45,7 +45,7 @@ class OwnFolder:
     files: frozenset[str]
 
     def owns(self, name: PurePosixPath | Path) -> bool:
-        """Whether a file of this name below the folder is one that darklens writes there."""
+        """Whether darklens writes a file of this name in the folder."""
         return name.as_posix() in self.files
 
     def problem(self, folder: Path) -> str | None:
@@ -70,10 +70,10 @@ class OwnFolder:
 
 
 def check_file(path: Path) -> None:
-    """Refuse before the work what `atomic_file` would refuse after it.
+    """Check before the work that `atomic_file` will be able to write.
 
     Raises:
-        BadInput: If `path` cannot be the name of a new file.
+        BadInput: If `path` is not a valid name for a new file.
     """
     _check_place(path, "file")
     if path.is_dir():
@@ -83,14 +83,14 @@ def check_file(path: Path) -> None:
 
 
 def check_folder(path: Path, *, replaces: OwnFolder | None = None) -> None:
-    """Refuse before the work what `atomic_folder` would refuse after it.
+    """Check before the work that `atomic_folder` will be able to write.
 
     Args:
-        path: Folder to make.
-        replaces: What an existing folder must be to be replaced; without it none is.
+        path: Folder to create.
+        replaces: Kind of existing folder that may be replaced; None to replace nothing.
 
     Raises:
-        BadInput: If `path` exists and may not be replaced, or cannot be the name of a folder.
+        BadInput: If `path` exists and may not be replaced, or is not a valid folder name.
     """
     check_folder_name(path)
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
@@ -105,12 +105,12 @@ def check_folder(path: Path, *, replaces: OwnFolder | None = None) -> None:
 
 
 def check_added_folder(path: Path) -> None:
-    """Refuse before the work a folder to which no files can be added, such as that of figures.
+    """Check before the work that files, such as figures, can be added to a folder.
 
     Raises:
-        BadInput: If `path` is neither a folder nor the name of a new one, or is not writable.
+        BadInput: If `path` is neither a folder nor a valid name for one, or is not writable.
     """
-    if os.path.isdir(path):  # noqa: PTH112 - false for names that the system does not take
+    if os.path.isdir(path):  # noqa: PTH112 - false for names that the system does not accept
         if os.access(path, os.W_OK | os.X_OK):
             return
         raise BadInput(f"cannot write into {path}: Permission denied")
@@ -120,22 +120,22 @@ def check_added_folder(path: Path) -> None:
 
 
 def check_folder_name(path: Path, advice: str = "choose another name") -> None:
-    """Refuse a folder that cannot be made, or whose name says that it is a file.
+    """Refuse a folder that cannot be created, or whose name looks like a file name.
 
     Args:
-        path: Folder to make; whether it exists is not asked.
-        advice: What to do where the name is that of a file.
+        path: Folder to create; it may exist.
+        advice: What to do if the name looks like a file name.
 
     Raises:
         BadInput: If it is refused.
     """
     _check_place(path, "folder")
     if path.suffix.lower() in _FILE_ENDINGS:
-        raise BadInput(f"{path} is to be a folder, but ends in {path.suffix}; {advice}")
+        raise BadInput(f"{path} should be a folder, but its name ends in {path.suffix}; {advice}")
 
 
 def check_apart(output: Path, inputs: Iterable[Path]) -> None:
-    """Refuse an output that is one of the inputs, or a folder that holds one.
+    """Refuse an output that is one of the inputs, or a folder that contains one.
 
     Raises:
         BadInput: If it is.
@@ -146,12 +146,12 @@ def check_apart(output: Path, inputs: Iterable[Path]) -> None:
         if found == place:
             raise BadInput(f"{output} is an input; choose another name for the output")
         if place in found.parents:
-            raise BadInput(f"{output} holds the input {item}; choose another folder for the output")
+            raise BadInput(f"{output} contains the input {item}; choose another output folder")
 
 
 def _check_place(path: Path, what: str) -> None:
     if path.name in ("", "..") or "\0" in str(path):
-        raise BadInput(f"{str(path)!r} is not the name of a new {what}")
+        raise BadInput(f"{str(path)!r} is not a valid name for a new {what}")
     try:
         _check_parents(path)
     except OSError as error:  # such as a name that is too long
@@ -160,7 +160,7 @@ def _check_place(path: Path, what: str) -> None:
 
 def _check_parents(path: Path) -> None:
     if path.is_symlink():
-        raise BadInput(f"{path} is a symbolic link; give the place itself")
+        raise BadInput(f"{path} is a symbolic link; give its target instead")
     missing = [path]
     for parent in path.absolute().parents:
         if parent.is_dir():
@@ -168,13 +168,13 @@ def _check_parents(path: Path) -> None:
             _check_lengths(parent, missing)
             return
         if parent.exists() or parent.is_symlink():
-            kind = "a file" if parent.exists() else "a symbolic link to nothing"
-            raise BadInput(f"cannot make {path}: {parent} is {kind}")
+            kind = "a file" if parent.exists() else "a broken symbolic link"
+            raise BadInput(f"cannot create {path}: {parent} is {kind}")
         missing.append(parent)
 
 
 def _check_writable(folder: Path, path: Path) -> None:
-    """Try it: permissions alone do not tell of read-only and full disks."""
+    """Try to write: permissions alone do not reveal read-only or full disks."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -185,7 +185,7 @@ def _check_writable(folder: Path, path: Path) -> None:
 def _check_lengths(folder: Path, names: list[Path]) -> None:
     try:
         longest = os.pathconf(folder, "PC_NAME_MAX")
-    except (AttributeError, OSError, ValueError):  # Windows, or not known
+    except (AttributeError, OSError, ValueError):  # Windows, or unknown
         return
     for item in names:
         if len(os.fsencode(item.name)) > longest:

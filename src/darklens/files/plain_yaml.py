@@ -1,12 +1,12 @@
-"""One reader and one writer of YAML for cards, presets, recipes and configurations.
+"""Reader and writer of YAML for cards, presets, recipes and configurations.
 
-All of these are data: mappings, lists, text, numbers, true, false and null. What YAML has beyond
-that, or what no honest file needs, is refused with its line: anchors and aliases (which multiply),
-tags (which name types), keys that are given twice or are not words, deep nesting, very many or
-very long values, numbers that are not finite or have dozens of digits. The document is built from
-the parser's events, so that these limits hold before anything is made of it.
+These contain plain data: mappings, lists, text, numbers, true, false and null. Other features of
+YAML, and anything that no genuine file needs, are refused with the line number: anchors and aliases
+(which can expand exponentially), tags (which name types), duplicate or non-text keys, deep nesting,
+very many or very long values, and numbers that are not finite or have dozens of digits. The
+document is built from the parser's events, so that these limits apply before anything is created.
 
-Differences from YAML 1.1, all towards what people mean: `1e12` is a number, a date is text, the
+Differences from YAML 1.1, all closer to what users mean: `1e12` is a number, a date is text, the
 word `no` as a key is the text `no`, and a leading zero does not mean octal.
 """
 
@@ -24,7 +24,7 @@ from darklens.errors import DarklensError
 __all__ = ["LONGEST_TEXT", "dump_yaml", "parse_yaml", "read_text", "read_yaml"]
 
 LONGEST_TEXT = 1_000_000
-"""Bytes; cards, presets and recipes are a few kilobytes."""
+"""Largest file [byte]; cards, presets and recipes are a few kilobytes."""
 
 _DEEPEST = 32
 _MOST_VALUES = 20_000
@@ -41,7 +41,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 def read_yaml(path: Path, error: type[DarklensError]) -> Any:
-    """The plain value that a YAML file holds.
+    """Read the plain value in a YAML file.
 
     Args:
         path: The file.
@@ -49,13 +49,13 @@ def read_yaml(path: Path, error: type[DarklensError]) -> Any:
 
     Raises:
         DarklensError: As `error`, if the file cannot be read or is not plain YAML; the message
-            begins with the path and names the line.
+            starts with the path and gives the line.
     """
     return parse_yaml(read_text(path, error), str(path), error)
 
 
 def read_text(path: Path, error: type[DarklensError]) -> str:
-    """Text of a small file; devices, pipes, folders and large files are refused unread.
+    """Read a small text file; devices, pipes, folders and large files are refused unread.
 
     Raises:
         DarklensError: As `error`, if it cannot be read or is not UTF-8.
@@ -68,8 +68,8 @@ def read_text(path: Path, error: type[DarklensError]) -> str:
             data = file.read(LONGEST_TEXT + 1)
     except OSError as problem:
         raise error(f"{path} cannot be read: {problem.strerror}") from None
-    except ValueError:  # a zero byte in the name
-        raise error(f"{str(path)!r} is not the name of a file") from None
+    except ValueError:  # a null byte in the name
+        raise error(f"{str(path)!r} is not a valid file name") from None
     if len(data) > LONGEST_TEXT:
         raise error(f"{path} is too large: more than {LONGEST_TEXT // 1_000_000} MB of text")
     try:
@@ -79,10 +79,10 @@ def read_text(path: Path, error: type[DarklensError]) -> str:
 
 
 def parse_yaml(text: str, where: str, error: type[DarklensError]) -> Any:
-    """The plain value of a YAML text.
+    """Parse the plain value of a YAML text.
 
     Args:
-        text: One document; an empty one is None.
+        text: One document; None if empty.
         where: What the text is, for messages: a path or an option.
         error: Class of the error that is raised.
 
@@ -98,14 +98,14 @@ def parse_yaml(text: str, where: str, error: type[DarklensError]) -> Any:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         reason, line = str(problem.problem or problem.context), mark.line + 1 if mark else 1
-    except (yaml.YAMLError, UnicodeError) as problem:  # characters that no text file holds
+    except (yaml.YAMLError, UnicodeError) as problem:  # characters not allowed in text files
         reason, line = str(getattr(problem, "reason", "unreadable characters")), 0
     place = f", line {line}" if line and not (where.startswith("--") and line == 1) else ""
     raise error(f"{where}{place}: not plain YAML: {' '.join(reason.split())[:200]}") from None
 
 
 def dump_yaml(value: Any, **options: Any) -> str:
-    """YAML text that `read_yaml` reads back to the same value.
+    """Write a value as YAML text that `read_yaml` reads back unchanged.
 
     Args:
         value: Mappings, lists, text, finite numbers, booleans and None.
@@ -116,7 +116,7 @@ def dump_yaml(value: Any, **options: Any) -> str:
 
 
 class _NotPlainError(Exception):
-    """What is wrong, and in which line."""
+    """The error and its line."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(reason)
@@ -124,7 +124,7 @@ class _NotPlainError(Exception):
 
 
 class _Document:
-    """One document, built from the events of YAML's parser.
+    """One document, built from the events of the YAML parser.
 
     Args:
         text: The document.
@@ -143,7 +143,7 @@ class _Document:
             if isinstance(event, yaml.DocumentStartEvent):
                 documents += 1
                 if documents > 1:
-                    _refuse("a second document begins", event)
+                    _refuse("a second document starts", event)
                 made = self._node(next(self._events), 0)
         return made
 
@@ -154,9 +154,9 @@ class _Document:
         if depth > _DEEPEST:
             _refuse(f"nested more than {_DEEPEST} deep", event)
         if isinstance(event, yaml.AliasEvent) or event.anchor is not None:  # type: ignore[attr-defined]
-            _refuse("anchors (&) and aliases (*) are not taken; write the value out", event)
+            _refuse("anchors (&) and aliases (*) are not supported; write out the value", event)
         if event.tag not in (None, "!"):  # type: ignore[attr-defined]
-            _refuse(f"tags such as {event.tag} are not taken", event)  # type: ignore[attr-defined]
+            _refuse(f"tags such as {event.tag} are not supported", event)  # type: ignore[attr-defined]
         if isinstance(event, yaml.SequenceStartEvent):
             return list(self._items(depth))
         if isinstance(event, yaml.MappingStartEvent):
@@ -172,7 +172,7 @@ class _Document:
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._key(event)
             if key in made:
-                _refuse(f"the key '{key}' is given twice", event)
+                _refuse(f"duplicate key '{key}'", event)
             made[key] = self._node(next(self._events), depth + 1)
         return made
 
@@ -180,7 +180,7 @@ class _Document:
         if not isinstance(event, yaml.ScalarEvent):
             _refuse("a key must be a name, not a list or a mapping", event)
         value = self._node(event, 0)
-        if isinstance(value, bool):  # a bare no, the name of a class
+        if isinstance(value, bool):  # a bare no, which is a class name
             value = str(event.value)
         if not isinstance(value, str):
             _refuse(f"a key must be a name, not {str(value)[:40]}", event)
@@ -192,7 +192,7 @@ def _refuse(reason: str, event: yaml.Event) -> NoReturn:
 
 
 def _scalar(event: Any) -> Any:
-    """Text, or what an unquoted word stands for."""
+    """Text, or the value of an unquoted word."""
     text: str = event.value
     if not event.implicit[0] or event.style:  # quoted, or a block of text
         return text
@@ -225,10 +225,10 @@ def _integer(text: str, event: yaml.Event) -> int:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes text that the reader would take for a number."""
+    """Quotes text that the reader would read as a number."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Write every value out, wherever else it stands."""
+        """Write repeated values out in full."""
         return True
 
 

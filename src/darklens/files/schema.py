@@ -1,9 +1,9 @@
 """From plain YAML to frozen dataclasses: the annotations of a dataclass are its schema.
 
-Pydantic does the reading, strictly: text is never taken for a number nor a boolean for an integer,
-numbers are finite, and unknown keys are errors. This module adds two things: `OneKey`, for values
-such as `{uniform: [0, 1]}` whose one key names what they are, and messages of one line that give
-the path of the key, what is wanted there and, for an unknown key, the known one that is nearest.
+Pydantic validates strictly: text is never read as a number or a boolean as an integer, numbers are
+finite, and unknown keys are errors. This module adds two things: `OneKey`, for values such as
+`{uniform: [0, 1]}` whose only key names their kind, and one-line messages that give the path of the
+key, the expected value and, for an unknown key, the closest known one.
 
     >>> from dataclasses import dataclass
     >>> from darklens.errors import BadConfig
@@ -15,7 +15,7 @@ the path of the key, what is wanted there and, for an unknown key, the known one
     Telescope(aperture=2.0, exposures=1)
     >>> read_as(Telescope, {"apertur": 2}, BadConfig)
     Traceback (most recent call last):
-    darklens.errors.BadConfig: unknown key 'apertur'; do you mean 'aperture'? Known are ...
+    darklens.errors.BadConfig: unknown key 'apertur'; did you mean 'aperture'? Known keys: ...
     >>> read_as(tuple[Telescope, ...], [{"aperture": "2 m"}], BadConfig, place="site")
     Traceback (most recent call last):
     darklens.errors.BadConfig: site[0].aperture must be a number, not '2 m'
@@ -38,7 +38,7 @@ __all__ = ["OneKey", "call_with", "read_as", "text_of"]
 
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 _SCALARS = ("bool", "float", "int", "str")
-_WITHOUT_KEY = ""  # tag of a value such as a bare number, left out of paths
+_WITHOUT_KEY = ""  # tag of values such as a bare number, omitted from paths
 _LONGEST_SHOWN = 60
 _UNKNOWN = ("unknown", "unexpected_keyword_argument")
 _VERBS = ("must ", "is ", "cannot ")
@@ -71,21 +71,21 @@ _WORDS = {
 
 @dataclass(frozen=True, eq=False)
 class OneKey:
-    """Annotation of a value that is a mapping with one key, which names its kind.
+    """Annotation for a mapping whose only key names the kind of the value.
 
-    A kind may also be named alone (`none` for `{none: {}}`), and nothing behind the key stands for
+    A kind may also be given alone (`none` for `{none: {}}`), and a key without a value stands for
     an empty mapping.
 
     Attributes:
-        kinds: Types by their keys.
-        number: Type of a bare number, whose first field it is, if there is one.
+        kinds: Types by key.
+        number: Type whose first field is given by a bare number, if there is one.
     """
 
     kinds: Mapping[str, Any]
     number: Any = None
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> Any:
-        """What pydantic asks an annotation for."""
+        """The hook for custom annotations in pydantic."""
         choices: dict[Any, Any] = {
             name: _after(partial(_behind, name), handler.generate_schema(kind))
             for name, kind in self.kinds.items()
@@ -115,16 +115,16 @@ class OneKey:
 
 
 def _after(change: Any, schema: Any) -> Any:
-    """A schema for values that are changed before they are read."""
+    """A schema for values that are transformed before validation."""
     return core_schema.no_info_before_validator_function(change, schema)
 
 
 def text_of(pattern: str, wanted: str) -> AfterValidator:
-    """Annotation of a text that a regular expression describes.
+    """Annotation for text that matches a regular expression.
 
     Args:
-        pattern: The whole text matches it.
-        wanted: The same in words, behind "must".
+        pattern: Regular expression for the whole text.
+        wanted: The same in words, following "must".
     """
 
     def check(value: str) -> str:
@@ -145,19 +145,19 @@ def read_as(
     largest: float | None = None,
     origin: str = "",
 ) -> Any:
-    """A value of an annotated type from a plain value.
+    """Validate a plain value as an annotated type.
 
     Args:
-        kind: A frozen dataclass, or any other type that pydantic knows.
-        value: Plain value, as `darklens.files.plain_yaml` reads it.
-        error: Class of the error that is raised.
-        source: What the value is read from, such as the path of its file.
+        kind: A frozen dataclass, or any other type known to pydantic.
+        value: Plain value, as read by `darklens.files.plain_yaml`.
+        error: Exception class to raise.
+        source: Origin of the value, such as the path of its file.
         place: Path of the value in its source, such as `instrument.psf`.
-        largest: Largest size of any floating-point number, if there is one.
-        origin: Where an unknown key may come from, for the message.
+        largest: Largest absolute value of any floating-point number, or None.
+        origin: Explanation to add to a message about an unknown key.
 
     Raises:
-        DarklensError: As `error`, if the value does not fit: one line with source and key.
+        DarklensError: As `error`, if the value is invalid: one line with source and key.
     """
     try:
         return _validator(kind, largest).validate_python((value,))[0]
@@ -171,7 +171,7 @@ def read_as(
 def call_with(
     function: Any, arguments: Mapping[str, Any], error: type[DarklensError], *, source: str = ""
 ) -> Any:
-    """Call a function or a class with arguments from a file, which its annotations check.
+    """Call a function or a class with arguments from a file, validated by its annotations.
 
     Raises:
         DarklensError: As `error`, if an argument is unknown, missing or of the wrong type.
@@ -183,7 +183,7 @@ def call_with(
 
 @lru_cache(maxsize=256)
 def _validator(kind: Any, largest: float | None) -> Any:
-    """Pydantic's validator of a tuple of one such value: only so do our settings hold for it."""
+    """Pydantic's validator for a one-element tuple, the only way to apply our settings to it."""
     core: Any
     if isfunction(kind):
         core = core_schema.tuple_schema([TypeAdapter(kind, config=_CONFIG).core_schema])
@@ -193,7 +193,7 @@ def _validator(kind: Any, largest: float | None) -> Any:
 
 
 def _strict(schema: Any, largest: float | None) -> Any:
-    """A core schema with strict scalars, bounded floats, and dataclasses that name their errors."""
+    """A core schema with strict scalars, bounded floats, and dataclasses with located errors."""
     if isinstance(schema, list | tuple):
         return [_strict(item, largest) for item in schema]
     if not isinstance(schema, dict):
@@ -211,7 +211,7 @@ def _strict(schema: Any, largest: float | None) -> Any:
 
 
 def _located(known: tuple[str, ...], value: Any, handler: Any) -> Any:
-    """Read a dataclass; what its own checks say is located like pydantic's errors."""
+    """Validate a dataclass; errors from its own checks are located like those of pydantic."""
     if isinstance(value, Mapping):
         value = {str(key): item for key, item in value.items()}
         for key in value:
@@ -224,7 +224,7 @@ def _located(known: tuple[str, ...], value: Any, handler: Any) -> Any:
 
 
 def _behind(name: str, value: Any) -> Any:
-    """What stands behind the one key of a value."""
+    """The value of the only key."""
     return {} if isinstance(value, str) or value[name] is None else value[name]
 
 
@@ -233,7 +233,7 @@ def _is_single(value: Any) -> bool:
 
 
 def _message(problem: Any, place: str, origin: str) -> str:
-    """One line: the path of the key, and what is wrong there."""
+    """One line: the path of the key, and what is wrong with it."""
     path, details = _path(place, problem["loc"][1:]), problem.get("ctx", {})
     kind, value = problem["type"], problem["input"]
     if kind == "unknown":
@@ -253,28 +253,28 @@ def _message(problem: Any, place: str, origin: str) -> str:
 
 
 def _without_place(text: str, path: str) -> str:
-    """A message of a class without the name of its place, with which it may begin itself."""
+    """The message of a dataclass, without the path at its start if it has one."""
     first, colon, rest = text.partition(": ")
     return rest if colon and first in re.split(r"[.\[\]]+", path) else text
 
 
 def _nearest(key: str, known: list[str]) -> str:
     near = get_close_matches(key, known, 1)
-    meant = f"; do you mean {near[0]!r}? Known are" if near else "; known are"
+    meant = f"; did you mean {near[0]!r}? Known keys:" if near else "; known keys:"
     return f"{meant} {', '.join(known)}"
 
 
 def _not_one_of(names: list[str], number: str, value: Any) -> str:
     given = str(next(iter(value))) if _is_single(value) else value
     near = get_close_matches(given, names, 1) if isinstance(given, str) else []
-    meant = f"; do you mean {near[0]!r}?" if near else ""
+    meant = f"; did you mean {near[0]!r}?" if near else ""
     return f"must be {number}exactly one of {', '.join(names)}, not {_shown(value)}{meant}"
 
 
 def _path(place: str, parts: tuple[str | int, ...]) -> str:
     """`lens.mass.uniform.high` and `steps[0].size`."""
     path = place
-    if _WITHOUT_KEY in parts:  # a bare number: its own path is that of the whole
+    if _WITHOUT_KEY in parts:  # a bare number has the path of the whole value
         parts = parts[: parts.index(_WITHOUT_KEY)]
     for part in parts:
         if isinstance(part, int):
@@ -286,9 +286,9 @@ def _path(place: str, parts: tuple[str | int, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A wrong value on one line, cut where it is long."""
+    """An invalid value on one line, truncated if long."""
     try:
         text = repr(value)
-    except (ValueError, RecursionError):  # thousands of digits, or nested without end
+    except (ValueError, RecursionError):  # thousands of digits, or infinitely nested
         return "a value too long to show"
     return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."

@@ -1,7 +1,7 @@
 """Write tables and figures: one row and one figure for each image.
 
-Names of files and classes come from outside. In every table they are text that can be printed; in
-CSV, which spreadsheets open, none of them begins like a formula.
+File and class names come from outside. In every table they are made printable, and in CSV, which
+is opened in spreadsheets, none of them starts like a formula.
 """
 
 import re
@@ -30,38 +30,38 @@ __all__ = [
 ]
 
 TABLE_ENDINGS = (".csv", ".parquet", ".json")
-_LONGEST_NAME = 120  # letters of a picture's name; file systems take 255 bytes
+_LONGEST_NAME = 120  # characters in the name of a picture; file systems allow 255 bytes
 _MOST_REASONS = 40
 
 
 def check_table_name(output: Path | None) -> None:
-    """Refuse a table that cannot be written, or whose format its ending does not say.
+    """Check that a table can be written and that its suffix gives the format.
 
     Raises:
-        BadInput: If the ending is none of `TABLE_ENDINGS`, or the place cannot be written to.
+        BadInput: If the suffix is not one of `TABLE_ENDINGS`, or the path cannot be written.
     """
     if output is None:
         return
     if output.suffix not in TABLE_ENDINGS:
-        raise BadInput(f"the ending of {output} must be one of {', '.join(TABLE_ENDINGS)}")
+        raise BadInput(f"the name of {output} must end in one of {', '.join(TABLE_ENDINGS)}")
     check_file(output)
 
 
 def check_outputs(
     output: Path | None, figures: Path | None, inputs: Sequence[Path] = ()
 ) -> Path | None:
-    """Refuse before the work a table, a folder of pictures or a configuration in a wrong place.
+    """Check before the work that table, figures and configuration can be written.
 
     Args:
         output: Table to write, if any.
         figures: Folder to add pictures to, if any.
-        inputs: Files that are read.
+        inputs: Files to read.
 
     Returns:
-        Where the configuration of the run belongs; None if nothing is written.
+        Path of the configuration of the run; None if nothing is written.
 
     Raises:
-        BadInput: If one of them cannot be written, is an input, or holds one.
+        BadInput: If one of them cannot be written, is an input, or contains one.
     """
     check_table_name(output)
     if figures is not None:
@@ -75,7 +75,7 @@ def check_outputs(
 
 
 def write_table(table: "pd.DataFrame", output: Path) -> None:
-    """Write a table in the format that the ending of its name says."""
+    """Write a table in the format given by its suffix."""
     with atomic_file(output) as temporary:
         if output.suffix == ".csv":
             _with_text(table, _csv_cell).to_csv(temporary, index=False)
@@ -87,14 +87,14 @@ def write_table(table: "pd.DataFrame", output: Path) -> None:
 
 
 def printable(table: "pd.DataFrame", digits: str = "{:.4g}") -> str:
-    """The table for people: few digits, and only columns that say anything."""
+    """The table for display: few digits, and no empty columns."""
     full = [name for name in table if name == "path" or not table[name].isna().all()]
     shown = _with_text(table[full], _visible_cell)
     return shown.to_string(index=False, na_rep="-", float_format=digits.format)
 
 
 def reasons(errors: Iterable[str]) -> str:
-    """All different reasons of failures in one line, the most frequent first.
+    """The distinct reasons of failures in one line, most frequent first.
 
     >>> reasons(["the file is empty", "no such file", "the file is empty"])
     'the file is empty (2), no such file (1)'
@@ -106,7 +106,7 @@ def reasons(errors: Iterable[str]) -> str:
 
 
 def picture_name(index: int, path: Path) -> str:
-    """A file name that is unique and still says which image it is.
+    """A unique file name that still identifies the image.
 
     >>> picture_name(3, Path("set/no/1.npy")), picture_name(4, Path("no.npz[17]"))
     ('000003_no_1.png', '000004_no-17.png')
@@ -118,7 +118,7 @@ def picture_name(index: int, path: Path) -> str:
 
 
 def _with_text(table: "pd.DataFrame", cell: Callable[[str, Any], Any]) -> "pd.DataFrame":
-    """The table with each cell and heading that is text as `cell` has it."""
+    """Apply `cell` to every cell and heading that is text."""
     import pandas as pd
 
     columns = {}
@@ -135,7 +135,7 @@ def _visible_cell(_column: str, value: Any) -> Any:
 
 
 def _csv_cell(column: str, value: Any) -> Any:
-    """Text that is no formula; a path then begins with `./` and still names its file."""
+    """Text that is not a formula; a path then starts with `./` and is still valid."""
     if not isinstance(value, str):
         return value
     text = in_spreadsheet(value)

@@ -1,9 +1,9 @@
 """Trained models as folders: cards, weights, the shipped ones and those of the Hugging Face hub.
 
-A model is a folder with `card.yaml` (what it is, its preprocessing, its network, how it was
-trained, what it scores) and a safetensors file with its weights. Loading one runs no code from
-the folder: the card is plain YAML checked against a schema, and the network and the
-preprocessing are chosen by name from those that darklens has.
+A model is a folder with `card.yaml` (description, preprocessing, network, training, scores) and a
+safetensors file with the weights. Loading it runs no code from the folder: the card is plain YAML
+validated against a schema, and the network and the preprocessing are looked up by name among those
+known to darklens.
 """
 
 from darklens.hub.card import (

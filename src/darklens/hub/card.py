@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it takes, how it was trained and what it scores.
+"""The card of a model: its description, input, training and scores.
 
 `card.yaml` is plain YAML. The dataclasses below are its schema: `darklens.files.schema` reads it.
 """
@@ -44,7 +44,7 @@ ModelName = Annotated[str, text_of(_NAME, "consist of letters, digits and .-_")]
 
 
 def _folder_name(name: str) -> str:
-    """A class name: images of a class are written into a folder of this name."""
+    """Check a class name: images of a class are written into a folder of this name."""
     plain = name.isprintable() and not name.startswith(".") and not set(name) & set("/\\")
     if not (plain and 0 < len(name) <= _LONGEST_NAME):
         raise ValueError(f"must be up to {_LONGEST_NAME} letters, which can name a folder")
@@ -62,8 +62,8 @@ class InputCard:
         channels: Number of channels.
         height: Number of rows [pixel].
         width: Number of columns [pixel].
-        pixel_scale: Side of a pixel [arcsec], or None where it is not known.
-        values: What the pixel values are, in words, such as `counts`.
+        pixel_scale: Pixel scale [arcsec/pixel], or None if unknown.
+        values: Meaning of the pixel values, such as `counts`.
     """
 
     channels: Channels
@@ -81,11 +81,12 @@ class TrainingCard:
         preset: Simulation preset of the training images, or None.
         data: Data set of the training images, or None.
         recipe: Recipe file, or None.
-        preparation_seconds: Wall time spent beforehand on simulating and preparing images [s].
+        preparation_seconds: Wall time spent on simulating and preprocessing images before training
+            [s].
         command: Full command.
-        images: Number of images seen, repeats included.
-        seconds: Wall time of the training [s].
-        machine: Processor and cores, in words.
+        images: Number of images seen, including repeats.
+        seconds: Wall time of training [s].
+        machine: Processor and number of cores.
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
         init: Model whose weights the training started from, or None for fresh weights.
@@ -113,8 +114,8 @@ class Metric:
         value: Its value.
         low: Lower end of the interval, or None.
         high: Upper end of the interval, or None.
-        data: What it was measured on.
-        command: Command that measures it again.
+        data: Data it was measured on.
+        command: Command that reproduces it.
     """
 
     name: str
@@ -127,20 +128,20 @@ class Metric:
 
 @dataclass(frozen=True)
 class OutputCard:
-    """How a generator's images are finished once its preprocessing is undone.
+    """Final processing of a generator's images, once its preprocessing is undone.
 
     Attributes:
-        values: What the pixel values are, in words, such as `photon counts`.
-        unit: Value of a training image that becomes 1: 255 for pictures in [0, 1].
-        minimum: Lowest value that is written, or None.
-        maximum: Highest value that is written, or None.
-        noise: `poisson` if the network makes expected counts, to which photon noise is added;
-            `jpeg` if it makes smooth pictures in [0, 1], which are given grain and compressed like
+        values: Meaning of the pixel values, such as `photon counts`.
+        unit: Pixel value of the training images that becomes 1: 255 for pictures in [0, 1].
+        minimum: Lowest pixel value, or None.
+        maximum: Highest pixel value, or None.
+        noise: `poisson` if the network gives expected counts, to which photon noise is added;
+            `jpeg` if it gives smooth pictures in [0, 1], which are given grain and compressed like
             the training images; or `none`.
         grain: Standard deviation of the grain, for `jpeg` [grey levels of 255].
         dark: Brightness up to which there is no grain, for `jpeg` [grey levels of 255].
-        quality: Quality of the compression, for `jpeg`, on the scale of Pillow and libjpeg.
-        scaled_files: Whether `.npy` files are scaled from 0 to 1, as the benchmark's are.
+        quality: Compression quality, for `jpeg`, on the scale of Pillow and libjpeg.
+        scaled_files: Whether `.npy` files are scaled to [0, 1], as in the benchmark.
     """
 
     values: str
@@ -162,7 +163,7 @@ class OutputCard:
 
 @dataclass(frozen=True)
 class WeightsCard:
-    """The weights file, by its plain name in the model folder, and the hash of its bytes."""
+    """The name of the weights file in the model folder, and its hash."""
 
     file: Annotated[
         str,
@@ -181,14 +182,14 @@ class ModelCard:
         description: A sentence or two.
         classes: Class names in the order of the network's outputs or labels.
         input: The images it takes, or those it was trained on.
-        preprocessing: Steps, each `{step: {parameters}}`, as `darklens.data` builds them.
-        network: `{name: ..., parameters}`, as `darklens.classify.build_network` or
-            `darklens.diffusion.build_generator` takes it; the optional `in_channels` is the number
-            of channels after preprocessing and `input.channels` by default.
+        preprocessing: Steps, each `{step: {parameters}}`, for `darklens.data.build_preprocessing`.
+        network: `{name: ..., parameters}`, for `darklens.classify.build_network` or
+            `darklens.diffusion.build_generator`; the optional `in_channels` is the number of
+            channels after preprocessing, by default `input.channels`.
         training: How the weights were trained.
         licence: Licence of the weights.
-        temperature: A classifier's logits are divided by it before the softmax.
-        output: How a generator's images are finished; None for a classifier.
+        temperature: Temperature by which a classifier's logits are divided before the softmax.
+        output: Final processing of a generator's images; None for a classifier.
         metrics: Its scores.
         weights: The weights file; None only before `save_model` has written it.
     """
@@ -242,12 +243,12 @@ class ModelCard:
 
     @property
     def channels(self) -> int:
-        """Channels of the preprocessed images, which the network takes."""
+        """Number of channels of the preprocessed images."""
         channels: int = self.network.get("in_channels", self.input.channels)
         return channels
 
     def unsuitable(self, shape: tuple[int, ...]) -> str | None:
-        """Why the model cannot take an image of this (C, H, W) shape, or None if it can.
+        """Why an image of shape (C, H, W) is unsuitable for the model, or None if it is suitable.
 
         Images of other sizes are suitable only if the declared preprocessing crops or resizes them.
         """
@@ -279,27 +280,27 @@ def load_card(folder: Path) -> ModelCard:
 
 
 def own_file(folder: Path, name: str) -> Path:
-    """A file of a model folder, which must not be a link to somewhere else.
+    """Path of a file in a model folder, which must not be a link out of the folder.
 
-    In the cache of the Hugging Face hub files are links into the folder `blobs` of the same model.
+    In the Hugging Face cache, files are links into the folder `blobs` of the same model.
 
     Raises:
-        BadModel: If it is a link that leads out of the folder.
+        BadModel: If it is a link out of the folder.
     """
     path = folder / name
     try:
         home, target = folder.resolve(), path.resolve()
-    except (OSError, RuntimeError, ValueError):  # a circle of links, or no name of a file
-        raise BadModel(f"{path} cannot be read: it leads nowhere") from None
+    except (OSError, RuntimeError, ValueError):  # circular links, or an invalid file name
+        raise BadModel(f"{path} cannot be read: it is a broken link") from None
     if home.parent.name == "snapshots":
         home = home.parents[1]
     if not target.is_relative_to(home):
-        raise BadModel(f"{path} is a link to a place outside the model folder; copy the file there")
+        raise BadModel(f"{path} is a link out of the model folder; copy the file there instead")
     return path
 
 
 def check_card(card: ModelCard) -> None:
-    """Make sure that a card can be read again once it is written.
+    """Check that a card can be read again after it is written.
 
     Raises:
         BadModel: If it cannot, for example because a number is not finite.
@@ -308,7 +309,7 @@ def check_card(card: ModelCard) -> None:
 
 
 def check_name(name: str) -> None:
-    """Make sure that a model can have this name.
+    """Check that a model name is valid.
 
     Raises:
         BadModel: If it contains anything but letters, digits and .-_, or begins with . or -.
@@ -331,7 +332,7 @@ def write_card(folder: Path, card: ModelCard) -> None:
 def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
     """Add scores to the card of a model folder.
 
-    They replace scores of the same name on the same data and come after all others.
+    They replace scores of the same name on the same data and are listed after the others.
     """
     card = load_card(folder)
     new = {(item.name, item.data) for item in metrics}
@@ -342,6 +343,6 @@ def record_metrics(folder: Path, metrics: Sequence[Metric]) -> ModelCard:
 
 
 def _read(plain: Any, source: str) -> ModelCard:
-    origin = ", which a newer darklens may have written"
+    origin = ", possibly written by a newer version of darklens"
     card: ModelCard = read_as(ModelCard, plain, BadModel, source=source, origin=origin)
     return card

@@ -31,25 +31,25 @@ _GENERATE = (
 
 
 def export_model(model: str | Path, output: str | Path, *, onnx: bool = False) -> ModelCard:
-    """Copy a model, checked, into a new folder with a README for the Hugging Face hub.
+    """Check a model and copy it into a new folder with a README for the Hugging Face hub.
 
     Args:
         model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
         output: Folder to write.
-        onnx: Write a classifier also as an ONNX graph, `model.onnx`, compared with the network.
+        onnx: Also write a classifier as an ONNX graph, `model.onnx`, checked against the network.
 
     Returns:
         The model's card.
 
     Raises:
         BadModel: If the model is missing or damaged, or cannot be exported to ONNX.
-        BadConfig: If the packages that ONNX needs are missing.
+        BadConfig: If the packages needed for ONNX are missing.
         BadInput: If `output` exists.
     """
     folder = find_model(model)
     card = load_card(folder)
     if card.weights is None:
-        raise BadModel(f"{folder}: the card names no weights")
+        raise BadModel(f"{folder}: the card lists no weights")
     if onnx and card.kind != "classifier":
         raise BadModel(
             f"the model '{card.name}' is a {card.kind}: only classifiers are exported to ONNX; "
@@ -67,7 +67,7 @@ def export_model(model: str | Path, output: str | Path, *, onnx: bool = False) -
 
 
 def readme(card: ModelCard) -> str:
-    """README of a model: the hub's front matter, what the card says, how to use it."""
+    """README of a model: the front matter for the hub, the contents of the card, how to use it."""
     generates = card.kind == "generator"
     subject = "Images" if generates else "Input"
     task = "unconditional-image-generation" if generates else "image-classification"
@@ -87,7 +87,7 @@ def readme(card: ModelCard) -> str:
             "",
             card.description,
             "",
-            f"Classes, in their order: {', '.join(card.classes)}.",
+            f"Classes, in order: {', '.join(card.classes)}.",
             f"{subject}: {card.input.channels} x {card.input.height} x {card.input.width} pixels, "
             f"{card.input.values}. The preprocessing is declared in `card.yaml`, and darklens "
             "applies it.",
@@ -109,8 +109,11 @@ def readme(card: ModelCard) -> str:
 
 
 def _write_onnx(folder: Path, card: ModelCard, path: Path) -> str:
-    """Write the graph; returns the README's section on it."""
-    from darklens.hub.onnx import AGREEMENT, write_onnx  # torch, which a plain export does without
+    """Write the graph and return the README section about it."""
+    from darklens.hub.onnx import (
+        AGREEMENT,
+        write_onnx,
+    )  # imports torch, which a plain export does not need
 
     graph = write_onnx(load_classifier(folder), card, path)
     inside = [*(next(iter(step)) for step in graph.inside), "network", "temperature", "softmax"]
@@ -119,7 +122,7 @@ def _write_onnx(folder: Path, card: ModelCard, path: Path) -> str:
         "",
         "## ONNX",
         "",
-        f"`{path.name}` takes `images`, float32 ({shape}) with any n, and gives `probabilities` "
+        f"`{path.name}` takes `images`, float32 ({shape}) for any n, and returns `probabilities` "
         f"(n, {len(card.classes)}) and `logits`. In the graph: {', '.join(inside)}. On random "
         f"images and batches its probabilities are those of the network to {AGREEMENT:g}; the "
         f"largest difference was {graph.difference:.1g}.",
@@ -128,8 +131,8 @@ def _write_onnx(folder: Path, card: ModelCard, path: Path) -> str:
     if graph.outside:
         names = ", ".join(f"`{next(iter(step))}`" for step in graph.outside)
         lines += [
-            f"Not in the graph: {names}, the fit of a smooth lens, which no graph can hold. The "
-            "graph takes the maps that it makes; darklens makes them:",
+            f"Not in the graph: {names}, the fit of a smooth lens, which cannot be expressed as a "
+            "graph. The graph takes the residual maps as input; darklens computes them:",
             "",
         ]
     else:
@@ -138,7 +141,7 @@ def _write_onnx(folder: Path, card: ModelCard, path: Path) -> str:
 
 
 def _onnx_example(file: str, outside: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How the graph is run, with what comes before it."""
+    """Example of how to run the graph, including the steps before it."""
     lines = ["import onnxruntime", ""]
     source = "images.astype('float32')"
     if outside:
@@ -154,7 +157,7 @@ def _onnx_example(file: str, outside: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _metric_table(card: ModelCard) -> list[str]:
-    """Rows of the README's table of results, with a line before and after; none, no table."""
+    """Lines of the README's table of results; empty without results."""
     if not card.metrics:
         return []
     lines = ["| metric | value | 95 % interval | data |", "|---|---|---|---|"]

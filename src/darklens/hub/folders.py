@@ -12,12 +12,12 @@ SHIPPED = Path(__file__).parent / "models"
 
 
 def shipped_models() -> list[ModelCard]:
-    """Cards of the models that come with the package, sorted by name."""
+    """Cards of the models shipped with the package, sorted by name."""
     return [load_card(folder) for folder in shipped_folders().values()]
 
 
 def shipped_folders() -> dict[str, Path]:
-    """Folders of the models that come with the package, by name."""
+    """Folders of the models shipped with the package, by name."""
     return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{CARD_FILE}"))}
 
 
@@ -45,7 +45,7 @@ def find_model(model: str | Path) -> Path:
             Face hub, which is downloaded into its cache.
 
     Raises:
-        BadModel: If it is none of these, or the hub does not have it or cannot be reached.
+        BadModel: If there is no such model, or the hub cannot be reached.
     """
     name = str(model)
     if re.fullmatch(r"[\w.-]+", name) and (SHIPPED / name / CARD_FILE).is_file():
@@ -65,7 +65,7 @@ def find_model(model: str | Path) -> Path:
 
 
 def _download(hub_id: str) -> Path:
-    """Snapshot of a hub repository: the card and the weights, nothing else."""
+    """Download the card and the weights of a hub repository, and nothing else."""
     from huggingface_hub import constants, snapshot_download  # slow to import
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -80,12 +80,12 @@ def _download(hub_id: str) -> Path:
     except LocalEntryNotFoundError as error:
         raise BadModel(
             f"there is no folder '{hub_id}', and the Hugging Face hub cannot be reached "
-            "to look for a model of that name"
+            "to look for a model of this name"
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise BadModel(
-            f"there is no folder '{hub_id}', and the Hugging Face hub gives no public model "
-            f"of that name ({type(error).__name__})"
+            f"there is no folder '{hub_id}', and the Hugging Face hub has no public model "
+            f"of this name ({type(error).__name__})"
         ) from error
     if not (folder / CARD_FILE).is_file():
         raise BadModel(

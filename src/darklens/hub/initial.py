@@ -1,4 +1,4 @@
-"""Start a training from the weights of another model."""
+"""Start training from the weights of another model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ __all__ = ["InitialModel", "initial_model"]
 
 @dataclass(frozen=True)
 class InitialModel:
-    """A model whose weights another training begins with.
+    """A model whose weights are the starting point of training.
 
     Attributes:
-        name: Name or folder, as it was given.
+        name: Name or folder, as given.
         card: Its card.
         weights: State of its network.
     """
@@ -36,19 +36,19 @@ class InitialModel:
         return {key: value for key, value in self.card.network.items() if key != "in_channels"}
 
     def load_into(self, network: "nn.Module", classes: Sequence[str]) -> str | None:
-        """Give a network these weights.
+        """Load these weights into a network.
 
-        A classifier of other classes keeps its own last layer, which belongs to its classes.
+        A classifier of different classes keeps its own last layer.
 
         Args:
             network: The network, changed in place.
             classes: The classes of the data.
 
         Returns:
-            A sentence about what begins afresh, or None.
+            A message about a layer that starts from fresh weights, or None.
 
         Raises:
-            BadModel: If the network is another one.
+            BadModel: If the network is a different one.
         """
         weights, said = dict(self.weights), None
         if tuple(classes) != self.card.classes and self.card.kind == "classifier":
@@ -59,7 +59,7 @@ class InitialModel:
                 if name.startswith(f"{layer}.")
             }
             said = (
-                f"the last layer begins afresh: '{self.card.name}' knows "
+                f"the last layer starts from fresh weights: '{self.card.name}' has the classes "
                 f"{', '.join(self.card.classes)}, the data have {', '.join(classes)}"
             )
         self._check_shapes(network.state_dict(), weights, classes)
@@ -72,14 +72,14 @@ class InitialModel:
         weights: "Mapping[str, Tensor]",
         classes: Sequence[str],
     ) -> None:
-        """Say the first thing in which the network is another one."""
+        """Raise an error at the first difference between the networks."""
         start = f"--init {self.name}: its weights do not fit"
         if tuple(classes) != self.card.classes and self.card.kind == "generator":
             raise BadModel(
-                f"{start} these data: it knows the classes {', '.join(self.card.classes)}, the "
-                f"data have {', '.join(classes)}"
+                f"{start} these data: its classes are {', '.join(self.card.classes)}, those of the "
+                f"data are {', '.join(classes)}"
             )
-        advice = "leave --network and --preprocessing out to take those of the model"
+        advice = "omit --network and --preprocessing to use those of the model"
         for name, tensor in wanted.items():
             if name not in weights:
                 raise BadModel(f"{start} the network: it has no '{name}'; {advice}")
@@ -95,7 +95,7 @@ class InitialModel:
 
 
 def initial_model(model: str, kind: str) -> InitialModel:
-    """Read the model that a training begins with.
+    """Read the model from which training starts.
 
     Args:
         model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
@@ -110,7 +110,7 @@ def initial_model(model: str, kind: str) -> InitialModel:
 
 
 def _last_layer(network: "nn.Module") -> str:
-    """Name of the linear layer that gives the logits."""
+    """Name of the linear layer that outputs the logits."""
     from torch import nn
 
     layers: list[str] = [

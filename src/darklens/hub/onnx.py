@@ -1,8 +1,8 @@
 """A classifier as one ONNX graph: preprocessing, network, temperature and softmax.
 
-Steps of the preprocessing that are formulas become part of the graph. The fit of a smooth lens is
-none: where there is one, the graph begins behind it, and the caller makes its input. The graph is
-compared with the network by ONNX Runtime before it is handed out.
+Preprocessing steps that are formulas become part of the graph. The fit of a smooth lens cannot: the
+graph then starts after it, and the caller has to provide its output. The graph is checked against
+the network with ONNX Runtime before it is released.
 """
 
 import warnings
@@ -34,13 +34,13 @@ _OPSET = 18
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """What a graph takes, and what is left to its caller.
+    """What a graph contains, and what is left to the caller.
 
     Attributes:
         shape: Channels, rows and columns of its input.
-        inside: Declared steps of the preprocessing that are part of it, in their order.
-        outside: Those that come before and are not.
-        difference: Largest difference of a probability from the network's that was seen.
+        inside: Preprocessing steps in the graph, in order.
+        outside: Preprocessing steps before the graph.
+        difference: Largest difference found between its probabilities and the network's.
     """
 
     shape: tuple[int, int, int]
@@ -50,7 +50,7 @@ class OnnxGraph:
 
 
 def write_onnx(classifier: Classifier, card: ModelCard, path: Path) -> OnnxGraph:
-    """Write a classifier as an ONNX graph with any number of images as its first axis.
+    """Write a classifier as an ONNX graph for batches of any size.
 
     Its input `images` is float32 (n, c, h, w); its outputs are `probabilities` (n, classes), which
     are calibrated, and `logits`, which are not.
@@ -62,19 +62,19 @@ def write_onnx(classifier: Classifier, card: ModelCard, path: Path) -> OnnxGraph
 
     Raises:
         BadConfig: If the packages of the extra `onnx` are missing.
-        BadModel: If the network cannot be exported, or the graph gives other probabilities.
+        BadModel: If the network cannot be exported, or the probabilities of the graph differ.
     """
     outside, inside = _divided(card.preprocessing)
     shape = _input_shape(card, outside)
     graph = _Graph(classifier, inside, shape).eval()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's words to its own developers
+        warnings.simplefilter("ignore")  # meant for the exporter's developers
         _export(graph, shape, path, card.name)
         difference = _largest_difference(classifier, inside, shape, path)
     if not difference <= AGREEMENT:
         raise BadModel(
             f"the ONNX graph of '{card.name}' differs from the network by {difference:.2g} in a "
-            "probability; it is not written"
+            "probability and was not written"
         )
     return OnnxGraph(shape, tuple(inside), tuple(outside), difference)
 
@@ -83,7 +83,7 @@ Steps = Sequence[Mapping[str, Any]]
 
 
 def _divided(spec: Steps) -> tuple[Steps, Steps]:
-    """Steps before the graph and in it: all behind the last that is no formula."""
+    """Split into steps before and in the graph, after the last that is not a formula."""
     first = max(
         (i + 1 for i, item in enumerate(spec) if next(iter(item)) not in _FORMULAS), default=0
     )
@@ -146,7 +146,7 @@ def _export(graph: _Graph, shape: tuple[int, int, int], path: Path, name: str) -
             external_data=False,
             verbose=False,
         )
-    except Exception as error:  # the exporter fails in many ways, all meaning the same here
+    except Exception as error:  # the exporter raises many kinds of errors
         reason = " ".join(str(error).split())[:200]
         raise BadModel(f"the network of '{name}' cannot be exported to ONNX: {reason}") from error
     finally:
@@ -156,7 +156,7 @@ def _export(graph: _Graph, shape: tuple[int, int, int], path: Path, name: str) -
 def _largest_difference(
     classifier: Classifier, inside: Steps, shape: tuple[int, int, int], path: Path
 ) -> float:
-    """Between the graph's probabilities and the network's, on photon and normal noise."""
+    """Largest difference of a probability between graph and network, on random images."""
     from onnxruntime import InferenceSession, SessionOptions
 
     options = SessionOptions()
@@ -209,7 +209,7 @@ def _min_max(_: Shape) -> Formula:
 
 
 def _resize(shape: Shape, size: int) -> Formula:
-    """Antialiased resampling is linear along each axis: the matrix is what becomes of a unit."""
+    """Resample by a matrix along each axis: antialiased resampling is linear and separable."""
     unit = torch.eye(shape[1])[None, None]
     weights = interpolate(unit, size=(size, shape[1]), mode="bilinear", antialias=True)[0, 0]
     return lambda images: weights @ images @ weights.T
@@ -240,4 +240,4 @@ _FORMULAS: Mapping[str, Callable[..., Formula]] = MappingProxyType(
         "standardise": _standardise,
     }
 )
-"""The steps of `darklens.data.steps` as formulas on tensors, by name."""
+"""The steps of `darklens.data.steps` as functions of tensors, by name."""

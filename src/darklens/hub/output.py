@@ -1,9 +1,9 @@
 """From the output of a generator's network to images, as declared by its card.
 
-The preprocessing is undone, values are brought into their unit and their limits, and where the
-network makes expected counts, exact photon noise is added: the noise of the simulator, drawn from
-the seed and the number of each image. Where it learned from JPEGs, its smooth pictures are given
-grain and the same compression.
+The preprocessing is undone, and values are converted to their unit and clipped. If the network
+gives expected counts, photon noise is added as in the simulator, drawn from the seed and the number
+of each image. If it was trained on JPEGs, its smooth pictures are given grain and the same
+compression.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ from darklens.hub.preprocessing import model_preprocessing
 __all__ = ["build_noise", "build_restore", "photon_noise"]
 
 Images = Float32[np.ndarray, "n c h w"]
-_MOST = np.iinfo(np.uint16).max - 2000.0  # counts scatter by less than eight times their root
+_MOST = np.iinfo(np.uint16).max - 2000.0  # leaves room for fluctuations of almost 8 sigma
 
 
 def build_restore(card: ModelCard) -> Callable[[Images], Images]:
-    """The way from the network's values to those of images.
+    """The function from the network's output to pixel values.
 
     Raises:
         BadModel: If a step of the preprocessing is unknown or cannot be undone.
@@ -48,14 +48,14 @@ def build_noise(
 def photon_noise(
     images: Images, seed: int, indices: Sequence[int]
 ) -> UInt16[np.ndarray, "n c h w"]:
-    """Photon counts; a small change of an expected count changes no other pixel.
+    """Draw photon counts; a small change of one expected count affects no other pixel.
 
     Args:
-        images: Expected counts; negative ones are taken for none.
+        images: Expected counts; negative values are set to 0.
         seed: Seed of the noise.
-        indices: Number of each image; the same seed and number draw the same noise.
+        indices: Number of each image; the same seed and number give the same noise.
     """
-    from darklens.lensing.poisson import poisson  # compiled when it is first needed
+    from darklens.lensing.poisson import poisson  # compiled on first use
 
     means = np.clip(images.astype(np.float64), 0, _MOST)
     counts = np.empty(images.shape, dtype=np.uint16)
@@ -69,18 +69,18 @@ def photon_noise(
 def compressed(
     images: Images, seed: int, indices: Sequence[int], *, grain: float, dark: float, quality: int
 ) -> Images:
-    """Smooth pictures as JPEG files hold them.
+    """Add grain to smooth pictures and compress them as JPEG.
 
     Args:
         images: Pictures from 0 to 1.
         seed: Seed of the grain.
-        indices: Number of each image; the same seed and number draw the same grain.
+        indices: Number of each image; the same seed and number give the same grain.
         grain: Standard deviation of white noise before the compression [1/255].
         dark: Brightness up to which there is no grain [1/255].
-        quality: Quality of the compression.
+        quality: Compression quality.
 
     Returns:
-        Whole grey levels, divided by 255.
+        Integer grey levels divided by 255.
     """
     from PIL import Image
 

@@ -1,4 +1,4 @@
-"""The preprocessing that a card declares, with the one step that needs the physics."""
+"""The preprocessing declared by a card, including the one step that needs the physics."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["model_preprocessing"]
 
 
 def model_preprocessing(spec: Any) -> Preprocessing:
-    """Build the declared steps of a model, `smooth_residual` among them.
+    """Build the declared steps of a model, including `smooth_residual`.
 
     Raises:
         BadModel: If a step or a parameter is unknown, missing or of the wrong type.
@@ -24,7 +24,7 @@ def _smooth_residual(
     orientations: int = 12,
     largest_chi_square: float = 5.0,
 ) -> Any:
-    """See `darklens.residual.SmoothResidual`; the physics is loaded when it is asked for."""
+    """See `darklens.residual.SmoothResidual`; the physics is imported on first use."""
     from darklens.residual.smooth_residual import SmoothResidual
 
     return SmoothResidual(preset, size, binning, half_lengths, orientations, largest_chi_square)

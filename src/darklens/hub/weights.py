@@ -42,7 +42,7 @@ _OF_DIFFUSERS = (
 MODEL_FOLDER = OwnFolder(
     CARD_FILE, "name: ", frozenset({CARD_FILE, "README.md", _WEIGHTS_FILE, *_OF_DIFFUSERS})
 )
-"""What a model folder holds; one with anything else in it is not replaced."""
+"""Files of a model folder; a folder with anything else in it is not replaced."""
 
 
 def save_model(
@@ -54,16 +54,16 @@ def save_model(
 ) -> ModelCard:
     """Write a model folder: `card.yaml` and the weights in half precision.
 
-    Vectors and scalars (biases, norms and their running statistics) stay in single precision:
-    they are small, and variances may leave the range of half precision. A model folder that is
-    already there is replaced.
+    Vectors and scalars (biases, norms and their running statistics) stay in single precision: they
+    are small, and variances can exceed the range of half precision. An existing model folder is
+    replaced.
 
     Args:
         folder: Folder to write.
         network: The trained network.
         card: Its card; `weights` is filled in.
-        write_more: Writes further files into the folder it is given, such as those of a pipeline
-            of another library.
+        write_more: Function that writes further files into the folder, such as those of a
+            pipeline of another library.
 
     Returns:
         The card as written.
@@ -107,10 +107,10 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
 
 
 def card_of(model: "Classifier | Generator") -> ModelCard:
-    """The card that a model was loaded with.
+    """The card of a loaded model.
 
     Raises:
-        BadModel: If the model does not come from a folder.
+        BadModel: If the model was not loaded from a folder.
     """
     if model.card is None:
         raise BadModel("this model has no card: load it with load_classifier or load_generator")
@@ -118,14 +118,14 @@ def card_of(model: "Classifier | Generator") -> ModelCard:
 
 
 def load_generator(model: str | Path, device: str = "cpu") -> "Generator":
-    """Load a generator with the way from its network's values to images.
+    """Load a generator, including the conversion of its network's output to images.
 
     Args:
         model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
         device: Torch device of the network.
 
     Raises:
-        BadModel: If the model is missing, damaged or not one that darklens can build.
+        BadModel: If the model is missing, damaged or unknown to darklens.
         BadInput: If there is no such device.
     """
     from darklens.diffusion import Generator, build_generator
@@ -147,29 +147,29 @@ def verified_weights(folder: Path, card: ModelCard, *, most: int = _LARGEST) -> 
     Args:
         folder: The model folder.
         card: Its card.
-        most: Bytes that the file has at most.
+        most: Largest allowed size [byte].
 
     Raises:
-        BadModel: If the file is missing, larger, a link to somewhere else, or its sha256 is not
-            the one in the card.
+        BadModel: If the file is missing, too large, a link out of the folder, or its sha256
+            differs from the card's.
     """
     if card.weights is None:
-        raise BadModel(f"{folder}: the card names no weights")
+        raise BadModel(f"{folder}: the card lists no weights")
     path = own_file(folder, card.weights.file)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            raise BadModel(f"{path} is no file of at most {most / 1e6:.0f} MB, as the network's is")
+            raise BadModel(f"{path} is not a file of at most {most / 1e6:.0f} MB")
         data = path.read_bytes()
     except OSError as error:
         raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != card.weights.sha256:
-        raise BadModel(f"{path} is damaged: its sha256 is not the one in the card")
+        raise BadModel(f"{path} is damaged: its sha256 differs from the one in the card")
     return data
 
 
 def _card_of_kind(model: str | Path, kind: str) -> tuple[Path, ModelCard]:
-    """Folder and card of a model, if it is what the caller wants."""
+    """Folder and card of a model of the given kind."""
     folder = find_model(model)
     card = load_card(folder)
     if card.kind != kind:
@@ -188,7 +188,7 @@ def _check_device(device: str) -> None:
 
 
 def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
-    """State with matrices and filters in half precision, each tensor on its own memory."""
+    """The state with matrices and filters in half precision, each tensor in its own memory."""
     halved = {}
     for name, tensor in state.items():
         tensor = tensor.detach().cpu()
@@ -201,16 +201,16 @@ def _halved(state: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
 
 
 def _with_weights(build: Callable[[], Any], folder: Path, card: ModelCard) -> Any:
-    """The network with its weights in single precision, once they are checked.
+    """Build the network with its checked weights in single precision.
 
-    The network is first outlined without memory: a card takes no more of it than its weights.
+    The network is first built without memory, so that a card cannot claim more than its weights.
     """
     import torch
 
     try:
         with torch.device("meta"):
             wanted = build().state_dict()
-    except (BadModel, RuntimeError, NotImplementedError):  # a few architectures need real numbers
+    except (BadModel, RuntimeError, NotImplementedError):  # a few architectures need real tensors
         wanted = build().state_dict()
     data = verified_weights(folder, card, most=largest_file(wanted))
     try:

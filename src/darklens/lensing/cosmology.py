@@ -1,12 +1,12 @@
-r"""Distances, and the angle that a mass turns into.
+r"""Distances, and the conversion from mass to angle.
 
 Units: Mpc, M_sun, arcsec. The Einstein radius of a mass `M` is
 
 .. math:: \theta_E = \sqrt{\frac{4 G M}{c^2} \frac{D_{ls}}{D_l D_s}}
 
-with angular-diameter distances. DeepLenseSim and the Common Test I benchmark put luminosity
-distances and :math:`D_{ls} = D_s - D_l` into that formula; `distances="luminosity"` does the same,
-for the presets that reproduce them.
+with angular-diameter distances. DeepLenseSim and the Common Test I benchmark use luminosity
+distances and :math:`D_{ls} = D_s - D_l` instead; `distances="luminosity"` does the same, for the
+presets that reproduce them.
 """
 
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class Cosmology:
         H0: Hubble constant [km/s/Mpc].
         Om0: Matter density today, in units of the critical density.
         Ob0: Baryon density today, in units of the critical density.
-        distances: Which distances turn a mass into an angle, `angular` (right) or `luminosity`
-            (as the published simulator does).
+        distances: Distances in the conversion from mass to angle, `angular` (correct) or
+            `luminosity` (as in the published simulator).
     """
 
     H0: float = 70.0
@@ -54,12 +54,12 @@ class Cosmology:
         """The factor :math:`D_{ls} / (D_l D_s)` [1/Mpc].
 
         Raises:
-            BadPreset: If the source is not behind the lens, or the lens not in front of us.
+            BadPreset: If the source is not behind the lens, or a redshift is out of range.
         """
         return _distance_ratio(self, z_lens, z_source)
 
     def einstein_radius(self, mass: float, z_lens: float, z_source: float) -> float:
-        """Einstein radius of a point of `mass` M_sun [arcsec]."""
+        """Einstein radius of a point mass of `mass` M_sun [arcsec]."""
         squared = _FOUR_G_OVER_C2 * mass * self.distance_ratio(z_lens, z_source)
         return float(np.sqrt(squared)) / ARCSEC
 
@@ -68,7 +68,7 @@ class Cosmology:
     ) -> Float[np.ndarray, " n"]:
         """Scale radii of halos of `mass` M200 [M_sun] at redshift `z` [arcsec].
 
-        M200 is the mass inside the radius whose mean density is 200 times the critical one.
+        M200 is the mass within the radius whose mean density is 200 times the critical density.
         """
         density = float(self._astropy.critical_density(z).to_value(units.Msun / units.Mpc**3))
         radius_200 = (3 * mass / (4 * np.pi * 200 * density)) ** (1 / 3)
@@ -83,9 +83,9 @@ class Cosmology:
 @lru_cache(maxsize=64)
 def _distance_ratio(cosmology: Cosmology, z_lens: float, z_source: float) -> float:
     if not 0 < z_lens < z_source:
-        raise BadPreset(f"the lens (z = {z_lens:g}) must lie before the source ({z_source:g})")
+        raise BadPreset(f"the lens (z = {z_lens:g}) must be in front of the source ({z_source:g})")
     if z_source > 10:
-        raise BadPreset(f"the source's redshift {z_source:g} is above 10")
+        raise BadPreset(f"the source redshift {z_source:g} is above 10")
     lens, source = _comoving_distance(cosmology)((z_lens, z_source))
     if cosmology.distances == "luminosity":
         to_lens, to_source = lens * (1 + z_lens), source * (1 + z_source)
@@ -103,6 +103,6 @@ def _flat_lambda_cdm(H0: float, Om0: float, Ob0: float) -> FlatLambdaCDM:
 
 @lru_cache(maxsize=8)
 def _comoving_distance(cosmology: Cosmology) -> CubicSpline:
-    """Comoving distance against redshift [Mpc]: a spline of astropy's, exact to 1e-9."""
+    """Spline of astropy's comoving distance against redshift [Mpc], accurate to 1e-9."""
     z = np.linspace(0, 10, 4001)
     return CubicSpline(z, cosmology._astropy.comoving_distance(z).to_value(units.Mpc))

@@ -1,6 +1,6 @@
-"""The pixel grid: where pixel centres lie on the sky.
+"""The pixel grid: positions of pixel centres on the sky.
 
-The grid is centred on the lens, x grows with the column and y with the row [arcsec].
+The grid is centred on the lens; x increases with the column and y with the row [arcsec].
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class PixelGrid:
 
     Args:
         shape: Number of rows and columns.
-        pixel_scale: Side of a pixel [arcsec].
+        pixel_scale: Pixel scale [arcsec/pixel].
 
     Raises:
         BadPreset: If a number is not positive.
@@ -54,11 +54,11 @@ class PixelGrid:
 
 
 def border_pixels(usable: Bool[np.ndarray, "h w"], width: int) -> Bool[np.ndarray, "h w"]:
-    """The usable pixels within `width` of the edge of what is usable, or all usable ones if none.
+    """The usable pixels within `width` of the edge of the usable area, or all if there are none.
 
     Args:
-        usable: Which pixels are known.
-        width: Of the border [pixel].
+        usable: Mask of usable pixels.
+        width: Width of the border [pixel].
     """
     border = usable.copy()
     inner = []

@@ -1,6 +1,6 @@
-"""The telescope: point-spread function, zero point and sky.
+"""The telescope: point spread function, zero point and sky.
 
-Convolution continues the image's edge outwards, so that the light of the sky does not fade there.
+Convolution repeats the edge pixels outwards, so that the sky brightness does not drop there.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ _MOST_SUPERSAMPLING = 64
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 _LARGEST_RADIUS = 2048  # pixels
 _LARGE_KERNEL = 81
-"""Pixels of a PSF from which on Fourier transforms are faster than sums."""
+"""Number of pixels of a PSF above which Fourier transforms are faster than sums."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ class GaussianPSF:
         return _gaussian_kernel(self.fwhm / FWHM_PER_SIGMA / pixel_scale, self.truncation)
 
     def convolve(self, image: Image, pixel_scale: float) -> Image:
-        """Image behind the PSF, of the same shape."""
+        """Convolve an image with the PSF; the shape is unchanged."""
         return np.asarray(_convolve_separable(image, self.kernel(pixel_scale)))
 
 
 @lru_cache(maxsize=64)
 def _gaussian_kernel(sigma: float, truncation: float) -> Float[np.ndarray, " k"]:
-    """Weights of a Gaussian of `sigma` pixels, normalised; shared, so not to be written to."""
+    """Normalised weights of a Gaussian of `sigma` pixels; cached, so never modify them."""
     radius = int(truncation * sigma + 0.5)
     if radius > _LARGEST_RADIUS:
         raise BadPreset(f"psf: a kernel of {2 * radius + 1} pixels is too wide for the pixel scale")
@@ -65,22 +65,22 @@ def _gaussian_kernel(sigma: float, truncation: float) -> Float[np.ndarray, " k"]
 
 @dataclass(frozen=True)
 class PixelPSF:
-    """A PSF given as pixels at the image's own scale; it is normalised to a sum of one.
+    """A PSF given as an array at the pixel scale of the image; normalised to a sum of one.
 
     Raises:
-        BadPreset: If the array is not 2-d with odd sides, not finite or of no positive sum.
+        BadPreset: If the array is not 2-d with odd sides, not finite, or its sum is not positive.
     """
 
     pixels: Image
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 2 or any(side % 2 == 0 for side in self.pixels.shape):
-            raise BadPreset(f"psf: an array with odd sides is needed, not {self.pixels.shape}")
+            raise BadPreset(f"psf: the array must have odd sides, not {self.pixels.shape}")
         if not np.isfinite(self.pixels).all() or self.pixels.sum() <= 0:
             raise BadPreset("psf: the pixels must be finite with a positive sum")
 
     def convolve(self, image: Image, pixel_scale: float) -> Image:
-        """Image behind the PSF, of the same shape; `pixel_scale` is the PSF's own."""
+        """Convolve an image with the PSF, which must have the same `pixel_scale`."""
         if self.pixels.size < _LARGE_KERNEL:
             return np.asarray(ndimage.convolve(image, self._normalised, mode="nearest"))
         top, left = (side // 2 for side in self.pixels.shape)
@@ -88,7 +88,7 @@ class PixelPSF:
         shape = tuple(fft.next_fast_len(side, real=True) for side in padded.shape)
         product = fft.rfft2(padded, s=shape) * self._spectrum(shape)
         rows, columns = image.shape
-        whole = fft.irfft2(product, s=shape)  # circular: what is mixed up lies in the margins
+        whole = fft.irfft2(product, s=shape)  # circular: wrap-around affects only the margins
         return np.ascontiguousarray(whole[2 * top : 2 * top + rows, 2 * left : 2 * left + columns])
 
     @cached_property
@@ -100,7 +100,7 @@ class PixelPSF:
         return {}
 
     def _spectrum(self, shape: tuple[int, ...]) -> Any:
-        """Fourier transform of the PSF on a padded image of this shape."""
+        """Fourier transform of the PSF, padded to this shape."""
         if shape not in self._spectra:
             self._spectra[shape] = fft.rfft2(self._normalised, s=shape)
         return self._spectra[shape]
@@ -111,13 +111,13 @@ PSF = GaussianPSF | PixelPSF
 
 @dataclass(frozen=True)
 class Instrument:
-    """What turns flux into counts.
+    """Conversion from flux to counts.
 
     Args:
-        psf: Point-spread function, or None.
-        zero_point: Magnitude that gives one count a second.
-        sky_magnitude: Brightness of the sky [mag / arcsec^2], or None.
-        supersampling: Rays along each side of a pixel.
+        psf: Point spread function, or None.
+        zero_point: Magnitude of a source of one count per second.
+        sky_magnitude: Surface brightness of the sky [mag / arcsec^2], or None.
+        supersampling: Number of rays along each side of a pixel.
     """
 
     psf: PSF | None = None
@@ -130,7 +130,7 @@ class Instrument:
             raise BadPreset(f"instrument: supersampling must be from 1 to {_MOST_SUPERSAMPLING}")
 
     def count_rate(self, magnitude: float) -> float:
-        """Counts a second of a source of `magnitude`.
+        """Count rate of a source of `magnitude` [1/s].
 
         Raises:
             BadPreset: If the instrument has no zero point.
@@ -143,27 +143,27 @@ class Instrument:
         return float(10**exponent)
 
     def sky_rate(self, pixel_area: float) -> float:
-        """Counts of the sky in a pixel of `pixel_area` [arcsec^2] in a second."""
+        """Count rate of the sky in a pixel of `pixel_area` [arcsec^2] [1/s]."""
         if self.sky_magnitude is None:
             return 0.0
         return self.count_rate(self.sky_magnitude) * pixel_area
 
     def observe(self, flux: Image, pixel_scale: float) -> Image:
-        """Flux behind the PSF."""
+        """Flux convolved with the PSF."""
         return flux if self.psf is None else self.psf.convolve(flux, pixel_scale)
 
 
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
 _ROWS = 8
-"""Rows that are convolved at a time: few enough for the processor's nearest cache."""
+"""Number of rows convolved at a time: small enough for the L1 cache."""
 
 
 @_kernel
 def _convolve_separable(image, weights):  # type: ignore[no-untyped-def]
     """Convolve rows, then columns, with a symmetric kernel; the edge pixel is repeated.
 
-    Rows of all buffers are padded on both sides and taken some at a time, as one long row each;
-    what is mixed across their seams falls into the padding.
+    Rows are padded on both sides and processed several at a time as one long row; mixing across
+    the seams affects only the padding.
     """
     rows, columns = image.shape
     radius = weights.size // 2
@@ -194,7 +194,7 @@ def _convolve_separable(image, weights):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _taps(out, values, weights, step):  # type: ignore[no-untyped-def]
-    """Sum of `values` at distances of `step` with symmetric `weights`."""
+    """Sum of `values` at multiples of `step` with symmetric `weights`."""
     radius = weights.size // 2
     middle = values[radius * step :]
     for j in range(out.size):

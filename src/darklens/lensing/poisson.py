@@ -1,10 +1,10 @@
 r"""Poisson counts with a different mean in each pixel, fast and exact.
 
-A Poisson number of mean `m + d` is the sum of independent ones of means `m` and `d`. With `m` a
-multiple of an eighth and `0 <= d < 1/8` the first comes from a table of cumulative probabilities
-with an index into it, the second, which is mostly zero, by inversion. From a mean of 128 on it is
-the transformed rejection PTRS of Hormann 1993, doi:10.1016/0167-6687(93)90997-4, as in NumPy;
-NumPy's own sampler spends most of its time on the set-up of each new mean.
+A Poisson variate of mean `m + d` is the sum of independent variates of means `m` and `d`. With `m`
+a multiple of an eighth and `0 <= d < 1/8`, the first is drawn from an indexed table of cumulative
+probabilities and the second, which is mostly zero, by inversion. For means of 128 and above the
+transformed rejection PTRS of Hormann 1993, doi:10.1016/0167-6687(93)90997-4, is used, as in NumPy;
+NumPy's own sampler spends most of its time on the set-up for each new mean.
 """
 
 import math
@@ -22,19 +22,19 @@ __all__ = ["poisson"]
 
 _TABLED = 128
 _STEPS = 8
-"""Rows of the table for each unit of the mean."""
+"""Rows of the table per unit of the mean."""
 _WIDTH = 256
 _CELLS = 256
 _LARGEST = 1e12
 _BLOCK = 512
-"""Uniform numbers made at a time, few enough for the processor's nearest cache."""
+"""Number of uniform variates drawn at a time: small enough for the L1 cache."""
 
 
 def poisson(mean: Float[np.ndarray, "h w"], rng: Generator) -> Int64[np.ndarray, "h w"]:
     """Independent Poisson counts with the given means, which must not be negative.
 
     Raises:
-        BadPreset: If a mean is not a number or so large that its counts are not.
+        BadPreset: If a mean is NaN or too large.
     """
     flat = np.ascontiguousarray(mean).ravel()
     if not flat.max(initial=0.0) < _LARGEST:
@@ -44,7 +44,7 @@ def poisson(mean: Float[np.ndarray, "h w"], rng: Generator) -> Int64[np.ndarray,
 
 
 def _tables() -> tuple[Float[np.ndarray, "m k"], UInt8[np.ndarray, "m c"]]:
-    """Probabilities to lie below k for the means 0, 1/8, 1/4, and so on, and where to search."""
+    """Probabilities of values below k for means 0, 1/8, ..., and starting points of the search."""
     below = np.zeros((_TABLED * _STEPS, _WIDTH + 1))
     start = np.zeros((_TABLED * _STEPS, _CELLS), dtype=np.uint8)
     k = np.arange(_WIDTH)
@@ -54,7 +54,7 @@ def _tables() -> tuple[Float[np.ndarray, "m k"], UInt8[np.ndarray, "m c"]]:
         m = row / _STEPS
         below[row, 1:] = np.cumsum(np.exp(k * math.log(m) - m - log_factorial))
         start[row] = np.searchsorted(below[row, 1:], np.arange(_CELLS) / _CELLS, side="right")
-    below[:, -1] = 2.0  # ends every search
+    below[:, -1] = 2.0  # sentinel: ends every search
     return below, start
 
 
@@ -86,12 +86,12 @@ def _poisson(mean, key0, key1, below, start):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _look_up(mean, u, v, below, start):  # type: ignore[no-untyped-def]
-    """The sum of both parts; unsigned indices spare the compiler the case of negative ones."""
+    """The sum of both parts; unsigned indices avoid handling of negative ones."""
     scaled = mean * _STEPS
     row = np.int64(scaled)
     first = np.uint64(row * (_WIDTH + 1) + 1)
     k = np.uint64(start[np.uint64(row * _CELLS + np.int64(u * _CELLS))])
-    k += np.uint64(u >= below[first + k])  # mostly the last step, without a branch
+    k += np.uint64(u >= below[first + k])  # usually the last step, without a branch
     while u >= below[first + k]:
         k += np.uint64(1)
     return np.int64(k) + _invert((scaled - row) / _STEPS, v)
@@ -100,7 +100,7 @@ def _look_up(mean, u, v, below, start):  # type: ignore[no-untyped-def]
 @_kernel
 def _invert(mean, u):  # type: ignore[no-untyped-def]
     """Smallest k whose cumulative probability exceeds `u`, for a mean below one."""
-    if u < 1.0 - mean:  # below exp(-mean), which need not be computed
+    if u < 1.0 - mean:  # less than exp(-mean), which need not be computed
         return 0
     probability = math.exp(-mean)
     cumulative = probability
@@ -114,7 +114,7 @@ def _invert(mean, u):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _ptrs(mean, u, v):  # type: ignore[no-untyped-def]
-    """One attempt with two uniform numbers; -1 if they are rejected."""
+    """One trial with two uniform variates; -1 if rejected."""
     root = math.sqrt(mean)
     b = 0.931 + 2.53 * root
     a = -0.059 + 0.02483 * b

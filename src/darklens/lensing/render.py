@@ -1,7 +1,7 @@
-"""The fused kernel: from a scene to its image in one pass over the pixels.
+"""Rendering: from a scene to its image in one pass over the pixels.
 
-For each block of pixels the deflection is summed in two small buffers, perturber by perturber, then
-the source's brightness is read off: no array of the image's size but the image itself is written.
+For each block of pixels the deflections of all perturbers are summed in two small buffers, and the
+surface brightness of the source is evaluated there. The only full-size array is the image.
 """
 
 from dataclasses import dataclass, field
@@ -34,14 +34,14 @@ Image = Float[np.ndarray, "h w"]
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that shapes the noiseless image in front of the telescope.
+    """Everything that determines the noiseless image before the telescope.
 
     Args:
         lens: The smooth lens.
         shear: External shear.
         perturbers: Substructure.
-        sources: Light behind the lens.
-        lens_light: Light of the lens itself.
+        sources: Light of the source galaxy.
+        lens_light: Light of the lens galaxy.
         multipoles: Departures of the smooth lens from an ellipse.
     """
 
@@ -54,15 +54,15 @@ class Scene:
 
 
 def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
-    """Image of the scene without PSF and noise.
+    """Render the scene without PSF and noise.
 
     Args:
         scene: Lens, perturbers and light.
         grid: The pixels.
-        supersampling: Rays along each side of a pixel; their mean is the pixel's brightness.
+        supersampling: Number of rays along each side of a pixel, which are averaged.
 
     Returns:
-        Flux in each pixel: surface brightness times the pixel's area.
+        Flux in each pixel: surface brightness times pixel area.
     """
     image = np.zeros(grid.shape)
     _render(
@@ -77,7 +77,7 @@ def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
 
 
 def source_plane(scene: Scene, grid: PixelGrid) -> tuple[Image, Image]:
-    """Where the rays of the pixel centres meet the source plane, x and y [arcsec]."""
+    """Source-plane positions x and y of the rays through the pixel centres [arcsec]."""
     x, y = (coordinate.ravel() for coordinate in grid.coordinates())
     _trace(x, y, np.empty(x.size), np.empty(x.size), *_lens_arrays(scene))
     return x.reshape(grid.shape), y.reshape(grid.shape)
@@ -104,7 +104,7 @@ def _lens_arrays(scene: Scene) -> tuple[Any, ...]:
 
 
 def _light_array(profiles: tuple[Sersic, ...], pixel_area: float) -> Float[np.ndarray, "n 9"]:
-    """Light profiles as the kernel reads them, with amplitudes for a pixel."""
+    """Light profiles as arrays for the kernel, with amplitudes per pixel."""
     table = np.array([p.kernel_arguments() for p in profiles], dtype=np.float64).reshape(-1, 9)
     table[:, 0] *= pixel_area
     return table
@@ -112,7 +112,7 @@ def _light_array(profiles: tuple[Sersic, ...], pixel_area: float) -> Float[np.nd
 
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
 _BLOCK = 512
-"""Rays at a time: few enough for the nearest cache, and whole vectors of the processor."""
+"""Number of rays processed at a time: fits the L1 cache, and a multiple of the SIMD width."""
 
 
 @_kernel
@@ -154,7 +154,7 @@ def _add_light(x, y, flux, light, weight):  # type: ignore[no-untyped-def]
 
 @_kernel
 def _place(x, y, begin, rows, columns, down, right, scale):  # type: ignore[no-untyped-def]
-    """Coordinates of the rays of one block; the last block runs on below the image."""
+    """Coordinates of the rays of one block; the last block extends below the image."""
     for j in range(x.size):
         ray = np.float64(begin + j)
         row = np.floor((ray + 0.5) * (1.0 / columns))

@@ -1,10 +1,10 @@
-r"""Elementary functions that the compiler can vectorise: the speed of the renderer rests on them.
+r"""Elementary functions that the compiler can vectorise, essential for the speed of the renderer.
 
-The library versions of `exp`, `log` and `atan2` are calls that stop LLVM from processing several
-pixels at once. These are straight-line code: an exact range reduction, and a polynomial through the
-function at Chebyshev's points, of the degree whose error is below the rounding of float64.
+The library versions of `exp`, `log` and `atan2` are function calls, which prevent LLVM from
+processing several pixels at once. These are branch-free: an exact range reduction, and a polynomial
+interpolation at Chebyshev nodes, of a degree for which the error is below float64 rounding.
 
-Symbols: `2^k` is the power of two split off, `r` and `s` are the reduced arguments.
+Symbols: `2^k` is the power of two factored out, `r` and `s` are the reduced arguments.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from numba import njit
 __all__ = ["FASTMATH", "atan2", "cos_sin_turn", "exp", "log"]
 
 FASTMATH = {"contract", "nnan", "ninf", "nsz"}
-"""Fused multiply-add is allowed, reordering of sums is not: results do not depend on the loop."""
+"""Fused multiply-add is allowed but not reordering of sums: results do not depend on the loop."""
 
 _LN2_HIGH = 6.93147180369123816490e-01
 _LN2_LOW = 1.90821492927058770002e-10
@@ -44,7 +44,7 @@ def _polynomial_exp(r):  # type: ignore[no-untyped-def]
 
 @_inline
 def exp(x):  # type: ignore[no-untyped-def]
-    """Exponential of `x`; arguments are limited to [-700, 700]."""
+    """Exponential of `x`, with `x` clipped to [-700, 700]."""
     x = min(max(x, -700.0), 700.0)
     k = np.floor(x * _LOG2_E + 0.5)
     r = (x - k * _LN2_HIGH) - k * _LN2_LOW

@@ -1,18 +1,18 @@
-r"""Photon counts from images that were scaled, shifted or rounded.
+r"""Recover photon counts from images that were scaled, shifted or rounded.
 
-The benchmark stores `(n - min n) / (max n - min n)` of integer counts `n`; others take a level
-away, or store 16 bits, some decimals or half precision. As long as the container tells one count
-from the next, its values give the counts back, but for a constant: see
+The benchmark stores `(n - min n) / (max n - min n)` of integer counts `n`; other data have a
+constant subtracted, or are stored as 16-bit integers, with a few decimals or in half precision. As
+long as adjacent counts are still distinct, the stored values give the counts up to a constant; see
 `darklens.modelling.quantisation`.
-The constant, and whether the whole numbers are counts at all, follow from the dark pixels. Photon
-noise has a variance equal to its mean, so that with whole numbers `k = n - c`
+The dark pixels give the constant and show whether the integers are counts at all. Photon noise has
+a variance equal to its mean, so that for integers `k = n - c`
 
 .. math:: c = \operatorname{Var}(k) - \operatorname{E}(k),
 
-with an error that is small enough to tell one count from the next where the sky is faint; a preset
-that knows its sky gives `c` exactly, and the noise then checks it. Where there are no whole numbers
-(resized), or their noise is not that of counts (grey levels of a JPEG or an 8-bit PNG), gain and
-background are estimated from the sky, and said to be.
+with an error well below one count if the sky is faint. If the preset gives the sky level, `c` is
+exact and the noise serves as a check. If there are no integers (resized images), or their noise is
+not that of counts (grey levels of a JPEG or an 8-bit PNG), gain and background are estimated from
+the sky and reported as estimates.
 """
 
 from dataclasses import dataclass, replace
@@ -36,22 +36,30 @@ _FEWEST_DARK = 200
 _SURE, _LIKELY = 4.0, 2.5  # standard errors
 _CORRELATED = 0.15
 _SKY_ERROR = 0.5  # counts
-_SKIES = (0.1, 30.0)  # of the preset's sky, beyond which whole numbers are not taken for counts
+_SKIES = (0.1, 30.0)  # of the preset's sky; outside this range integers are not taken as counts
 _UNAMBIGUOUS = 0.25  # steps
-_CONTAINERS = (100, 255, 1000, 1023, 4095, 10000, 65535)  # ranges that speak of grey or decimals
+_CONTAINERS = (
+    100,
+    255,
+    1000,
+    1023,
+    4095,
+    10000,
+    65535,
+)  # ranges typical of grey levels or decimals
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Counts of one image and where they come from.
+    """The counts of an image and how they were obtained.
 
     Attributes:
         image: Counts in each pixel.
-        source: `stored` when the image held them, `recovered` when they follow from its values, or
-            `estimated` from level and noise of the sky.
-        gain: Counts of a unit of the image.
-        offset: Counts where the image is zero.
-        sky: Counts of the dark corners, where they are another than the preset's; else None.
+        source: `stored` if the image held counts, `recovered` if they follow exactly from its
+            values, or `estimated` from the level and noise of the sky.
+        gain: Counts per unit of the image.
+        offset: Counts at zero in the image.
+        sky: Counts in the dark corners if they differ from the preset's sky; otherwise None.
     """
 
     image: Image
@@ -63,13 +71,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class _Dark:
-    """Dark pixels of whole numbers.
+    """Statistics of the dark pixels of an integer image.
 
     Attributes:
-        mean: Their mean in the corners.
-        missing: What has to be added to their mean to give their variance.
-        error: Standard error of that.
-        correlation: Correlation of the noise of neighbours, which resampling brings in.
+        mean: Mean in the corners.
+        missing: Variance minus mean, the constant that is missing from the counts.
+        error: Standard error of `missing`.
+        correlation: Noise correlation of adjacent pixels, introduced by resampling.
     """
 
     mean: float
@@ -79,21 +87,21 @@ class _Dark:
 
     @property
     def white(self) -> bool:
-        """Whether the noise is that of pixels that were counted each by itself."""
+        """Whether the noise is uncorrelated, as for independently counted pixels."""
         return self.correlation < _CORRELATED
 
 
 def recover_counts(image: Num[np.ndarray, "h w"], sky: float | None) -> Counts:
-    """Counts of an image that holds counts, or scaled ones.
+    """Recover the counts of an image of counts, possibly scaled.
 
     Args:
         image: Counts, or any linear function of them.
-        sky: Expected counts of the sky in a pixel, where the noise is Poisson; 0 where dark pixels
-            may hold none, so that the smallest count is 0; None where it is not known.
+        sky: Expected sky counts per pixel, if the noise is Poisson; 0 if dark pixels may have no
+            counts, so that the smallest count is 0; None if unknown.
 
     Raises:
         BadInput: If the values are not finite, constant, or neither counts nor values from 0 to 1;
-            or if they have to be estimated, and there is no sky to do it with.
+            or if the counts have to be estimated and there is no sky to estimate them from.
     """
     values = image.astype(np.float64)
     if not np.isfinite(values).all():
@@ -111,7 +119,7 @@ def recover_counts(image: Num[np.ndarray, "h w"], sky: float | None) -> Counts:
 
 
 def _with_known_sky(values: Image, sky: float) -> Counts | None:
-    """Counts on the sky that the preset has, or else on another one."""
+    """Counts for the sky level of the preset, or failing that for another level."""
     exact = exact_lattice(values)
     rounded: list[Lattice] = []
     found = None if exact is None else _on_sky(exact, sky)
@@ -126,7 +134,7 @@ def _with_known_sky(values: Image, sky: float) -> Counts | None:
 
 
 def _without_sky(values: Image, sky: float | None) -> Counts | None:
-    """Counts where the preset does not know the level of the sky."""
+    """Counts if the preset does not give the sky level."""
     lattice = _likely(exact_lattice(values), rounded_lattices(values))
     if lattice is None:
         return None
@@ -146,7 +154,7 @@ def _without_sky(values: Image, sky: float | None) -> Counts | None:
 
 
 def _likely(exact: Lattice | None, rounded: list[Lattice]) -> Lattice | None:
-    """The lattice of counts rather than that of their container, by the values alone."""
+    """The lattice of the counts rather than of their storage format, judged by the values alone."""
     inexact = [lattice for lattice in rounded if not lattice.exact]
     if not inexact:
         return exact
@@ -156,7 +164,7 @@ def _likely(exact: Lattice | None, rounded: list[Lattice]) -> Lattice | None:
 
 
 def _on_sky(lattice: Lattice, sky: float) -> Counts | None:
-    """Counts on a known sky, if their noise is that of photons."""
+    """Counts for a known sky level, if the noise is photon noise."""
     mean = float(_corners(lattice.whole).mean())
     least = float(np.rint(sky - mean))
     if least < 0 or least > 0.7 * sky:
@@ -168,7 +176,7 @@ def _on_sky(lattice: Lattice, sky: float) -> Counts | None:
 
 
 def _on_other_sky(lattice: Lattice, sky: float) -> Counts | None:
-    """Counts on a sky that the noise gives, if it may be noise of photons."""
+    """Counts for a sky level inferred from the noise, if it may be photon noise."""
     dark = _dark(lattice.whole)
     if dark.missing < -_SURE * dark.error or not dark.white:
         return None
@@ -182,14 +190,14 @@ def _on_other_sky(lattice: Lattice, sky: float) -> Counts | None:
 
 
 def _stored_least(lattice: Lattice) -> float | None:
-    """The smallest count, where the image itself holds whole numbers without a common factor."""
+    """The smallest count, if the image itself holds integers without a common factor."""
     if abs(lattice.gain - 1) > 1e-9 or lattice.start < 0 or lattice.start % 1:
         return None
     return lattice.start
 
 
 def _counts(lattice: Lattice, least: float) -> Counts:
-    """Counts of which the smallest is `least`."""
+    """Counts with minimum `least`."""
     image = lattice.whole + least
     if _stored_least(lattice) == least:
         return Counts(image, "stored")
@@ -198,7 +206,7 @@ def _counts(lattice: Lattice, least: float) -> Counts:
 
 
 def _dark(whole: Image) -> _Dark:
-    """What dark pixels say, apart from smooth light in them: noise is taken from differences."""
+    """Statistics of dark pixels, with noise from differences to exclude smooth light."""
     corners = _corners(whole)
     mean, spread = float(corners.mean()), float(corners.std())
     noise = whole - uniform_filter(whole, _BOX, mode="reflect")
@@ -217,9 +225,9 @@ def _dark(whole: Image) -> _Dark:
 
 
 def _estimated(values: Image, sky: float) -> Counts:
-    """Counts from the noise of the sky, with a gain that leaves none negative.
+    """Counts estimated from the sky noise, with a gain that leaves no counts negative.
 
-    Smoothing and compression take noise away, so that its gain alone would be too large.
+    Smoothing and compression reduce the noise, so that the gain from noise alone is too large.
     """
     corners = _corners(values)
     level, spread = float(corners.mean()), float(corners.std())
@@ -231,7 +239,7 @@ def _estimated(values: Image, sky: float) -> Counts:
 
 
 def _corners(values: Image) -> Float[np.ndarray, " n"]:
-    """Pixels of the four corners, where there is sky alone."""
+    """Pixels of the four corners, where there is only sky."""
     side = max(2, min(values.shape) // _CORNER)
     ends = (slice(None, side), slice(-side, None))
     return np.concatenate([values[rows, columns].ravel() for rows in ends for columns in ends])

@@ -1,11 +1,11 @@
-r"""Whole numbers behind scaled and rounded values.
+r"""Recover integers from scaled and rounded values.
 
-An image that was made of whole numbers `n` by any linear scaling, and rounded as its container
-does (16 bits, some decimals, half precision), still has its values near a lattice,
-:math:`v = v_0 + s n + e` with :math:`|e| < s / 2`. The step `s` is found as a period is found in
-arrival times: with the distinct values moved to :math:`0 \le x \le 1`, the lattice of range
-:math:`K` shows as a peak of :math:`|\sum_j \exp(2 \pi i K x_j)|`. A container's own lattice, and
-multiples of `K`, are peaks too: which lattice is that of counts, their noise has to say.
+If an image of integers `n` is scaled linearly and rounded by its storage format (16 bits, a few
+decimals, half precision), its values still lie near a lattice, :math:`v = v_0 + s n + e` with
+:math:`|e| < s / 2`. The step `s` is found like a period in arrival times: with the distinct values
+scaled to :math:`0 \le x \le 1`, the lattice of range :math:`K` shows as a peak of
+:math:`|\sum_j \exp(2 \pi i K x_j)|`. The lattice of the storage format and multiples of `K` are
+peaks too; the noise has to decide which lattice is that of the counts.
 """
 
 from dataclasses import dataclass
@@ -19,29 +19,29 @@ __all__ = ["Lattice", "exact_lattice", "rounded_lattices"]
 Image = Float[np.ndarray, "h w"]
 Values = Float[np.ndarray, " n"]
 
-_FEWEST = 20  # distinct values, and the smallest range
-_LARGEST = 2**24  # whole numbers that single precision has
-_SMALLEST_STEP = 1e-6  # of the span: nearer values differ by the rounding of single precision
+_FEWEST = 20  # fewest distinct values, and smallest range
+_LARGEST = 2**24  # integers representable in single precision
+_SMALLEST_STEP = 1e-6  # of the span; smaller differences are single-precision rounding
 _TOLERANCE = 0.02
 _PRECISION = 1e-6  # relative, a few times that of single precision
 _POINTS, _PADDING = 2**18, 4
-_MOST = _POINTS // (4 * _PADDING)  # largest range that the transform resolves
+_MOST = _POINTS // (4 * _PADDING)  # largest range resolved by the transform
 _COHERENT = 0.15
 _LOOSEST = 0.45
 _REFINEMENTS = 3
-_COMMON = (0.05, 0.6)  # quantiles of the pixels between which lie sky and faint light
+_COMMON = (0.05, 0.6)  # quantiles of the pixels that enclose sky and faint light
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Whole numbers that explain all values.
+    """An integer lattice that reproduces all values.
 
     Attributes:
         whole: The whole numbers, the smallest of which is 0.
-        gain: Whole numbers of a unit of the values, the reciprocal of the step.
-        start: Value of the whole number 0.
-        error: Largest distance of a value from its place, in steps.
-        exact: Whether that is no more than the rounding of single precision.
+        gain: Integers per unit of the values, the reciprocal of the step.
+        start: Value of the integer 0.
+        error: Largest distance of a value from the lattice, in steps.
+        exact: Whether that is within the rounding of single precision.
     """
 
     whole: Image
@@ -52,7 +52,7 @@ class Lattice:
 
 
 def exact_lattice(values: Image) -> Lattice | None:
-    """The lattice whose step is the smallest difference of values, where it explains them all."""
+    """The lattice whose step is the smallest difference of values, if it reproduces them all."""
     distinct = np.unique(values)
     low, span = float(distinct[0]), float(distinct[-1] - distinct[0])
     steps = np.diff(distinct)
@@ -70,10 +70,10 @@ def exact_lattice(values: Image) -> Lattice | None:
 
 
 def rounded_lattices(values: Image) -> list[Lattice]:
-    """Lattices that explain all values within half a step, in the order of their ranges.
+    """Lattices that reproduce all values within half a step, ordered by range.
 
-    Beside the one that is looked for there may be that of the container (whose error is 0), and
-    differences of multiples of both.
+    In addition to the lattice of the counts there may be that of the storage format (with error
+    0), and differences of multiples of both.
     """
     distinct = np.unique(values)
     if distinct.size < _FEWEST:
@@ -99,12 +99,12 @@ def rounded_lattices(values: Image) -> list[Lattice]:
 
 
 def _is_multiple(size: float, other: float) -> bool:
-    """Whether a range is a multiple of another, to the resolution of the transform."""
+    """Whether one range is a multiple of another, within the resolution of the transform."""
     return abs(size - other * round(size / other)) < 1 and size > 1.5 * other
 
 
 def _without_gaps(common: Values, zero: float, size: float) -> bool:
-    """Whether every whole number occurs where pixels are many; in a coarse container some lack."""
+    """Whether every integer occurs among common values; a coarse storage format leaves gaps."""
     whole = np.rint(size * (common - zero))
     return np.unique(whole).size == int(whole[-1] - whole[0]) + 1
 
@@ -121,10 +121,10 @@ def _coherent_ranges(x: Values) -> list[float]:
 
 
 def _refined(x: Values, size: float) -> tuple[float, float, float] | None:
-    """Zero point, range and largest error of the lattice near a range; None if it is none.
+    """Zero point, range and largest error of the lattice near a given range; None without one.
 
-    The more values there are, the less likely they all are near a lattice by chance, and the
-    farther off their places they may lie.
+    The more values there are, the less likely all lie near a lattice by chance, and the larger
+    the errors that can be accepted.
     """
     zero = float(np.angle(np.exp(2j * np.pi * size * x).sum())) / (2 * np.pi * size)
     limit = min(_LOOSEST, 0.5 * float(np.exp(-20 / x.size)))

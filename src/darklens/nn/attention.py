@@ -16,7 +16,7 @@ _NAMES_IN_FILES = {
 
 
 class AttentionBlock(nn.TransformerEncoderLayer):
-    r"""One transformer layer with the norms in front, as wide inside as outside.
+    r"""A pre-norm transformer layer whose feed-forward part has the width of its tokens.
 
     .. math:: y = x + A(N_1(x)), \qquad z = y + W_2\, g(W_1 N_2(y))
 
@@ -24,7 +24,7 @@ class AttentionBlock(nn.TransformerEncoderLayer):
     dictionaries keep the parameter names of earlier versions, so old models and checkpoints load.
 
     Args:
-        width: Length of a token.
+        width: Dimension of a token.
         heads: Number of attention heads; divides `width`.
     """
 
@@ -32,11 +32,11 @@ class AttentionBlock(nn.TransformerEncoderLayer):
         super().__init__(
             width, heads, width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
         )
-        for name in _NAMES_IN_FILES:  # optimiser states are stored in the order of the parameters
+        for name in _NAMES_IN_FILES:  # optimiser states follow the order of the parameters
             part = getattr(self, name)
             delattr(self, name)
             self.add_module(name, part)
-        block: Any = self  # torch gives these two no types
+        block: Any = self  # torch does not annotate these two
         block.register_state_dict_post_hook(_to_files)
         block.register_load_state_dict_pre_hook(_from_files)
 

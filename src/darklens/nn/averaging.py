@@ -9,11 +9,11 @@ __all__ = ["MovingAverage"]
 
 
 class MovingAverage(nn.Module):
-    r"""A copy of a network whose weights follow the original's slowly.
+    r"""A copy of a network with exponentially averaged weights.
 
     After step :math:`t`, :math:`\bar w \leftarrow d_t \bar w + (1 - d_t) w` with
-    :math:`d_t = \min(d, (1 + t) / (10 + t))`, so that the first steps are forgotten soon. The
-    running statistics of batch norms are averaged alike.
+    :math:`d_t = \min(d, (1 + t) / (10 + t))`, so that the first steps are soon forgotten. The
+    running statistics of batch norms are averaged in the same way.
 
     Args:
         network: The network to follow.
@@ -33,7 +33,7 @@ class MovingAverage(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Follow the network by one step."""
+        """Update the average after one training step."""
         self.updates += 1
         step = int(self.updates)
         weight = 1 - min(self.decay, (1 + step) / (10 + step))

@@ -1,9 +1,9 @@
-"""The checkpoints of a run: written so that one good one is always there, read as plain tensors.
+"""The checkpoints of a run: written so that a valid one always exists, read as plain tensors.
 
 `last.ckpt` is the whole state of the run, `previous.ckpt` the one before it, `best.ckpt` the
-weights with the best validation. A checkpoint is written beside its final name, flushed to the
-disk and renamed, so neither a kill nor a full disk can damage one that is there. No code in a
-checkpoint is run.
+weights with the best validation. A checkpoint is written to a temporary file, flushed to disk and
+renamed, so that neither a kill nor a full disk can damage an existing one. No code in a checkpoint
+is executed.
 """
 
 import os
@@ -36,7 +36,7 @@ __all__ = [
 
 CHECKPOINTS = "checkpoints"
 _LAST, _PREVIOUS, _BEST, _DAMAGED = "last.ckpt", "previous.ckpt", "best.ckpt", "damaged.ckpt"
-_PARTS = ("state_dict", "loops", "optimizer_states", "counts")  # of a state to resume from
+_PARTS = ("state_dict", "loops", "optimizer_states", "counts")  # needed to resume
 _UNREADABLE = (
     OSError,
     RuntimeError,
@@ -51,7 +51,7 @@ _UNREADABLE = (
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """Writes checkpoints beside their final name, and keeps the last one as the previous one."""
+    """Writes checkpoints atomically, and keeps the one before as the previous checkpoint."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -59,7 +59,7 @@ class CheckpointFiles(TorchCheckpointIO):
         """Write a checkpoint.
 
         Raises:
-            TrainingFailed: If it cannot be written; those that are there are as they were.
+            TrainingFailed: If it cannot be written; existing checkpoints are unchanged.
         """
         path = Path(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -74,7 +74,7 @@ class CheckpointFiles(TorchCheckpointIO):
             temporary.replace(path)
             _flush_names(path.parent)
         except (OSError, RuntimeError) as error:
-            kept = "; those before it are kept, and --resume continues from them"
+            kept = "; earlier checkpoints are kept, and --resume continues from them"
             raise TrainingFailed(
                 f"cannot write the checkpoint {path}: {_why_not_written(error)}"
                 f"{kept if can_resume(path.parent.parent) else ''}"
@@ -88,10 +88,10 @@ class LastCheckpoint(Checkpoint):
     """Saves the whole state of the run after each epoch, every few minutes, and when it is stopped.
 
     Args:
-        path: The file, replaced each time.
+        path: The file, overwritten each time.
         minutes: Time between two saves within an epoch [min].
-        stop: Signals on which the run saves its state and ends; between steps here, at once while
-            it validates.
+        stop: Signals on which the run saves its state and ends; handled between training steps,
+            or at once during validation.
     """
 
     def __init__(self, path: Path, *, minutes: float, stop: StopSignals | None = None) -> None:
@@ -107,13 +107,13 @@ class LastCheckpoint(Checkpoint):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """From here on a signal waits for the end of a step."""
+        """Defer signals to the end of a step from here on."""
         self.stop.patient = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time; the last batch of an epoch leaves it to the epoch's end."""
+        """Save if due; after the last batch of an epoch the end of the epoch does it."""
         due = time.monotonic() - self._saved >= self.seconds
         if trainer.world_size > 1:  # a signal may reach one process alone
             due = bool(trainer.strategy.broadcast(due))
@@ -124,12 +124,12 @@ class LastCheckpoint(Checkpoint):
         self.stop.check()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The weights rest, so a signal ends the run at once."""
+        """The weights do not change here, so a signal ends the run at once."""
         self.stop.patient = False
         self.stop.check()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A signal waits again, for the checkpoint that comes next."""
+        """Defer signals again, until the next checkpoint."""
         self.stop.patient = trainer.state.fn == "fit"
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -138,13 +138,13 @@ class LastCheckpoint(Checkpoint):
         self.stop.check()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """From here on a signal ends the work at once."""
+        """From here on a signal ends the process at once."""
         self.stop.patient = False
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """A signal that comes now does not wait for a step that never ends."""
+        """Stop deferring signals, as the current step will not end."""
         self.stop.patient = False
 
     def _save(self, trainer: Trainer, module: LightningModule) -> None:
@@ -173,11 +173,11 @@ def can_resume(folder: Path) -> bool:
 
 
 def recover(folder: Path, report: Callable[[str], None]) -> None:
-    """Make sure that the last checkpoint can be read, or put the one before it in its place.
+    """Check that the last checkpoint can be read, or replace it by the previous one.
 
     Args:
         folder: Folder of the run.
-        report: Takes one line for each checkpoint that is damaged.
+        report: Called with one line for each damaged checkpoint.
 
     Raises:
         BadModel: If no checkpoint can be read.
@@ -204,13 +204,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Content of a checkpoint.
 
     Raises:
-        BadModel: If it is damaged or not one of ours.
+        BadModel: If it is damaged or not a darklens checkpoint.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         return {**state, "state_dict": dict(state["state_dict"])}
     except UnpicklingError as error:
-        raise BadModel(f"cannot resume from {path}: it is not a checkpoint of ours") from error
+        raise BadModel(f"cannot resume from {path}: it is not a darklens checkpoint") from error
     except _UNREADABLE as error:
         raise BadModel(f"cannot resume from {path}: it is damaged ({_one_line(error)})") from error
 
@@ -218,11 +218,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def best_weights(
     folder: Path, report: Callable[[str], None] | None = None
 ) -> Mapping[str, Any] | None:
-    """State of the task at its best validation, or None if there was none.
+    """State of the task at its best validation, or None if there is none.
 
     Args:
         folder: Folder of the run.
-        report: Takes one line if the file is damaged; there is no best state then.
+        report: Called with one line if the file is damaged; the result is then None.
     """
     path = folder / CHECKPOINTS / _BEST
     if not path.is_file():
@@ -231,7 +231,7 @@ def best_weights(
         weights: Mapping[str, Any] = read_checkpoint(path)["state_dict"]
     except BadModel as error:
         if report is not None:
-            report(f"{error}; the last weights are taken")
+            report(f"{error}; using the last weights")
         return None
     return weights
 
@@ -244,18 +244,18 @@ def _check_state(path: Path) -> None:
 
 
 def _keep(path: Path, older: Path) -> None:
-    """Give the file a second name, without a moment in which it has none."""
+    """Link the file under a second name; it exists under a name at all times."""
     link = path.with_name(f".{older.name}.{os.getpid()}.partial")
     try:
         os.link(path, link)
         link.replace(older)
-        link.unlink(missing_ok=True)  # there still if both were the same file
-    except OSError:  # a file system without links
+        link.unlink(missing_ok=True)  # still there if both were the same file
+    except OSError:  # a file system without hard links
         path.replace(older)
 
 
 def _flush_names(folder: Path) -> None:
-    """Make sure that the names in a folder are on the disk, where the system can do that."""
+    """Flush the entries of a folder to disk, if the system supports it."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -265,11 +265,11 @@ def _flush_names(folder: Path) -> None:
 
 
 def _why_not_written(error: OSError | RuntimeError) -> str:
-    """Reason in words; torch hides that of the system behind the place in its own code."""
+    """Reason in words; torch reports its own source line instead of the system's reason."""
     if isinstance(error, OSError):
         return error.strerror or _one_line(error)
     if "inline_container" in str(error) or "PytorchStreamWriter" in str(error):
-        return "the disk is full, or a file may not be so large"
+        return "the disk is full, or the file exceeds a size limit"
     return _one_line(error)
 
 

@@ -1,12 +1,12 @@
-"""Apply a network in chunks of fixed size, so that results do not depend on the batch.
+"""Apply a network in chunks of fixed size, so that results do not depend on the batch size.
 
-Libraries of linear algebra choose their kernels by the size of a batch, and kernels add up in
-different orders. So the same image in batches of 1 and of 64 gets answers that differ by the
-rounding of single precision, which a following fit or a draw of photon noise may enlarge. With
-one size for all chunks, the last one filled up, an image gets the same bytes in any company.
+Linear-algebra libraries choose their kernels by batch size, and kernels sum in different orders.
+The outputs for the same image in batches of 1 and of 64 therefore differ by single-precision
+rounding, which a subsequent fit or a draw of photon noise can amplify. With one size for all
+chunks, the last one padded, an image gives the same bytes whatever batch it is in.
 
-On some processors the answer depends on the place within a chunk, too: a product of matrices of
-eight rows treats the last rows apart. So the size is chosen by a trial with equal rows.
+On some processors the output also depends on the position within a chunk: matrix products of eight
+rows treat the last rows differently. The size is therefore chosen in a trial with equal rows.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ __all__ = ["even_size", "filled_up", "in_chunks"]
 
 
 def filled_up(rows: Tensor, size: int) -> Tensor:
-    """The rows, the last one repeated until there are `size`; of no rows, zeros.
+    """Pad to `size` rows by repeating the last one; zeros if there are no rows.
 
     >>> filled_up(torch.tensor([1.0, 2.0]), 4).tolist()
     [1.0, 2.0, 2.0, 2.0]
@@ -32,12 +32,12 @@ def filled_up(rows: Tensor, size: int) -> Tensor:
 
 
 def even_size(function: Callable[[Tensor], Tensor], row: Float[Tensor, "..."], largest: int) -> int:
-    """The largest number of rows, halved as often as needed, that are all treated alike.
+    """The largest chunk size whose rows all give the same result, halving `largest` as needed.
 
     Args:
-        function: Maps rows to rows, each by itself.
-        row: One row; which operations are done, and in which order, does not depend on its values.
-        largest: Where to begin.
+        function: Maps rows to rows, each independently.
+        row: One row; its values do not affect which operations are done, or their order.
+        largest: Size to try first.
     """
     size = largest
     while size > 1:
@@ -51,12 +51,12 @@ def even_size(function: Callable[[Tensor], Tensor], row: Float[Tensor, "..."], l
 def in_chunks(
     function: Callable[[Tensor], Tensor], rows: Float[Tensor, "n ..."], *, size: int
 ) -> Float[Tensor, "n ..."]:
-    """What a function makes of each row, always called with exactly `size` rows.
+    """Apply a function to each row, always in calls with exactly `size` rows.
 
     Args:
-        function: Maps rows to rows, each by itself.
+        function: Maps rows to rows, each independently.
         rows: One or more rows.
-        size: Rows of a chunk.
+        size: Number of rows in a chunk.
     """
     chunks = (rows[start : start + size] for start in range(0, len(rows), size))
     made = [function(filled_up(chunk, size))[: len(chunk)] for chunk in chunks]

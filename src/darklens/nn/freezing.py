@@ -1,7 +1,7 @@
 """Freeze parts of a network while the rest is trained.
 
-A frozen part is as it is in prediction: its weights have no gradients, its batch norms keep their
-running statistics and use them, and it drops nothing.
+A frozen part acts as in prediction: its weights have no gradients, its batch norms use fixed
+running statistics, and dropout is off.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ __all__ = ["freeze_up_to", "keep_frozen"]
 
 
 def freeze_up_to(network: nn.Module, name: str) -> list[nn.Module]:
-    """Freeze all parts of a network from its first one to a named one, in the order of its layers.
+    """Freeze a network from its first layer up to and including a named part.
 
     Args:
         network: The network, changed in place.
@@ -24,7 +24,7 @@ def freeze_up_to(network: nn.Module, name: str) -> list[nn.Module]:
         The frozen parts, for `keep_frozen`.
 
     Raises:
-        BadConfig: If there is no such part, or nothing would be left to train.
+        BadConfig: If there is no such part, or no weights would be left to train.
     """
     parts = dict(network.named_modules())
     if not name or name not in parts:
@@ -41,23 +41,23 @@ def freeze_up_to(network: nn.Module, name: str) -> list[nn.Module]:
 
 
 def keep_frozen(frozen: Sequence[nn.Module]) -> None:
-    """Put frozen parts back to how they are in prediction; training a network changes that."""
+    """Put frozen parts back into evaluation mode, which `train()` has changed."""
     for module in frozen:
         module.training = False
 
 
 def _position(names: Sequence[str], name: str) -> int:
-    """Place of the last module that lies in the named part."""
+    """Position of the last module in the named part."""
     return max(k for k, key in enumerate(names) if key == name or key.startswith(f"{name}."))
 
 
 def _holds(key: str, name: str) -> bool:
-    """Whether a module holds the named part and so is not frozen as a whole."""
+    """Whether a module contains the named part and so is not frozen as a whole."""
     return key == "" or name.startswith(f"{key}.")
 
 
 def _known(parts: Sequence[str] | dict[str, nn.Module], name: str) -> str:
-    """The parts among which the name may have been meant."""
+    """The parts to suggest for a wrong name."""
     above = name
     while above and above not in parts:
         above = above.rpartition(".")[0]

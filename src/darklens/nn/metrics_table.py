@@ -1,8 +1,8 @@
 """The `metrics.csv` of a run: one table of all logged values, across resumed runs.
 
-Rows are written just before a checkpoint is, so that the table never knows of steps that a resumed
-run does again. Where it does, after a kill in that moment or where the last checkpoint is damaged,
-the new rows take the place of the old ones.
+Rows are written just before each checkpoint, so that the table normally holds no steps that a
+resumed run repeats. If it does, after a kill at that moment or a damaged last checkpoint, the new
+rows replace the old ones.
 """
 
 import csv
@@ -22,10 +22,10 @@ Row = dict[str, Any]
 
 
 class MetricsTable(Logger):
-    """A logger that adds to a CSV file.
+    """A logger that appends to a CSV file.
 
     Args:
-        path: The file; rows that are there already stay.
+        path: The file; existing rows are kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,16 +44,16 @@ class MetricsTable(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, *arguments: Any, **keywords: Any) -> None:
-        """Leave the settings to the configuration of the run."""
+        """Do nothing; the settings are saved with the configuration of the run."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Keep a row for the next `write`."""
+        """Keep a row until the next `write`."""
         self._rows.append({**metrics, "step": step})
 
     @rank_zero_only
     def write(self) -> None:
-        """Add the rows since the last time to the file."""
+        """Append the rows collected since the last call to the file."""
         rows, self._rows = self._rows, []
         if not rows:
             return
@@ -71,7 +71,7 @@ class MetricsTable(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left; after a failure that matters more, nothing is said if it fails."""
+        """Write the remaining rows; after a failed run, errors in writing are not reported."""
         try:
             self.write()
         except (OSError, DarklensError):
@@ -80,7 +80,7 @@ class MetricsTable(Logger):
 
 
 def _read(path: Path) -> list[Row]:
-    """Rows of a table, without those that a kill has cut off."""
+    """Rows of a table, without one truncated by a kill."""
     if not path.is_file():
         return []
     text = path.read_text(encoding="utf-8", errors="replace")
@@ -90,7 +90,7 @@ def _read(path: Path) -> list[Row]:
 
 
 def _step(row: Mapping[str, str]) -> int:
-    """Step of a row that was read; -1 where it cannot be told."""
+    """Step of a row of the file; -1 if it is unreadable."""
     text = row.get("step") or ""
     return int(text) if text.isascii() and text.isdigit() else -1
 

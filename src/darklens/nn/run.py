@@ -35,27 +35,27 @@ from darklens.nn.stopping import StopSignals
 
 __all__ = ["RunConfig", "build_trainer", "fit", "is_first_process"]
 
-_OURS = ("callbacks", "default_root_dir", "plugins")  # arguments that the run needs itself
+_OURS = ("callbacks", "default_root_dir", "plugins")  # arguments set by the run itself
 _IGNORED_WARNINGS = (
-    ".*does not have many workers.*",  # two cores are the rule here
-    ".*exists and is not empty.*",  # so it is when a run is resumed
+    ".*does not have many workers.*",  # machines with two cores are common
+    ".*exists and is not empty.*",  # always so for a resumed run
     ".*smaller than the logging interval.*",
     ".*your dataloader is not resumable.*",  # the data module is
     ".*isinstance.treespec, LeafSpec.*",  # Lightning 2.6 on torch 2.14
     ".*recommended to use `self.log.*sync_dist=True.*",  # all devices log the same value
     ".*GPU available but not used.*",
-    ".*in eval mode at the start of training.*",  # what is frozen
+    ".*in eval mode at the start of training.*",  # frozen parts
 )
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """When a run writes checkpoints and which one is the best.
+    """When a run writes checkpoints, and how the best one is chosen.
 
     Attributes:
         checkpoint_minutes: Time between checkpoints, besides those after each epoch [min].
         monitor: Validation metric that decides.
-        mode: Whether the metric is best when highest or lowest.
+        mode: Whether the highest or the lowest value is best.
         patience: Validations without improvement after which training stops; 0 means never.
     """
 
@@ -65,7 +65,7 @@ class RunConfig:
     patience: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work."""
+        """Refuse values out of range."""
         if not 0 <= self.checkpoint_minutes < math.inf or self.patience < 0:
             raise BadConfig("--run.checkpoint-minutes and --run.patience must be at least 0")
 
@@ -80,26 +80,26 @@ def build_trainer(
     callbacks: Sequence[Callback] = (),
     stop: StopSignals | None = None,
 ) -> Trainer:
-    """A Lightning trainer that logs and saves into the folder; nothing is written yet.
+    """Build a Lightning trainer that logs and saves into the folder; writes nothing yet.
 
     Args:
         folder: Folder of the run.
         config: When to save.
-        progress_bar: Whether to draw a bar.
-        report: Takes one line after each validation, or None.
-        arguments: Further arguments of `lightning.pytorch.Trainer`, which win over ours.
-        callbacks: Further callbacks, besides our own.
+        progress_bar: Whether to show a progress bar.
+        report: Called with one line after each validation, or None.
+        arguments: Further arguments of `lightning.pytorch.Trainer`, which override ours.
+        callbacks: Further callbacks.
         stop: Signals that end the run between steps.
 
     Raises:
-        BadConfig: If the trainer does not take the arguments, or not on this machine.
+        BadConfig: If the trainer does not accept the arguments, or not on this machine.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for pattern in _IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", pattern)
     for name in _OURS:
         if name in arguments:
-            raise BadConfig(f"trainer.{name} cannot be set: the run needs its own")
+            raise BadConfig(f"trainer.{name} cannot be set: the run sets it")
     settings: dict[str, Any] = {
         "default_root_dir": folder,
         "logger": [
@@ -129,7 +129,7 @@ def build_trainer(
 
 
 def is_first_process() -> bool:
-    """Whether this is the one process, of a run on many devices, that writes files and speaks."""
+    """Whether this is the process that writes files and messages in a run on many devices."""
     return bool(getattr(rank_zero_only, "rank", 0) == 0)
 
 
@@ -141,11 +141,11 @@ def fit(
     *,
     stop: StopSignals | None = None,
 ) -> None:
-    """Train until the end of the budget, from the last checkpoint if there is one.
+    """Train until the budget is used up, from the last checkpoint if there is one.
 
     Args:
-        trainer: A trainer of `build_trainer`.
-        task: What is trained.
+        trainer: A trainer from `build_trainer`.
+        task: The task to train.
         data: Its data.
         folder: Folder of the run.
         stop: The signals that the trainer was built with.
@@ -153,8 +153,8 @@ def fit(
     Raises:
         BadModel: If the checkpoint is damaged or belongs to another network.
         BadConfig: If the trainer's arguments do not suit the data.
-        TrainingFailed: If the training cannot go on.
-        Stopped: If a signal has ended it.
+        TrainingFailed: If training cannot continue.
+        Stopped: If a signal ended it.
     """
     resumed = last_checkpoint(folder) if can_resume(folder) else None
     if resumed is not None:
@@ -168,16 +168,16 @@ def fit(
 
 @contextmanager
 def _explained(trainer: Trainer, folder: Path, stop: StopSignals | None) -> Iterator[None]:
-    """Turn what ends a training early into errors for people; end its other processes too."""
+    """Turn exceptions during training into our own errors; end its other processes too."""
     try:
         yield
     except BaseException as error:
         if trainer.world_size > 1:
             launcher: Any = trainer.strategy.launcher
-            with suppress(AttributeError):  # only some have processes of their own
+            with suppress(AttributeError):  # only some strategies have child processes
                 launcher.kill(SIGTERM)
         if stop is not None:
-            stop.check()  # a worker that was stopped as well may have failed first
+            stop.check()  # a worker stopped by the same signal may have failed first
         explained = _explanation(error, folder)
         if explained is None:
             raise
@@ -185,13 +185,13 @@ def _explained(trainer: Trainer, folder: Path, stop: StopSignals | None) -> Iter
 
 
 def _explanation(error: BaseException, folder: Path) -> Exception | None:
-    """The error for people, or None for what is one already or nobody has foreseen."""
+    """Our own error for an exception, or None if it is one already or unforeseen."""
     kept = " --resume continues from the last checkpoint." if can_resume(folder) else ""
     if isinstance(error, MisconfigurationException):
         return BadConfig(f"trainer: {_one_line(error)}")
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return TrainingFailed(
-            f"the memory is too small for a training step: lower --data.batch-size.{kept}"
+            f"not enough memory for a training step: lower --data.batch-size.{kept}"
         )
     if isinstance(error, RuntimeError | OSError | ValueError):
         return TrainingFailed(f"the training stopped: {_one_line(error)}.{kept}")
@@ -199,7 +199,7 @@ def _explanation(error: BaseException, folder: Path) -> Exception | None:
 
 
 def _check_fits(task: LightningModule, checkpoint: Path) -> None:
-    """Load the weights of a checkpoint, to see that they are this network's."""
+    """Load the weights of a checkpoint, to check that they fit this network."""
     try:
         task.load_state_dict(read_checkpoint(checkpoint)["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
@@ -210,14 +210,14 @@ class ValidationLines(Callback):
     """Reports one line after each validation.
 
     Args:
-        report: Takes the line.
+        report: Called with the line.
     """
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self.report = report
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report the metrics of the validation and the counts that are logged with them."""
+        """Report the validation metrics and the counts logged with them."""
         if not trainer.is_global_zero:
             return
         metrics = trainer.callback_metrics

@@ -1,7 +1,7 @@
-r"""Learning rates as functions of how much of a run is done, and what the end of a run is.
+r"""Learning-rate schedules as functions of the progress of a run, and its training budget.
 
-A run ends after so many images, epochs or minutes. Its progress :math:`p` goes from 0 to 1, so a
-schedule that is defined over :math:`p` has come down to its end when the time is over.
+A run ends after a number of images, epochs or minutes. Its progress :math:`p` goes from 0 to 1, so
+that a schedule defined over :math:`p` is complete when the budget is used up.
 """
 
 import math
@@ -14,12 +14,12 @@ __all__ = ["Budget", "cosine_restarts", "one_cycle"]
 
 @dataclass(frozen=True)
 class Budget:
-    """When training ends: at the first of the limits that are given.
+    """When training ends: at the first of the given limits.
 
     Attributes:
-        images: Images seen, repeats included.
+        images: Images seen, including repeats.
         epochs: Passes over the training data, or over `epoch_images` of an endless stream.
-        minutes: Wall time of the training, validation included, over all resumed parts [min].
+        minutes: Wall time of training and validation, over all resumed parts [min].
     """
 
     images: int | None = None
@@ -27,26 +27,26 @@ class Budget:
     minutes: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse limits that end a run before it begins."""
+        """Refuse limits that end a run before it starts."""
         if any(limit is not None and not 0 < limit < math.inf for limit in self.limits):
             raise BadConfig("budget.images, .epochs and .minutes must be positive")
 
     @property
     def limits(self) -> tuple[float | None, ...]:
-        """The three limits; a run needs one at least."""
+        """The three limits; a run needs at least one."""
         return self.images, self.epochs, self.minutes
 
     def check_ends(self) -> None:
-        """Refuse a budget without any limit.
+        """Refuse a budget without a limit.
 
         Raises:
             BadConfig: If no limit is given.
         """
         if all(limit is None for limit in self.limits):
-            raise BadConfig("the run has no end: give budget.images, .epochs or .minutes")
+            raise BadConfig("the run has no limit: give budget.images, .epochs or .minutes")
 
     def progress(self, *, images: int, epochs: float, seconds: float) -> float:
-        """Part of the run that is done, from 0 to 1.
+        """Fraction of the run completed, from 0 to 1.
 
         >>> Budget(images=1000, minutes=1.0).progress(images=250, epochs=0.0, seconds=45.0)
         0.75
@@ -62,14 +62,14 @@ class Budget:
 
 
 def one_cycle(progress: float, *, warmup: float) -> float:
-    r"""Factor of the highest learning rate: a straight rise, then half a cosine down to 0.
+    r"""Fraction of the peak learning rate: a linear rise, then a half-cosine decay to 0.
 
     .. math:: f = \tfrac{1}{25} + \tfrac{24}{25}\, p / w \quad (p < w), \qquad
         f = \tfrac12 \left(1 + \cos \pi \frac{p - w}{1 - w}\right)
 
     Args:
-        progress: Part :math:`p` of the run that is done.
-        warmup: Part :math:`w` of the run in which the rate rises; below 1.
+        progress: Fraction :math:`p` of the run completed.
+        warmup: Fraction :math:`w` of the run in which the rate rises; below 1.
 
     >>> [round(one_cycle(p, warmup=0.2), 2) for p in (0.0, 0.2, 0.6, 1.0)]
     [0.04, 1.0, 0.5, 0.0]
@@ -80,7 +80,7 @@ def one_cycle(progress: float, *, warmup: float) -> float:
 
 
 def cosine_restarts(epoch: int, *, period: int) -> float:
-    r"""Factor of the highest learning rate: half a cosine down in each period of epochs.
+    r"""Fraction of the peak learning rate: a half-cosine decay in each period of epochs.
 
     .. math:: f = \tfrac12 \left(1 + \cos \pi \frac{e \bmod T}{T}\right)
 

@@ -1,7 +1,7 @@
-"""Networks by name: from their description in a card or recipe to a checked configuration.
+"""Networks by name: from a description in a card or recipe to a validated configuration.
 
-Each network has a frozen dataclass with real defaults as its configuration, whose annotations are
-the schema of the description. Nothing that a description names is imported.
+The configuration of each network is a frozen dataclass with real defaults, whose annotations are
+the schema of the description. Nothing named in a description is imported.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ __all__ = ["read_spec", "write_spec"]
 
 
 def read_spec(spec: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
-    """Configuration of the network that a description asks for.
+    """Configuration of the network given by a description.
 
     Args:
-        spec: `{"name": ..., **fields}`; fields that are left out keep their defaults.
-        known: Configuration classes by the names of their networks.
+        spec: `{"name": ..., **fields}`; omitted fields keep their defaults.
+        known: Configuration classes by network name.
 
     Raises:
         BadModel: If the name or a field is unknown, or a value is of the wrong type or out of
@@ -28,17 +28,17 @@ def read_spec(spec: Mapping[str, Any], known: Mapping[str, type[Any]]) -> Any:
     settings = dict(spec)
     name = settings.pop("name", None)
     if not isinstance(name, str) or name not in known:
-        raise BadModel(f"there is no network '{str(name)[:60]}'; known are {', '.join(known)}")
+        raise BadModel(f"there is no network '{str(name)[:60]}'; choose from {', '.join(known)}")
     return read_as(known[name], settings, BadModel, source=f"network '{name}'")
 
 
 def write_spec(config: Any, known: Mapping[str, type[Any]]) -> dict[str, Any]:
-    """The complete description from which this configuration can be made again.
+    """The complete description from which this configuration can be rebuilt.
 
     Raises:
-        BadModel: If it is not the configuration of a network that cards can name.
+        BadModel: If it is not the configuration of a known network.
     """
     for name, kind in known.items():
         if type(config) is kind:
             return {"name": name, **asdict(config)}
-    raise BadModel(f"{type(config).__name__} is not of a network that cards can name")
+    raise BadModel(f"{type(config).__name__} is not the configuration of a known network")

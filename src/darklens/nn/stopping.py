@@ -1,8 +1,8 @@
 """How a run ends on Ctrl-C or on SIGTERM from a batch system.
 
-The process ends with 128 plus the number of the signal: 130 after SIGINT, 143 after SIGTERM. While
-the weights are being changed the signal waits for the end of the step, so that the state of the
-run can be saved; anywhere else it ends the work at once.
+The process exits with 128 plus the signal number: 130 after SIGINT, 143 after SIGTERM. During a
+training step the signal is deferred to the end of the step, so that the state of the run can be
+saved; anywhere else it ends the process at once.
 """
 
 import os
@@ -15,12 +15,12 @@ from typing import Any
 __all__ = ["StopSignals", "Stopped"]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_LONGEST_STEP = 5.0  # seconds that a signal waits for the end of a step
-_SAME_REQUEST = 2.0  # seconds in which further signals ask for the same: `timeout` sends two
+_LONGEST_STEP = 5.0  # longest time a signal is deferred [s]
+_SAME_REQUEST = 2.0  # signals within this time [s] are one request: `timeout` sends two
 
 
 class Stopped(SystemExit):
-    """The process was told to stop; the exit code is 128 plus the number of the signal."""
+    """The process was told to stop; the exit code is 128 plus the signal number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -29,12 +29,12 @@ class Stopped(SystemExit):
 class StopSignals:
     """Turns SIGTERM and SIGINT into `Stopped`, within a `with` block in the main thread.
 
-    Signals that were ignored before, as SIGINT is in a background job of a shell, stay ignored.
-    A further signal some seconds after the first ends the process without any cleaning up.
+    Signals that were ignored before, such as SIGINT in a background job of a shell, stay ignored.
+    A second signal some seconds after the first ends the process without cleanup.
 
     Attributes:
-        received: Number of the signal that was received, or None.
-        patient: Whether a signal waits for `check`, a few seconds at most.
+        received: Number of the signal received, or None.
+        patient: Whether a signal is deferred to `check`, for at most a few seconds.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class StopSignals:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.patient = False  # from here on nothing reminds of the signal
+        self.patient = False  # no reminder from here on
         for number, before in self._before.items():
             signal.signal(number, before)
         if error is None:
@@ -70,7 +70,7 @@ class StopSignals:
         """Stop now if a signal has been received.
 
         Raises:
-            Stopped: If there was one.
+            Stopped: If a signal was received.
         """
         if self.received is not None:
             raise Stopped(self.received)
@@ -93,7 +93,7 @@ class StopSignals:
         self.check()
 
     def _remind(self) -> None:
-        """Send the signal again after the longest time that it waits."""
+        """Send the signal again once it has been deferred for the longest time."""
         time.sleep(_LONGEST_STEP)
         if self.patient and self.received is not None:
             self._waited = True
@@ -107,6 +107,6 @@ def _end_worker(number: int) -> None:
 
 
 def _end(number: int) -> None:
-    """End this process as if nobody had asked for the signal."""
+    """End this process with the default action of the signal."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)

@@ -1,7 +1,7 @@
 """Training code shared by all networks: optimiser, learning rate, budget, averaging.
 
-The task keeps count of images and time itself, because its learning rate and its end are defined
-by them, and because they belong to a checkpoint.
+The task counts images and time itself, because they define its learning rate and its end, and
+because they are part of a checkpoint.
 """
 
 import math
@@ -24,20 +24,19 @@ __all__ = ["BudgetedTask", "OptimiserConfig"]
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """How the weights are moved.
+    """How the weights are optimised.
 
     Attributes:
         optimiser: `adam` or `adamw`.
-        learning_rate: Highest learning rate.
+        learning_rate: Peak learning rate.
         final_learning_rate: Lowest learning rate.
-        weight_decay: Weight decay; biases and norms have none.
-        schedule: One rise and fall over the whole run, a fall in each period of epochs, or a
-            constant rate.
-        warmup: Part of the run in which a one-cycle schedule rises.
+        weight_decay: Weight decay; not applied to biases and norms.
+        schedule: One cycle over the whole run, cosine restarts, or a constant rate.
+        warmup: Fraction of the run in which a one-cycle schedule rises.
         restart_epochs: Period of the cosine restarts [epochs].
-        average_decay: Decay of the moving average of the weights that is validated and exported;
+        average_decay: Decay of the moving average of the weights, which is validated and exported;
             0 means no average.
-        compile: Whether the network is compiled with `torch.compile`.
+        compile: Whether to compile the network with `torch.compile`.
     """
 
     optimiser: Literal["adam", "adamw"] = "adamw"
@@ -51,7 +50,7 @@ class OptimiserConfig:
     compile: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work."""
+        """Refuse values out of range."""
         if not 0 <= self.final_learning_rate <= self.learning_rate < math.inf:
             raise BadConfig("final_learning_rate must lie between 0 and learning_rate")
         if not (0 <= self.warmup < 1 and 0 <= self.average_decay < 1):
@@ -60,7 +59,7 @@ class OptimiserConfig:
             raise BadConfig("restart_epochs must be at least 1 and weight_decay at least 0")
 
     def rate(self, *, progress: float, epoch: int) -> float:
-        """Learning rate at a point of the run."""
+        """Learning rate at a given point of the run."""
         factor = 1.0
         if self.schedule == "one_cycle":
             factor = one_cycle(progress, warmup=self.warmup)
@@ -73,24 +72,24 @@ class OptimiserConfig:
 class BudgetedTask(LightningModule):
     """Training of a network until its budget is used up.
 
-    Randomness inside a step (dropout, noise) depends on the seed and the step alone, so a resumed
-    run continues as if it had never stopped. Subclasses say what the loss and the validation are;
-    their training step ends with `count_images`.
+    Randomness within a step (dropout, noise) depends only on the seed and the step, so a resumed
+    run continues as if it had never stopped. Subclasses define the loss and the validation; their
+    training step ends with `count_images`.
 
     Args:
         network: The network to train, in place.
-        config: How its weights are moved.
-        budget: When the training ends.
+        config: How its weights are optimised.
+        budget: When training ends.
         seed: Seed of the randomness.
-        seconds: Time that preparing the network took, which counts as training [s].
-        frozen: Parts of the network that stay as they are, from `freeze_up_to`.
+        seconds: Time spent on preparing the network, counted as training [s].
+        frozen: Parts of the network that are not trained, from `freeze_up_to`.
 
     Attributes:
-        METRICS: Names of what a validation measures.
-        images_seen: Training images so far, over all devices.
+        METRICS: Names of the validation metrics.
+        images_seen: Number of training images so far, over all devices.
 
     Raises:
-        BadConfig: If the budget has no end.
+        BadConfig: If the budget has no limit.
     """
 
     METRICS: ClassVar[tuple[str, ...]] = ("val_loss",)
@@ -118,16 +117,16 @@ class BudgetedTask(LightningModule):
         self._seconds_before = seconds
         self._started: float | None = None
         if config.compile:
-            network.compile()  # in place: the names of the weights stay
+            network.compile()  # in place: keeps the names of the weights
 
     @property
     def followed_network(self) -> nn.Module:
-        """The network that is validated and exported: the averaged one, where there is one."""
+        """The network that is validated and exported: the averaged one, if there is one."""
         return self.network if self.average is None else self.average.network
 
     @property
     def seconds(self) -> float:
-        """Wall time of the training so far, over all resumed parts [s]."""
+        """Wall time of training so far, over all resumed parts [s]."""
         running = 0.0 if self._started is None else time.monotonic() - self._started
         return self._seconds_before + running
 
@@ -147,7 +146,7 @@ class BudgetedTask(LightningModule):
         return torch.optim.AdamW(groups, lr=config.learning_rate)
 
     def on_train_start(self) -> None:
-        """Start the clock; a run that is resumed after its end has nothing to do."""
+        """Start the clock; a finished run that is resumed has nothing to do."""
         self._started = time.monotonic()
         self._stop_when_done()
 
@@ -170,18 +169,18 @@ class BudgetedTask(LightningModule):
         torch.manual_seed(self.seed * 1_000_003 + step)
 
     def optimizer_step(self, *arguments: Any, **keywords: Any) -> None:
-        """One step of the optimiser, and of the moving average behind it."""
+        """One step of the optimiser, then of the moving average."""
         super().optimizer_step(*arguments, **keywords)
         if self.average is not None:
             self.average.update(self.network)
 
     def count_images(self, count: int, loss: Tensor) -> None:
-        """Add the images of one training step, log its loss, end the run where it is due.
+        """Count the images of one training step, log its loss, and end the run if it is due.
 
         Raises:
             TrainingFailed: If the loss is not a finite number.
         """
-        if loss.device.type == "cpu":  # elsewhere the weights are looked at before they are saved
+        if loss.device.type == "cpu":  # on other devices the weights are checked before saving
             self.check_finite(float(loss.detach()), "loss")
         self.images_seen += count * self.trainer.world_size
         self.log("train_loss", loss, prog_bar=True)
@@ -189,9 +188,9 @@ class BudgetedTask(LightningModule):
         self._stop_when_done()
 
     def log_validation(self, metrics: dict[str, float]) -> None:
-        """Log the metrics of a validation, with the counts that belong to them.
+        """Log the metrics of a validation with the current counts.
 
-        Those that are not defined are left out.
+        Undefined metrics are left out.
 
         Raises:
             TrainingFailed: If the loss is not a finite number.
@@ -202,24 +201,24 @@ class BudgetedTask(LightningModule):
         self.log_dict({"images": float(self.images_seen), "seconds": self.seconds})
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the counts with the weights."""
+        """Save the counts with the weights."""
         checkpoint["counts"] = {"images": self.images_seen, "seconds": self.seconds}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Continue the counts."""
+        """Restore the counts."""
         self.images_seen = checkpoint["counts"]["images"]
         self._seconds_before = checkpoint["counts"]["seconds"]
 
     def gathered(self, values: Tensor) -> Tensor:
-        """Values of all devices, one after the other."""
+        """Values of all devices, concatenated."""
         if self.trainer.world_size == 1:
             return values
         parts: list[Tensor] = [values] * self.trainer.world_size
-        torch.distributed.all_gather_object(parts, values.cpu())  # parts may differ in length
+        torch.distributed.all_gather_object(parts, values.cpu())  # lengths may differ
         return torch.cat(parts)
 
     def check_finite(self, value: float, name: str) -> None:
-        """Stop before a number that is not finite reaches the weights or a checkpoint.
+        """Stop before a non-finite number reaches the weights or a checkpoint.
 
         Raises:
             TrainingFailed: If it is not finite.
@@ -238,7 +237,7 @@ class BudgetedTask(LightningModule):
             self.trainer.should_stop = True
 
     def _shared_seconds(self) -> float:
-        """The clock of the first device, because all must stop at the same step."""
+        """The clock of the first device, so that all stop at the same step."""
         if self.trainer.world_size == 1 or self.budget.minutes is None:
             return self.seconds
         return float(self.trainer.strategy.broadcast(self.seconds))

@@ -1,4 +1,4 @@
-"""What a training run trains, selects and tests on: a folder or store, or endless simulations."""
+"""Training, validation and test data of a run: a folder or store, or endless simulations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -24,31 +24,31 @@ _SAMPLE = 24
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Where the images come from and how they are divided.
+    """Where the images come from and how they are split.
 
     Attributes:
-        path: Folder in the DeepLense layout, or a store. Its parts train, val and test serve
-            these purposes; without test, the reference protocol divides val into selection and
-            test 90:10, and without val one fold is kept for validation.
-        preset: Train on an endless stream of fresh simulations of this preset (name or YAML
-            file) instead.
-        split_seed: Seed of the division of a folder or store.
-        folds: One in so many images is kept for validation where there is no folder val.
-        fold: Cross-validation: the fold of the training images that is kept for the test, from 1
-            to folds; all trains one model for each of them.
-        value_range: Lowest and highest value of the raw images that the preprocessing is made
-            for; images that do not fit are refused.
+        path: Folder in the DeepLense layout, or a store, with parts train, val and test. Without
+            test, the reference protocol splits val 90:10 into selection and test; without val,
+            one fold is held out for validation.
+        preset: Train instead on an endless stream of fresh simulations of this preset (name or
+            YAML file).
+        split_seed: Seed of the split of a folder or store.
+        folds: Without a folder val, one image in this many is held out for validation.
+        fold: Cross-validation: the fold of the training images to test on, from 1 to folds; all
+            trains one model for each fold.
+        value_range: Lowest and highest pixel value expected by the preprocessing; other images
+            are refused.
         stream_seed: Seed of the simulated training images.
         validation_seed: Seed of the simulated validation images.
         validation_images: Number of simulated validation images.
         epoch_images: Simulated training images between two validations.
-        prepared_images: Simulate and prepare so many training images once, before the training,
-            instead of fresh ones in each step; for a preprocessing or a simulation that costs more
-            than a step.
-        expected: Simulate expected counts, without the photon noise, for a generator.
-        batch_size: Images in a step, on each device.
-        workers: Processes that read or simulate; 0 does it in the training process. Prepared
-            images are made by so many processes, 0 for one on each processor.
+        prepared_images: Simulate and preprocess this many training images once before training,
+            instead of fresh ones in each step; for a preprocessing or a simulation that takes
+            longer than a step.
+        expected: Simulate expected counts without photon noise, for a generator.
+        batch_size: Images per step on each device.
+        workers: Processes that read or simulate images; 0 uses the training process. For
+            prepared_images, 0 means one per CPU core.
     """
 
     path: Path | None = None
@@ -68,7 +68,7 @@ class DataOptions:
 
 
 class SimulatedStream:
-    """Fresh simulations for training: images `start`, `start + stride` and so on of a seed.
+    """Fresh simulations for training: images `start`, `start + stride`, ... of a seed.
 
     Args:
         simulator: The simulator.
@@ -89,13 +89,13 @@ class TrainingData:
     """The parts of the data of one run.
 
     Attributes:
-        train: Images to train on.
-        val: Images that select the best weights and fit the temperature.
+        train: Training images.
+        val: Images used to select the best weights and to fit the temperature.
         shape: Channels, height and width of the raw images.
-        preprocessing: Steps that are still to be made on `train` and `val`.
-        test: Raw images that nothing is chosen by, if any.
-        pixel_scale: Pixel scale, where it is known [arcsec].
-        workers: Processes that make the batches; 0 makes them in the training process.
+        preprocessing: Steps still to be applied to `train` and `val`.
+        test: Raw images used only for the final test, if any.
+        pixel_scale: Pixel scale, if known [arcsec/pixel].
+        workers: Worker processes that make batches; with 0 the training process makes them.
     """
 
     train: ImageDataset | FreshImages
@@ -115,19 +115,19 @@ def training_data(
     needs: DataNeeds = NEEDS,
     quiet: bool = False,
 ) -> TrainingData:
-    """Open or simulate the data of a run, and say which images serve which purpose.
+    """Open or simulate the data of a run, and report how each part is used.
 
     Args:
         options: Where the images come from.
         steps: The model's preprocessing.
-        folder: Folder of the run, for images that are prepared once and the list of the images.
-        needs: What the verb needs of the data.
+        folder: Folder of the run, for prepared images and the list of images.
+        needs: Requirements of the verb on the data.
         quiet: Show no progress.
 
     Raises:
         BadConfig: If the options contradict each other.
-        BadData: If the folder is laid out wrongly, its parts have different classes or share
-            images, or images cannot be used.
+        BadData: If the layout of the folder is unknown, its parts have different classes or share
+            images, or images are unusable.
     """
     if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
         raise BadConfig("--data.validation-images and --data.epoch-images must be positive")
@@ -136,7 +136,7 @@ def training_data(
     if options.path is not None and options.preset is None:
         if options.prepared_images or options.expected:
             raise BadConfig(
-                "--data.prepared-images and --data.expected are simulated: they need --data.preset"
+                "--data.prepared-images and --data.expected are for simulations: give --data.preset"
             )
         return _from_disk(options.path, options, steps, folder, needs=needs, quiet=quiet)
     if options.preset is not None and options.path is None:
@@ -144,7 +144,7 @@ def training_data(
             raise BadConfig("--data.stream-seed and --data.validation-seed must differ")
         if options.fold is not None:
             raise BadConfig(
-                "--data.fold divides the images of --data.path; simulations need no folds"
+                "--data.fold splits the images of --data.path; simulations need no folds"
             )
         _check_simulations(options.preset, options, needs)
         if options.prepared_images and not options.expected:
@@ -163,14 +163,14 @@ def _from_disk(
     quiet: bool,
 ) -> TrainingData:
     if options.fold == "all":
-        raise BadConfig("--data.fold: all trains several models, which this cannot; give a number")
+        raise BadConfig("--data.fold: all trains several models, which is not possible here")
     division = divide(path, folds=options.folds, fold=options.fold, seed=options.split_seed)
     parts = division.parts
     classes = parts["train"].classes
     if len(classes) < needs.classes:
         raise BadData(
-            f"{path} has only the class {classes[0]!r}; a classifier needs a folder of images for"
-            " each of two classes or more"
+            f"{path} has only the class {classes[0]!r}; a classifier needs at least two classes,"
+            " each in its own folder"
         )
     for line in division.lines():
         say(line, quiet=quiet)
@@ -182,7 +182,7 @@ def _from_disk(
 
 
 def _check_simulations(preset: str, options: DataOptions, needs: DataNeeds) -> None:
-    """Compare a few simulations with the values that the preprocessing is made for."""
+    """Compare the pixel values of a few simulations with those expected by the preprocessing."""
     if needs.value_range is None:
         return
     lenses = Simulator(preset).simulate(_SAMPLE, seed=options.validation_seed)

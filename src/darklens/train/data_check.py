@@ -1,8 +1,8 @@
-"""What is checked of a run's images before it trains, each of them read once.
+"""Check the images of a run before training, reading each of them once.
 
-A file that cannot be used, an image that is in two parts, values that the preprocessing is not
-made for: all of it ends the run at its start, with one line and, where there are several bad
-files, the list of all of them in `bad_files.csv` in the folder of the run.
+Unusable files, images that are in two parts, and pixel values outside the range expected by the
+preprocessing end the run at the start with one line. If there are several bad files, all are
+listed in `bad_files.csv` in the folder of the run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,11 +28,11 @@ _LISTED_FROM = 2
 
 @dataclass(frozen=True)
 class DataNeeds:
-    """What a verb needs of its data.
+    """Requirements of a verb on its data.
 
     Attributes:
-        classes: Fewest classes.
-        value_range: Lowest and highest value that the preprocessing is made for, if it is known.
+        classes: Minimum number of classes.
+        value_range: Lowest and highest pixel value expected by the preprocessing, if known.
         advice: What to do about images with other values.
     """
 
@@ -52,18 +52,18 @@ class DataNeeds:
 def check_data(
     parts: Mapping[str, ImageDataset], needs: DataNeeds, folder: Path, *, root: Path, quiet: bool
 ) -> None:
-    """Check every image of a run, and keep the list of which one serves which purpose.
+    """Check every image of a run, and save the list of images with their parts.
 
     Args:
         parts: The raw images.
-        needs: What they must be.
+        needs: Requirements on the images.
         folder: Folder of the run.
-        root: Where they lie, for messages.
+        root: Their folder, for messages.
         quiet: Show no progress.
 
     Raises:
-        BadData: If an image cannot be used, is in two parts or has values that the preprocessing
-            is not made for, or if a run that is resumed had other images.
+        BadData: If an image is unusable, is in two parts or has values outside the range expected
+            by the preprocessing, or if a resumed run had other images.
     """
     total = sum(len(dataset) for dataset in parts.values())
     survey = survey_images(
@@ -78,7 +78,7 @@ def check_data(
 
 
 def check_values(survey: Survey, needs: DataNeeds) -> tuple[ImageProblem, ...]:
-    """The images whose values do not fit, where most do.
+    """The images whose pixel values are out of range, if most images are within it.
 
     Raises:
         BadData: If most do not.
@@ -92,7 +92,7 @@ def check_values(survey: Survey, needs: DataNeeds) -> tuple[ImageProblem, ...]:
 
 
 def _refuse(problems: Sequence[ImageProblem], total: int, folder: Path, root: Path) -> None:
-    """End the run if there are images that cannot be used."""
+    """End the run if there are unusable images."""
     if not problems:
         return
     words = f"{root}: {problems_in_words(problems, total)}"
@@ -105,7 +105,7 @@ def _refuse(problems: Sequence[ImageProblem], total: int, folder: Path, root: Pa
 
 
 def _keep_list(survey: Survey, folder: Path) -> None:
-    """Write which image serves which purpose; of a resumed run it must be as it was."""
+    """Save the list of images with their parts; a resumed run must have the same list."""
     path = folder / PARTS_FILE
     rows = parts_rows(survey.parts, survey.digests)
     if path.is_file() and can_resume(folder):
@@ -113,9 +113,9 @@ def _keep_list(survey: Survey, folder: Path) -> None:
         if before != now:
             example = sorted(before ^ now, key=lambda row: (row.part, row.name))[0]
             raise BadData(
-                f"the data are not those that the run in {folder} began with:"
-                f" {len(now - before)} images are new or changed and {len(before - now)} gone,"
-                f" such as {example.name}; begin a new run with another --output"
+                f"the data have changed since the run in {folder} started:"
+                f" {len(now - before)} images are new or changed and {len(before - now)} are gone,"
+                f" such as {example.name}; start a new run with another --output"
             )
         return
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""Simulated images that are prepared once, by all processors, and kept on disk for the training.
+"""Simulated images that are preprocessed once, in parallel, and kept on disk for training.
 
-A preprocessing that fits each image costs more than a training step. So the images are simulated
-and prepared before the training, in shards that may be made by several processes and of which a
-stopped run keeps those that are done. They are held in half precision in one `.npy` file.
+A preprocessing that fits each image takes longer than a training step. The images are therefore
+simulated and preprocessed before training, in shards that several processes can make. If a run is
+stopped, its finished shards are kept. The images are stored in half precision in one `.npy` file.
 """
 
 import errno
@@ -32,14 +32,14 @@ __all__ = ["PreparedSimulations", "prepare_simulations"]
 
 @dataclass(frozen=True)
 class PreparedSimulations:
-    """What is simulated and how it is prepared.
+    """Which images to simulate and how to preprocess them.
 
     Attributes:
         preset: Preset, by name or YAML file.
         steps: The declared preprocessing.
         seed: Seed of the simulations.
         count: Number of images.
-        shard: Images that are made in one piece.
+        shard: Number of images in a shard.
     """
 
     preset: str
@@ -61,12 +61,12 @@ class PreparedSimulations:
 def prepare_simulations(
     wanted: PreparedSimulations, path: Path, *, workers: int, quiet: bool
 ) -> ImageDataset:
-    """Simulate and prepare images, or take those that are there.
+    """Simulate and preprocess images, or reuse existing ones.
 
     Args:
         wanted: Which images.
-        path: File of the images, ending in .npy; beside it stands a .yaml that describes them.
-        workers: Processes; 0 for all processors.
+        path: File of the images, ending in .npy; a .yaml next to it describes them.
+        workers: Number of processes; 0 for one per CPU core.
         quiet: Show no progress.
 
     Raises:
@@ -107,13 +107,13 @@ def _fill(
             )
         ) as shards,
     ):
-        stage = f"simulating and preparing {wanted.count} images"
+        stage = f"simulating and preprocessing {wanted.count} images"
         for _ in progress(shards, stage, total=len(calls), unit="shard", quiet=quiet):
             pass
 
 
 def _make_file(path: Path, shape: tuple[int, ...]) -> None:
-    """An empty file of images with room on the disk: a mapped page without it kills a process."""
+    """Create the file and allocate its disk space: writing to a full disk would kill a process."""
     with writing(path):
         if shutil.disk_usage(path.parent).free < math.prod(shape) * np.dtype(np.float16).itemsize:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -137,7 +137,7 @@ def _start(wanted: PreparedSimulations, path: Path) -> None:
 
 
 def _make_shard(number: int) -> None:
-    """Simulate and prepare one shard and say that it is done."""
+    """Simulate and preprocess one shard and mark it as done."""
     wanted, path = _worker["wanted"], _worker["path"]
     images = np.load(path, mmap_mode="r+")
     for index in wanted.images(number):

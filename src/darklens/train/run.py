@@ -150,5 +150,5 @@ def _check_settings(budget: Budget, run: RunConfig, metrics: Sequence[str]) -> N
     budget.check_ends()
     if run.monitor not in metrics:
         raise BadConfig(
-            f"--run.monitor: there is no '{run.monitor}'; known are {', '.join(metrics)}"
+            f"--run.monitor: there is no '{run.monitor}'; choose from {', '.join(metrics)}"
         )

@@ -1,8 +1,7 @@
-"""The folder of a training run: whether a run may begin or continue there.
+"""The folder of a training run: check whether a run can start or continue there.
 
-A folder that holds nothing but files of ours and no checkpoint is that of a run which ended before
-it had anything to keep; another may begin in its place. Nothing that a user has put there is ever
-removed or replaced.
+A folder with only files of darklens and no checkpoint is from a run that ended before it saved
+anything; a new run may start there. Files of the user are never removed or replaced.
 """
 
 import os
@@ -18,7 +17,7 @@ from darklens.nn import can_resume, recover
 __all__ = ["prepare_folder"]
 
 _PARTIAL = r"\..*\.partial(\..*)?"
-_FILES = {  # names of our files, by the folder they are in
+_FILES = {  # names of our files, by folder
     "": r"config\.yaml|metrics(\.\d+)?\.csv|hparams\.yaml|parts\.csv|bad_files\.csv",
     "tensorboard": r"events\.out\.tfevents\..*|hparams\.yaml",
     "checkpoints": r"(last|previous|best|damaged)\.ckpt",
@@ -31,22 +30,22 @@ _CONFIGURATION = re.compile(r"# darklens \S+: darklens train ")
 
 
 def prepare_folder(folder: Path, *, resume: bool, report: Callable[[str], None]) -> None:
-    """Make the folder of a run, or make it ready for one that continues or begins again.
+    """Create the folder of a run, or prepare an existing one for a run that continues or restarts.
 
     Args:
         folder: Folder of the run.
-        resume: Whether the run in the folder is to be continued.
-        report: Takes one line for each damaged checkpoint.
+        resume: Whether to continue the run in the folder.
+        report: Called with one line for each damaged checkpoint.
 
     Raises:
-        BadInput: If there is a run in the folder already that is not to be continued, or the
-            folder holds other files or cannot be written to.
-        BadModel: If the run is to be continued and its checkpoints are damaged.
+        BadInput: If the folder already has a run that should not be continued, holds other files,
+            or cannot be written to.
+        BadModel: If the run should be continued and its checkpoints are damaged.
     """
     _check_writable(folder)
     begun, finished = can_resume(folder), (folder / "model").exists()
     if resume and begun:
-        check_folder(folder / "model", replaces=MODEL_FOLDER)  # before the training, not after it
+        check_folder(folder / "model", replaces=MODEL_FOLDER)  # before training, not after it
         _remove_partial(folder)
         recover(folder, report)
         return
@@ -61,11 +60,11 @@ def prepare_folder(folder: Path, *, resume: bool, report: Callable[[str], None])
     strange = _strange(folder)
     if strange is not None:
         raise BadInput(
-            f"{folder} is not the folder of a training run, for it holds {strange}; "
+            f"{folder} is not the folder of a training run, as it holds {strange}; "
             "choose another --output"
         )
     _remove_partial(folder)
-    for left in ("metrics.csv", "checkpoints/best.ckpt"):  # of a run that kept nothing else
+    for left in ("metrics.csv", "checkpoints/best.ckpt"):  # of a run that saved nothing else
         (folder / left).unlink(missing_ok=True)
 
 
@@ -82,7 +81,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _strange(folder: Path) -> str | None:
-    """The first file in the folder that no run has written; None if there is none."""
+    """The first file in the folder that was not written by a run; None if there is none."""
     for place, known in _FILES.items():
         inside = folder / place
         for path in sorted(inside.iterdir()) if inside.is_dir() else ():
@@ -92,7 +91,7 @@ def _strange(folder: Path) -> str | None:
 
 
 def _is_ours(path: Path, place: str, known: str) -> bool:
-    """Whether a run writes such a file, or such a folder, in this place."""
+    """Whether a run writes a file or folder of this name here."""
     if path.is_symlink():
         return False
     if path.is_dir():
@@ -108,7 +107,7 @@ def _is_configuration(path: Path) -> bool:
 
 
 def _remove_partial(folder: Path) -> None:
-    """Remove what kills have left behind: files that never got their names."""
+    """Remove unfinished temporary files of killed processes."""
     for path in (*folder.glob(".*.partial*"), *folder.glob("checkpoints/.*.partial*")):
         if path.is_file():
             path.unlink(missing_ok=True)

@@ -43,7 +43,7 @@ def test_a_benchmark_image() -> None:
     image = lens.image[0].astype(np.float64)
     fit = fitter.fit(image)
     figure = draw(image, fit, fitter.model)
-    names = ["data", "smooth model", "residual [noise]", "source in its plane (square root)"]
+    names = ["data", "smooth model", "residual [noise]", "source plane (square root)"]
     assert titles(figure) == names
     headline = figure.get_suptitle()
     assert headline.startswith("lens.npy")

@@ -87,7 +87,7 @@ def test_a_generator_makes_all_classes_beside_images_without(tiny_generator: Pat
 
 def test_what_a_generator_cannot_make_is_refused(tiny_generator: Path) -> None:
     generator = load_generator(tiny_generator)
-    with pytest.raises(BadData, match="'sub', but the model makes only no, sphere, vort"):
+    with pytest.raises(BadData, match="'sub', but the model generates only no, sphere, vort"):
         stream_generator(generator, "words", np.array([0]), ("sub",), SamplingOptions())
     with pytest.raises(BadInput, match="guidance"):
         stream_generator(

@@ -164,4 +164,4 @@ def test_a_report_without_figures_and_model_lists_what_is_missing(
     )
     assert "give the training images with --training" in html
     assert "The model" not in html
-    assert "What classifiers see" not in html, "none of them knows the classes"
+    assert "Agreement with classifiers" not in html, "none of them knows the classes"

@@ -1,4 +1,4 @@
-"""The smooth fit run over files: tables and figures."""
+"""Smooth fits of image files: tables and figures."""
 
 from darklens.evaluate.fit.figures import fit_figure
 from darklens.evaluate.fit.file_fits import fit

@@ -1,6 +1,6 @@
 """Figure of a fit: data, model, residual, and the source plane with the caustics.
 
-Where the lens shines its light is taken away in two further panels, so that the arcs are seen.
+If the lens galaxy is visible, two further panels show the arcs with its light subtracted.
 Row 0 is at the bottom, as in FITS viewers.
 """
 
@@ -28,7 +28,7 @@ _DARK = -700.0
 _LIMIT = 5.0
 _LINE = "#7fd1ff"
 _GREY = "#5c6773"
-_FINE = 400  # pixels along a side of the grid on which critical curves are found
+_FINE = 400  # side of the grid used to find critical curves [pixel]
 _SOURCE_SIDE = 200
 
 
@@ -36,10 +36,10 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
     """Panels of one fit.
 
     Args:
-        image: The pixels that were fitted.
+        image: The fitted pixels.
         fit: The fit.
-        model: The family that was fitted.
-        title: Written above, such as the name of the file.
+        model: The fitted model.
+        title: Title, such as the file name.
     """
     rows = 2 if model.lens_light else 1
     with matplotlib.rc_context(STYLE):
@@ -74,7 +74,7 @@ def _headline(fit: SmoothFit, title: str) -> str:
 
 
 def _arcs(fit: SmoothFit, model: SmoothModel) -> Image:
-    """The model without the light of the lens."""
+    """The model without lens light."""
     parameters = fit.parameters.copy()
     parameters[PARAMETERS.index("lens_light_log_amplitude")] = _DARK
     exposure = model.exposure(parameters)
@@ -82,14 +82,14 @@ def _arcs(fit: SmoothFit, model: SmoothModel) -> Image:
 
 
 def _stretch(model: Image, fit: SmoothFit) -> Normalize:
-    """Linear in the noise of the sky, logarithmic far above it."""
+    """A stretch linear at the level of the sky noise and logarithmic far above it."""
     noise = float(np.median(fit.noise[np.isfinite(fit.noise)]))
     low, high = float(np.percentile(model, 1)) - 2 * noise, float(model.max())
     return AsinhNorm(linear_width=4 * noise, vmin=low, vmax=max(high, low + 4 * noise))
 
 
 def _ticks(norm: AsinhNorm) -> list[float]:
-    """Round values whose places in a colour bar lie apart from each other."""
+    """Round values that are well separated on the colour bar."""
     low, high = float(norm.vmin or 0), float(norm.vmax or 0)
     top = int(np.floor(np.log10(max(high, 1e-300))))
     wanted = [m * 10.0**k for k in range(top, top - 6, -1) for m in (5, 2, 1)]
@@ -122,14 +122,14 @@ def _draw(axes: Axes, image: Image, grid: PixelGrid, norm: Normalize, title: str
 
 
 def _residual(axes: Axes, fit: SmoothFit, grid: PixelGrid) -> None:
-    """The residual in units of noise; pixels that were left out are grey."""
+    """The residual in units of the noise; masked pixels are grey."""
     shown = np.where(np.isfinite(fit.noise), fit.residual, np.nan)
     axes.set_facecolor("#c4cad2")
     _draw(axes, shown, grid, Normalize(-_LIMIT, _LIMIT), "residual [noise]")
 
 
 def _source(axes: Axes, scene: Scene, caustics: list[Curve]) -> None:
-    """The source in its own plane, with the caustics where they are near."""
+    """The source plane, with the caustics if they are near."""
     source = scene.sources[0]
     reach = max((float(np.abs(c - [source.x, source.y]).max()) for c in caustics), default=0.0)
     half = 1.1 * min(max(3 * source.radius, reach), 5 * scene.lens.einstein_radius)
@@ -141,7 +141,7 @@ def _source(axes: Axes, scene: Scene, caustics: list[Curve]) -> None:
     axes.imshow(light, origin="lower", extent=extent, cmap="inferno", vmin=0, vmax=largest)
     _curves(axes, caustics, "caustic")
     axes.set(xlim=extent[:2], ylim=extent[2:])
-    _frame(axes, "source in its plane (square root)")
+    _frame(axes, "source plane (square root)")
 
 
 def _curves(axes: Axes, curves: list[Curve], label: str) -> None:
@@ -160,9 +160,9 @@ def _frame(axes: Axes, title: str) -> None:
 
 
 def _critical_curves(scene: Scene, grid: PixelGrid) -> tuple[list[Curve], list[Curve]]:
-    """Curves of infinite magnification in the image plane, and where they lie in the source plane.
+    """Critical curves in the image plane, and the caustics in the source plane.
 
-    They are the zero contours of the determinant of the lens mapping's Jacobian.
+    Critical curves are zero contours of the determinant of the Jacobian of the lens mapping.
     """
     half = min(2.5 * scene.lens.einstein_radius, 0.5 * max(grid.shape) * grid.pixel_scale)
     fine = PixelGrid((_FINE, _FINE), 2 * half / _FINE)
@@ -171,7 +171,7 @@ def _critical_curves(scene: Scene, grid: PixelGrid) -> tuple[list[Curve], list[C
     determinant = xx * yy - xy * yx
     x, y = fine.coordinates()
     centre = np.hypot(x - scene.lens.x, y - scene.lens.y)
-    determinant[centre < 3 * fine.pixel_scale] = -1.0  # the singular centre is no critical curve
+    determinant[centre < 3 * fine.pixel_scale] = -1.0  # the singular centre is not a critical curve
     lines = Figure().subplots().contour(x[0], y[:, 0], determinant, [0.0])
     critical = [np.asarray(line) for line in lines.allsegs[0] if len(line) > 8]
     caustics = []

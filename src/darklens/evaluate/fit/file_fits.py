@@ -1,4 +1,4 @@
-"""Fits of the smooth lens to image files and folders, as a table with a figure for each fit."""
+"""Smooth fits of image files and folders: a table, and a figure for each fit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -57,7 +57,7 @@ def fit(
             Infinite for pixels to mask. By default the noise of the preset or of the sky.
         psf: PSF at the pixel scale of the image, FILE or FILE[EXTENSION], or the full width at
             half maximum of a Gaussian [arcsec]. By default the preset's.
-        pixel_scale: Pixel scale [arcsec], where the header does not give it.
+        pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
         extension: Name or number of the extension to fit in FITS files.
         size: Side of the central square to fit [pixel]. By default the whole image.
         mass: Spherical or elliptical lens mass. By default as in the preset.
@@ -69,7 +69,7 @@ def fit(
         One row per image: `path`, the parameters with their errors, `chi_square`, and `error`.
 
     Raises:
-        BadInput: If an argument does not fit or no image is found.
+        BadInput: If an argument is invalid or no image is found.
         BadPreset: If the preset is not valid.
     """
     settings = dict(locals())
@@ -105,7 +105,7 @@ def fit(
 
 
 def _plane(option: str, name: str) -> "Num[np.ndarray, 'h w']":
-    """The pixels of a file that an option names."""
+    """The pixels of a file given with an option."""
     try:
         return read_plane(name).image
     except UnreadableImage as error:
@@ -113,7 +113,7 @@ def _plane(option: str, name: str) -> "Num[np.ndarray, 'h w']":
 
 
 def _psf(text: str) -> GaussianPSF | PixelPSF:
-    """A width in arcsec, or pixels from a file."""
+    """A PSF from a width in arcsec or from a file."""
     try:
         width = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Fit smooth lenses to image files: one row for each file, readable or not."""
+"""Fit smooth lenses to image files: one row for every file, readable or not."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -43,18 +43,18 @@ _SMALLEST = 20
 
 @dataclass(frozen=True)
 class FileFit:
-    """What came of one file: a fit, or the reason why there is none.
+    """The result for one file: a fit, or the reason why there is none.
 
     Attributes:
         path: The file.
-        image: The pixels that were fitted, in the units of the fit.
-        fit: The fit, or None when there is an error.
-        model: The family that was fitted.
-        counts: Where counts come from: `stored`, `recovered`, `estimated`, or empty where the
-            image does not hold counts.
-        noise: Where the noise comes from: `preset`, `map`, `estimated` from the sky, or `nominal`
-            where the preset has none.
-        note: What does not match between image and preset, in words, or empty.
+        image: The fitted pixels, in the units of the fit.
+        fit: The fit, or None if there was an error.
+        model: The fitted model.
+        counts: Origin of the counts: `stored`, `recovered`, `estimated`, or empty if the image
+            has no counts.
+        noise: Origin of the noise: `preset`, `map`, `estimated` from the sky, or `nominal` if the
+            preset has none.
+        note: Mismatches between image and preset, in words, or empty.
         error: The reason, or empty.
     """
 
@@ -75,17 +75,17 @@ class FileFitter:
     """Fits the smooth lenses of one preset to files.
 
     Args:
-        preset: The family.
-        noise_map: Standard deviation of each pixel; infinite where a pixel is left out.
-        psf: Point-spread function in place of the preset's.
-        pixel_scale: Side of a pixel [arcsec], where the files do not say it.
+        preset: The preset.
+        noise_map: Standard deviation of each pixel; infinite for masked pixels.
+        psf: Point spread function instead of the preset's.
+        pixel_scale: Pixel scale [arcsec/pixel], if the files do not give it.
         extension: Name or number of the extension of FITS files.
-        size: Side of the central square that is fitted [pixel]; the whole image if None.
-        mass: Isothermal sphere or ellipsoid; as the preset has it if None.
-        lens_light: Whether the lens shines; as the preset has it if None.
+        size: Side of the central square to fit [pixel]; the whole image if None.
+        mass: Isothermal sphere or ellipsoid; as in the preset if None.
+        lens_light: Whether to fit the light of the lens galaxy; as in the preset if None.
 
     Raises:
-        BadInput: If these do not fit each other.
+        BadInput: If the arguments are inconsistent.
         BadPreset: If the preset has no noise.
     """
 
@@ -105,14 +105,13 @@ class FileFitter:
         counting = isinstance(preset.noise, PhotonNoise | DeepLenseSimNoise)
         if noise_map is not None and counting and not preset.general:
             raise BadInput(
-                f"the preset {preset.name} knows its noise; a noise map belongs to a general "
+                f"the preset {preset.name} defines its own noise; a noise map needs a general "
                 "preset, such as galaxy"
             )
         for name, value in (("pixel-scale", pixel_scale), ("size", size)):
             if value is not None and not preset.general:
                 raise BadInput(
-                    f"the preset {preset.name} has its own {name.replace('-', ' ')}: "
-                    f"leave --{name} out"
+                    f"the preset {preset.name} has its own {name.replace('-', ' ')}: omit --{name}"
                 )
             if value is not None and not value > 0:
                 raise BadInput(f"--{name} must be positive, not {value:g}")
@@ -126,16 +125,16 @@ class FileFitter:
             self._fitter = ImageFitter(self._preset)
 
     def fit(self, path: Path) -> FileFit:
-        """Fit one file; what is wrong with it is told in the result."""
+        """Fit one file; errors are reported in the result."""
         try:
             return self._fit(path)
-        except Exception as error:  # noqa: BLE001  one file, whatever it does, stops no other
+        except Exception as error:  # noqa: BLE001  one bad file must not stop the others
             return FileFit(path, error=reason_of(error))
 
     def _fit(self, path: Path) -> FileFit:
         plane = _read(path, self._extension)
         grid = PixelGrid(plane.image.shape, self._scale(plane))
-        adapt_preset(self._preset, grid=grid)  # refuses a grid that the preset has not
+        adapt_preset(self._preset, grid=grid)  # refuses a grid that differs from the preset's
         if self._fitter is not None:
             found = self._fitter.fit(plane.image)
             source = "" if found.counts is None else found.counts.source
@@ -149,11 +148,11 @@ class FileFitter:
     def _scale(self, plane: Plane) -> float:
         scale = self._pixel_scale or plane.pixel_scale
         if scale is None and self._preset.general:
-            raise BadInput("the file does not say its pixel scale: give --pixel-scale, in arcsec")
+            raise BadInput("the file does not give its pixel scale: give --pixel-scale, in arcsec")
         return scale or self._preset.grid.pixel_scale
 
     def _with_noise(self, image: Num[np.ndarray, "h w"]) -> tuple[Centre, Centre, str]:
-        """The central square, its noise, and where that comes from."""
+        """The central square, its noise, and the origin of the noise."""
         values = image.astype(np.float64)
         if self._noise_map is not None and self._noise_map.shape != values.shape:
             raise BadInput(
@@ -170,7 +169,7 @@ class FileFitter:
         return centre, noise, "map"
 
     def _model(self, grid: PixelGrid) -> SmoothModel:
-        """The family on this grid; its noise is filled in for each image."""
+        """The model on this grid; the noise is filled in for each image."""
         with self._lock:
             if grid not in self._models:
                 unit = GaussianLikelihood(np.ones(grid.shape))
@@ -180,10 +179,10 @@ class FileFitter:
 
 
 def fit_files(fitter: FileFitter, paths: Sequence[Path], *, workers: int = 1) -> Iterator[FileFit]:
-    """Fit files in their order, a few at a time.
+    """Fit files in order, several at a time.
 
     Args:
-        fitter: What is fitted.
+        fitter: The fitter.
         paths: Image files.
         workers: Threads that fit.
     """
@@ -198,7 +197,7 @@ def fit_files(fitter: FileFitter, paths: Sequence[Path], *, workers: int = 1) ->
 
 
 def fit_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Table of the rows by `fit_row`: path, how it went, the numbers, and error."""
+    """Table of the rows from `fit_row`: path, quality of the fit, parameters, and error."""
     names = dict.fromkeys(name for row in rows for name in row)
     last = ("note", "error")
     columns = [*(name for name in names if name not in last), *last]
@@ -210,7 +209,7 @@ def fit_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def fit_row(row: FileFit) -> dict[str, Any]:
-    """One row of the table: path, chi_square, converged, counts, noise, numbers with errors."""
+    """One row: path, chi_square, converged, counts, noise, parameters with errors."""
     head: dict[str, Any] = {"path": visible(row.path), "chi_square": np.nan, "converged": None}
     head |= {"counts": row.counts or None, "noise": row.noise or None}
     if row.fit is None:
@@ -230,23 +229,23 @@ def _read(path: Path, extension: str | None) -> Plane:
 
 
 def _check_noise(noise: Num[np.ndarray, "i j"]) -> None:
-    """Refuse a noise map that no pixel can be weighed with."""
-    if not np.all(noise > 0):  # false for NaN, too
+    """Refuse an invalid noise map."""
+    if not np.all(noise > 0):  # false for NaN too
         raise BadInput("--noise-map has pixels that are NaN, zero or negative")
     if not np.isfinite(noise).any():
         raise BadInput("--noise-map leaves no pixel to fit")
 
 
 def _check_known(image: Centre, used: Bool[np.ndarray, "i j"]) -> None:
-    """Refuse an image with pixels that are NaN among those that are used."""
+    """Refuse an image with NaN among the pixels to fit."""
     unknown = int(np.isnan(image[used]).sum())
     if unknown:
         raise BadInput(
-            f"some pixels are NaN: {unknown} of those that are fitted; fit a smaller square with"
-            " --size, or give a --noise-map that is infinite there"
+            f"{unknown} of the pixels to fit are NaN; fit a smaller square with --size, or give a"
+            " --noise-map that is infinite there"
         )
 
 
 def _central(image: Num[np.ndarray, "h w"], size: int | None) -> Num[np.ndarray, "i j"]:
-    """The central square, or the whole image where it is not larger."""
+    """The central square, or the whole image if it is not larger."""
     return np.ascontiguousarray(image if size is None else central_cutout(image, size))

@@ -1,4 +1,4 @@
-"""Generated images beside real ones: distances, tests of the physics, figures, reports."""
+"""Comparison of generated with real images: distances, tests of the physics, figures, reports."""
 
 from darklens.evaluate.generator.evaluation import evaluate_generator
 from darklens.evaluate.generator.features import load_neutral, neutral_features

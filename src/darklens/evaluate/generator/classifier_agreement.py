@@ -1,4 +1,4 @@
-"""Predictions of a trained classifier for generated images, beside those for real ones."""
+"""Predictions of a trained classifier for generated images, compared with real ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from darklens.metrics import kolmogorov_smirnov
 
 __all__ = ["ChiSquares", "ClassifierAgreement", "measure_agreement"]
 
-_SMOOTH = "no"  # the class whose lenses the smooth fit should explain
+_SMOOTH = "no"  # the class that the smooth fit should reproduce
 _COLUMN = "chi_square"
 
 
@@ -20,11 +20,11 @@ class ChiSquares:
     """Reduced chi-square of the smooth fit to images without substructure.
 
     Attributes:
-        generated: Percentiles 16, 50 and 84 of the generated images.
-        real: The same of the real ones.
-        images: Images of the smaller set.
-        statistic: Kolmogorov-Smirnov distance between the two.
-        p_value: Chance of such a distance between sets of one kind.
+        generated: Percentiles 16, 50 and 84 for the generated images.
+        real: The same for the real images.
+        images: Number of images in the smaller set.
+        statistic: Kolmogorov-Smirnov statistic of the two sets.
+        p_value: Probability of at least this statistic for sets from one distribution.
     """
 
     generated: tuple[float, ...]
@@ -36,12 +36,12 @@ class ChiSquares:
 
 @dataclass(frozen=True)
 class ClassifierAgreement:
-    """Shares of the images that a classifier assigns to the class they were made for.
+    """Fractions of the images that a classifier assigns to their true class.
 
     Attributes:
-        generated: Share of the generated images of each class.
-        real: The same of the real ones.
-        chi_square: What the smooth fit leaves of images without substructure, if there is a fit.
+        generated: Fraction of the generated images of each class.
+        real: The same for the real images.
+        chi_square: Quality of the smooth fit to images without substructure, if there is a fit.
     """
 
     generated: dict[str, float]
@@ -58,13 +58,13 @@ def measure_agreement(
     classes: Sequence[str],
     known: Sequence[str],
 ) -> ClassifierAgreement:
-    """Compare a classifier's verdicts on two sets.
+    """Compare the predictions of a classifier for two sets.
 
     Args:
-        real: What it sees in the real images.
-        generated: What it sees in the generated ones.
+        real: Its output for the real images.
+        generated: Its output for the generated images.
         real_labels: Class of each real image, an index into `classes`.
-        generated_labels: Class of each generated image; -1 where it is not known.
+        generated_labels: Class of each generated image; -1 if unknown.
         classes: Classes of the sets.
         known: Classes of the classifier, in the order of its probabilities.
     """

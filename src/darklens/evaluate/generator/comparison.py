@@ -1,9 +1,9 @@
 """Compare a generated set with a real one, and two halves of the real one with each other.
 
-Each figure stands beside its split-half baseline: the same figure between two random halves of the
-real set, which differ by chance alone. Halves keep the shares of the classes. A figure that depends
-on the number of images is also taken between half of the generated and half of the real set, and
-that is what is compared with the baseline.
+Each score is given with its split-half baseline: the same score between two random halves of the
+real set, which differ only by chance. Halves are stratified by class. A score that depends on the
+number of images is also computed between half of the generated and half of the real set, and it is
+this value that is compared with the baseline.
 """
 
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ GeneratedLabels = Int[np.ndarray, " m"]
 
 @dataclass(frozen=True)
 class ScoreWithBaseline:
-    """A figure with its 95 % interval, and the same between halves of the real set."""
+    """A score with its 95 % interval, and the same between halves of the real set."""
 
     value: float
     low: float
@@ -67,18 +67,18 @@ class ScoreWithBaseline:
 
 @dataclass(frozen=True)
 class FrechetScores:
-    """Fréchet distances in one kind of features.
+    """Fréchet distances for one kind of features.
 
     Attributes:
         value: Between all generated and all real images.
         halves: Mean between half of the generated and half of the real images.
-        halves_spread: Standard deviation of that over the random splits.
+        halves_spread: Standard deviation over the random splits.
         baseline: Mean between two halves of the real images.
-        baseline_spread: Standard deviation of that over the random splits.
-        ratio: `halves` in units of `baseline`: one where nothing but chance tells the sets apart.
-        limit: Extrapolated to infinitely many images.
-        limit_error: Standard error of that from the scatter about the line.
-        sizes: Images of the smaller set behind each point of the extrapolation.
+        baseline_spread: Standard deviation over the random splits.
+        ratio: `halves` in units of `baseline`; 1 if the sets differ only by chance.
+        limit: Extrapolation to infinitely many images.
+        limit_error: Standard error of `limit` from the scatter about the line.
+        sizes: Number of images in the smaller set for each point of the extrapolation.
         distances: Distance at each of these sizes.
         baseline_sizes: The same between two halves of the real images.
         baseline_distances: Distance at each of these sizes.
@@ -102,16 +102,16 @@ class FrechetScores:
 
 @dataclass(frozen=True)
 class FeatureScores:
-    """Everything that is compared in one kind of features.
+    """All comparisons for one kind of features.
 
     Attributes:
         frechet: Fréchet distances.
         kernel: Kernel distance.
-        coverage: Precision, recall, density and coverage, of half against half.
+        coverage: Precision, recall, density and coverage, between halves.
         coverage_baseline: The same between two halves of the real images.
         two_sample: How well a classifier tells the sets apart, by the classifier's name.
-        transfer: Accuracy on real images after training on generated ones; the baseline is that
-            after training on as many real ones. None where classes are not known.
+        transfer: Accuracy on real images after training on generated images; the baseline is for
+            training on as many real images. None if the classes are unknown.
     """
 
     frechet: FrechetScores
@@ -127,13 +127,13 @@ class MemorisationScores:
     """Whether generated images are closer to the training images than real ones are.
 
     Attributes:
-        p_value: Chance that independent images come as close (one-sided Mann-Whitney test).
-        share_close: Share of the generated images closer than `threshold`, 0.01 by chance.
-        threshold: Distance that one in a hundred real images stays below.
+        p_value: Probability that independent images are this close (one-sided Mann-Whitney test).
+        share_close: Fraction of the generated images closer than `threshold`, 0.01 by chance.
+        threshold: First percentile of the distances of real images.
         median_generated: Median distance of generated images to their nearest training image.
-        median_real: The same of real images that were not trained on.
-        closest: Generated images that are closest to a training image.
-        closest_training: The training images that they are closest to.
+        median_real: The same for real images not used in training.
+        closest: Generated images closest to a training image.
+        closest_training: Their nearest training images.
         closest_distances: Their distances.
     """
 
@@ -156,18 +156,18 @@ def score_features(
     splits: int = 5,
     seed: int = 0,
 ) -> FeatureScores:
-    """All comparisons in one kind of features.
+    """Compute all comparisons for one kind of features.
 
     Args:
         real: Features of the real images.
         generated: Features of the generated ones.
-        real_labels: Class of each real image; all the same where it is not known.
-        generated_labels: Class of each generated image; -1 where it is not known.
+        real_labels: Class of each real image; all equal if unknown.
+        generated_labels: Class of each generated image; -1 if unknown.
         splits: Number of random splits for the Fréchet distance.
         seed: Seed of random splits, folds and resamples.
 
     Raises:
-        BadData: If a set has less than `SMALLEST_SET` images.
+        BadData: If a set has fewer than `SMALLEST_SET` images.
     """
     frechet = score_frechet(
         real, generated, real_labels, generated_labels, splits=splits, seed=seed
@@ -208,7 +208,7 @@ def score_frechet(
     if min(len(real), len(generated)) < SMALLEST_SET:
         raise BadData(
             f"{len(real)} real and {len(generated)} generated images: "
-            f"scores need {SMALLEST_SET} of each at least"
+            f"scores need at least {SMALLEST_SET} of each"
         )
     generator = np.random.default_rng(seed)
     baselines, halves = [], []
@@ -246,8 +246,8 @@ def score_memorisation(
 
     Args:
         generated: Features or pixels of the generated images.
-        real: The same of real images that were not trained on.
-        training: The same of the training images.
+        real: The same for real images not used in training.
+        training: The same for the training images.
     """
     test = memorisation_test(generated, real, training)
     closest = np.argsort(test.generated, kind="stable")[:_CLOSEST]
@@ -267,7 +267,7 @@ def score_memorisation(
 def stratified_halves(
     labels: Int[np.ndarray, " n"], generator: np.random.Generator
 ) -> tuple[Int[np.ndarray, " half"], Int[np.ndarray, " half"]]:
-    """Two random halves of equal size with equal shares of the classes, in random order.
+    """Two random halves of equal size, stratified by class, in random order.
 
     >>> first, second = stratified_halves(np.array([0, 0, 0, 0, 1, 1]), np.random.default_rng(0))
     >>> sorted([*first.tolist(), *second.tolist()]), len(first)
@@ -288,7 +288,7 @@ def _transfer(
     halves: Sequence[Int[np.ndarray, " half"]],
     made: Int[np.ndarray, " k"],
 ) -> ScoreWithBaseline | None:
-    """Accuracy on either half of the real images, after training on generated or real."""
+    """Accuracy on either half of the real images, after training on generated or real images."""
     if len(np.unique(real_labels)) < 2 or generated_labels.min() < 0:
         return None
     if len(np.unique(generated_labels[made])) < 2:
@@ -305,7 +305,7 @@ def _transfer(
 
 
 def _share_interval(share: float, count: int) -> Interval:
-    """Wilson's 95 % interval of a share."""
+    """Wilson 95 % interval of a fraction."""
     ends = binomtest(round(share * count), count).proportion_ci(0.95, "wilson")
     return Interval(np.asarray(share), np.asarray(ends.low), np.asarray(ends.high))
 

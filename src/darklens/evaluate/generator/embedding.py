@@ -17,12 +17,12 @@ __all__ = ["Embedding", "embed_images", "join_embeddings"]
 
 @dataclass(frozen=True)
 class Embedding:
-    """A classifier's features and verdicts.
+    """The features and predictions of a classifier.
 
     Attributes:
-        features: What its last layer takes; the mean over the symmetries that it averages.
+        features: Input of its last layer, averaged over symmetries as in the network.
         probabilities: Class probabilities.
-        columns: What the preprocessing says of each image, such as the chi-square of a fit.
+        columns: Output of the preprocessing for each image, such as the chi-square of a fit.
     """
 
     features: Float32[np.ndarray, "n d"]
@@ -39,10 +39,10 @@ def embed_images(classifier: Classifier, images: Num[np.ndarray, "n c h w"]) -> 
 
     Args:
         classifier: The classifier.
-        images: The images, as many as the memory holds at once.
+        images: The images; all must fit into memory.
 
     Raises:
-        BadModel: If the network has no linear layer to look in front of.
+        BadModel: If the network has no linear layer.
     """
     layers = [part for part in classifier.network.modules() if isinstance(part, nn.Linear)]
     if not layers:
@@ -65,7 +65,7 @@ def embed_images(classifier: Classifier, images: Num[np.ndarray, "n c h w"]) -> 
 
 
 def join_embeddings(parts: Sequence[Embedding]) -> Embedding:
-    """The batches one after the other."""
+    """Concatenate batches."""
     columns = {
         name: [value for part in parts for value in part.columns[name]] for name in parts[0].columns
     }

@@ -51,7 +51,7 @@ from darklens.progress import progress, say
 
 __all__ = ["evaluate_generator"]
 
-_PEEK = 32  # images that decide the unit and the bins of brightness
+_PEEK = 32  # number of images that set the unit and the brightness bins
 
 
 def evaluate_generator(
@@ -88,15 +88,15 @@ def evaluate_generator(
         data: Folder in the DeepLense layout or without class folders, store or stack of real
             images.
         split: Part of the data, such as test; all of it by default.
-        folds: Use as real images the fold that a training with this many folds holds out, and
-            the rest as its training images.
-        split_seed: Seed of the division into folds, as in the training.
+        folds: Use as real images the fold held out in training with this many folds, and the
+            rest as training images.
+        split_seed: Seed of the split into folds, as in training.
         preset: Compare with fresh simulations of this preset (name or YAML file) instead of data.
-        count: Images of each set. By default 3,000 simulations, or as many as there are.
+        count: Number of images in each set. By default 3,000 simulations, or all images.
         seed: Seed of simulations, generated images, order and random splits.
-        expected: Compare expected counts, without photon noise; classifiers still see it.
+        expected: Compare expected counts without photon noise; noise is added for classifiers.
         training: Folder, store or stack of the training images, to find memorised ones.
-        steps: Steps of the sampler. By default the model's own number.
+        steps: Number of sampling steps. By default that of the model.
         guidance: Strength of the class condition.
         classifier: Comma-separated classifiers whose features and predictions are compared;
             none for no classifier.
@@ -155,7 +155,7 @@ def evaluate_generator(
 
 @dataclass
 class _Tools:
-    """What measures images, and why some of it is missing."""
+    """The networks that measure images, and why some are missing."""
 
     batch: int
     quiet: bool
@@ -164,7 +164,7 @@ class _Tools:
     missing: dict[str, str] = field(default_factory=dict)
 
     def load(self, names: str, inception: Path | None, device: str, shape: tuple[int, ...]) -> None:
-        """Load all that can be loaded for images of this shape."""
+        """Load everything available for images of this shape."""
         loaders = {
             "neutral": partial(load_neutral, device=device),
             "inception": partial(load_inception, inception, device=device),
@@ -195,7 +195,7 @@ def _write_report(
     sets: EvaluatedSets,
     seed: int,
 ) -> None:
-    """Write the HTML report; the figures are in the folder already."""
+    """Write the HTML report; the figures must already be in the folder."""
     html = generator_report(
         scores,
         measured["real"],
@@ -302,7 +302,7 @@ def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> 
 def _card_metrics(
     scores: GeneratorScores, options: SetOptions, sets: EvaluatedSets
 ) -> list[Metric]:
-    """The numbers that a card holds."""
+    """The scores to record in a card."""
     found = scores.features.get("neutral")
     if found is None:
         return []
@@ -325,7 +325,7 @@ def _card_metrics(
 
 
 def _command(options: SetOptions, sets: EvaluatedSets) -> str:
-    """The command that measures the same again; folders by their names."""
+    """The command that reproduces the evaluation, with folders by name."""
     words = ["darklens evaluate generator --model", sets.card.name if sets.card else ""]
     if options.data is not None:
         words += ["--data", options.data.name]

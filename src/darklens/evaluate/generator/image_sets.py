@@ -1,4 +1,4 @@
-"""Sets of images that are read, simulated or generated batch by batch."""
+"""Image sets that are read, simulated or generated batch by batch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ __all__ = ["ImageStream", "stream_dataset", "stream_generator", "stream_simulati
 
 @dataclass(frozen=True)
 class ImageStream:
-    """A set of images, as often as it is asked for and one batch at a time.
+    """An image set that can be iterated repeatedly, one batch at a time.
 
     Attributes:
-        words: What it is, in words.
+        words: Description in words.
         classes: Class names; labels are their indices.
-        labels: Class of each image, -1 where it is not known.
-        batches: The images in batches of at most this size.
+        labels: Class of each image; -1 if unknown.
+        batches: Function that yields the images in batches of at most the given size.
     """
 
     words: str
@@ -52,12 +52,12 @@ def stream_dataset(
     Args:
         dataset: The images.
         words: What they are, in words.
-        count: Take so many at random; all of them if None or more than there are.
-        classes: Classes that labels count in. A data set that has none of them has no labels.
-        seed: Seed of the choice and the order.
+        count: Number of images to select at random; all if None or larger than the data set.
+        classes: Classes that the labels index. A data set with none of them has no labels.
+        seed: Seed of the selection and the order.
 
     Raises:
-        BadData: If the data set has some of the classes and others besides.
+        BadData: If the data set has some of these classes and some others.
     """
     labels = dataset.labels
     if classes is not None and set(classes).isdisjoint(dataset.classes):
@@ -97,19 +97,19 @@ def stream_generator(
     classes: Sequence[str],
     options: SamplingOptions,
 ) -> ImageStream:
-    """New images of the wanted classes, without labels if the model is not conditional.
+    """New images of the given classes, without labels if the model is not conditional.
 
-    Where the wanted classes are not known, the model makes all of its own in turn.
+    If the classes are unknown, the model generates all of its own in turn.
 
     Args:
         generator: The generator.
-        words: What it is, in words.
+        words: Description in words.
         labels: Class of each image.
         classes: Classes that the labels are indices of.
-        options: How the images are drawn; its batch size is not used.
+        options: Sampling options; the batch size is ignored.
 
     Raises:
-        BadData: If the model does not know one of the classes.
+        BadData: If the model lacks one of the classes.
         BadInput: If another argument is out of range.
     """
     wanted: list[int] | None = None
@@ -120,7 +120,7 @@ def stream_generator(
         unknown = [name for name in classes if name not in generator.classes]
         if unknown:
             raise BadData(
-                f"the real images have the class '{unknown[0]}', but the model makes only "
+                f"the real images have the class '{unknown[0]}', but the model generates only "
                 f"{', '.join(generator.classes)}"
             )
         index = np.array([generator.classes.index(name) for name in classes])

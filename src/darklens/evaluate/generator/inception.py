@@ -1,9 +1,9 @@
 """Inception's 2,048 features, for the Fréchet distance as the community reports it (FID).
 
-The network is the one of TensorFlow that the FID is defined by, as the package `torch-fidelity`
-builds it (the extra `features`). Its weights are one file of 95 MB, which comes from the caller,
-from torch's cache of downloads, or from where torch-fidelity publishes it. No other file will do:
-with other weights the number would not be an FID.
+The network is the TensorFlow model that defines the FID, as implemented in the package
+`torch-fidelity` (the extra `features`). Its weights are a file of 95 MB, given by the caller, found
+in torch's download cache, or downloaded from the release of torch-fidelity. Other weights are
+refused, as the result would not be an FID.
 """
 
 import hashlib
@@ -20,26 +20,25 @@ from darklens.evaluate.generator.features import Features
 
 __all__ = ["INCEPTION_SIZE", "load_inception"]
 
-INCEPTION_SIZE = 2048  # features an image
+INCEPTION_SIZE = 2048  # features per image
 
 _FILE = "weights-inception-2015-12-05-6726825d.pth"
-_SHA256_STARTS = "6726825d"  # as the file's name says
+_SHA256_STARTS = "6726825d"  # as in the name of the file
 _BATCH = 16
 
 
 def load_inception(file: Path | None = None, *, device: str = "cpu") -> Features:
-    """A function from images with values in [0, 1] to Inception's features.
+    """Return a function from images with values in [0, 1] to Inception features.
 
-    Images are rounded to 8 bits and put into three equal channels; the network resizes them
-    itself.
+    Images are rounded to 8 bits and copied into three channels; the network resizes them.
 
     Args:
-        file: The weights; None looks into torch's cache and then downloads them into it, unless
-            `HF_HUB_OFFLINE` is set.
+        file: The weights; if None, they are taken from torch's cache or, unless `HF_HUB_OFFLINE`
+            is set, downloaded into it.
         device: Torch device of the network.
 
     Raises:
-        NotComputed: If torch-fidelity or the weights are not there.
+        NotComputed: If torch-fidelity or the weights are missing.
     """
     if find_spec("torch_fidelity") is None:
         raise NotComputed(
@@ -66,7 +65,7 @@ def load_inception(file: Path | None = None, *, device: str = "cpu") -> Features
 
 
 def _cached() -> Path:
-    """The file in torch's cache, downloaded if it is not there and may be."""
+    """The file in torch's cache, downloaded if missing and allowed."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / _FILE
     if not path.is_file() and os.environ.get("HF_HUB_OFFLINE", "0") in ("0", ""):
         from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
@@ -85,7 +84,7 @@ def _cached() -> Path:
 
 
 def _checked(path: Path) -> Path:
-    """The path of the published weights and of nothing else."""
+    """The path, after checking that it has the published weights."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -94,7 +93,7 @@ def _checked(path: Path) -> Path:
     if not digest.startswith(_SHA256_STARTS):
         raise NotComputed(f"{path} is not {_FILE}: its sha256 must start with {_SHA256_STARTS}")
     try:
-        torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity is less careful
-    except Exception as error:  # a damaged file fails in many ways, all meaning the same here
+        torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity does not check
+    except Exception as error:  # a damaged file raises many kinds of errors
         raise NotComputed(f"{path} is damaged ({type(error).__name__})") from error
     return path

@@ -1,10 +1,10 @@
 """Measurements of each image of a set, batch by batch, so that memory stays bounded.
 
-Two sets can only be compared in one unit, which their pixels tell. Whole numbers of one byte are
-divided by 255; floating-point numbers from 0 to 1 stay as they are; anything else counts as
-photon counts. When one set has counts and the other has values from 0 to 1, each image of both is
-scaled from 0 to 1. Features always see values from 0 to 1: counts are scaled image by image, as
-the files of the benchmarks are.
+Two sets can only be compared in one unit, which is inferred from their pixels. 8-bit integers are
+divided by 255; floating-point values from 0 to 1 are unchanged; anything else is taken as photon
+counts. If one set has counts and the other has values from 0 to 1, each image of both is scaled to
+[0, 1]. Features are always computed from values in [0, 1]: counts are scaled image by image, as in
+the files of the benchmarks.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,41 +25,41 @@ from darklens.evaluate.generator.summary_statistics import SummaryStatistics
 __all__ = ["ImageBatch", "Measured", "Measurer", "Pixels", "common_pixels"]
 
 ImageBatch = tuple[Num[np.ndarray, "_ c h w"], Int[np.ndarray, " _"]]
-"""Images and the number of each one's class, -1 where there is none."""
+"""Images and their class indices; -1 for no class."""
 
 Observe = Callable[[Num[np.ndarray, "n c h w"], int], Num[np.ndarray, "n c h w"]]
-"""From images and the number of the first one to what a telescope sees of them."""
+"""From images and the index of the first one to the images as observed."""
 
-_THUMBNAIL = 30  # pixels of a side, for distances between images
+_THUMBNAIL = 30  # side [pixel], for distances between images
 _EXAMPLES = 24
 
 
 @dataclass(frozen=True)
 class Pixels:
-    """How raw pixels become numbers that can be compared.
+    """The conversion of raw pixels to comparable values.
 
     Attributes:
-        unit: What the numbers are: `values from 0 to 1`, `counts`, or `each image from 0 to 1`.
-        divisor: Raw pixels are divided by it.
+        unit: Unit of the result: `values from 0 to 1`, `counts`, or `each image from 0 to 1`.
+        divisor: Divisor of the raw pixels.
     """
 
     unit: Literal["values from 0 to 1", "counts", "each image from 0 to 1"]
     divisor: float = 1.0
 
     def values(self, images: Num[np.ndarray, "n c h w"]) -> Float32[np.ndarray, "n h w"]:
-        """Images in their unit, the mean of the channels."""
+        """Images in this unit, averaged over channels."""
         plain = np.asarray(images.mean(axis=1, dtype=np.float32) / np.float32(self.divisor))
         return _from_0_to_1(plain) if self.unit == "each image from 0 to 1" else plain
 
     def for_features(self, values: Float32[np.ndarray, "n h w"]) -> Float32[np.ndarray, "n h w"]:
-        """The same with values from 0 to 1."""
+        """The same, scaled to [0, 1]."""
         return _from_0_to_1(values) if self.unit == "counts" else values
 
 
 def common_pixels(
     first: Num[np.ndarray, "n c h w"], second: Num[np.ndarray, "m c h w"]
 ) -> tuple[Pixels, Pixels]:
-    """How the pixels of two sets become comparable, from a few images of each.
+    """The conversion that makes two sets comparable, inferred from a few images of each.
 
     >>> counts, bytes_ = np.full((1, 1, 2, 2), 700.0), np.ones((1, 1, 2, 2), np.uint8)
     >>> [pixels.unit for pixels in common_pixels(counts, counts)]
@@ -75,16 +75,16 @@ def common_pixels(
 
 @dataclass(frozen=True)
 class Measured:
-    """A set as rows of numbers, one for each image.
+    """The measurements of a set, one row per image.
 
     Attributes:
-        labels: Class of each image as a number, -1 where there is none.
-        physics: What `SummaryStatistics.measure` says.
+        labels: Class index of each image; -1 for no class.
+        physics: Output of `SummaryStatistics.measure`.
         thumbnails: Means over blocks of pixels, values from 0 to 1.
-        features: Features by the name of what made them.
-        embeddings: What classifiers see, by their names.
-        examples: The first images themselves.
-        failures: Why a classifier could not see the images, by its name.
+        features: Features by name of the network.
+        embeddings: Output of classifiers by name.
+        examples: The first few images.
+        failures: Why a classifier failed on the images, by name.
     """
 
     labels: Int[np.ndarray, " n"]
@@ -105,13 +105,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Measurer:
-    """Measures sets of images of one size, all in the same way.
+    """Measures image sets of one size, all in the same way.
 
     Attributes:
-        ruler: Measures the physics.
-        features: Functions from images with values from 0 to 1 to features, by name.
+        ruler: Summary statistics to measure.
+        features: Functions from images with values in [0, 1] to features, by name.
         classifiers: Classifiers of raw images, by name.
-        observe: What happens to raw images before a classifier sees them.
+        observe: Function applied to raw images before classification.
     """
 
     ruler: SummaryStatistics
@@ -138,7 +138,7 @@ class Measurer:
         values = pixels.values(images)
         scaled = pixels.for_features(values)
         if not np.isfinite(values).all():
-            raise BadData(f"one of the images {start} to {start + len(images) - 1} has NaN in it")
+            raise BadData(f"one of the images {start} to {start + len(images) - 1} has NaN pixels")
         embeddings, failures = self._embeddings(images, start)
         return Measured(
             labels=np.asarray(labels, dtype=np.int64),
@@ -153,7 +153,7 @@ class Measurer:
     def _embeddings(
         self, images: Num[np.ndarray, "n c h w"], start: int
     ) -> tuple[dict[str, Embedding], dict[str, str]]:
-        """What classifiers see, and why some see nothing."""
+        """Output of the classifiers, and why some failed."""
         embeddings, failures = {}, {}
         if self.observe is not None and self.classifiers:
             images = self.observe(images, start)

@@ -20,16 +20,16 @@ __all__ = ["generator_report"]
 _BLIND = 12  # images of each kind
 _CAPTIONS = {
     "physics": (
-        "Real (grey) and generated images (red): median and middle two thirds of the power "
-        "spectrum and of the pixels' brightness; distributions of flux, ring radius and shape."
+        "Real (grey) and generated images (red): median and central 68 % of the power spectrum "
+        "and the brightness histogram; distributions of flux, ring radius and ellipticity."
     ),
     "frechet": (
-        "Fréchet distance against one over the number of images. The line leads to the distance "
-        "of infinitely many; the split-half baseline would lead to zero."
+        "Fréchet distance against the inverse number of images. The line extrapolates to "
+        "infinitely many images, for which the split-half baseline is zero."
     ),
     "closest": (
-        "Generated images (above) that are closest to a training image (below), as means over "
-        "blocks of pixels."
+        "The generated images (above) closest to a training image (below), averaged over blocks "
+        "of pixels."
     ),
 }
 
@@ -52,14 +52,14 @@ def generator_report(
     card: ModelCard | None = None,
     seed: int = 0,
 ) -> str:
-    """The report of an evaluation as HTML.
+    """Make the HTML report of an evaluation.
 
     Args:
-        scores: What the generator scores.
+        scores: Scores of the generator.
         real: The real set.
         generated: The generated set.
-        words: What the real and what the generated set is, in words.
-        figures: Folder with `physics.svg`, `frechet.svg` and perhaps `closest.png`.
+        words: Descriptions of the real and the generated set.
+        figures: Folder with `physics.svg`, `frechet.svg` and, optionally, `closest.png`.
         card: The model's card, if there is a model.
         seed: Seed of the order in the blind comparison.
     """
@@ -100,10 +100,10 @@ def _tiles(scores: GeneratorScores) -> list[dict[str, str]]:
             {
                 "name": f"Fréchet distance ({name})",
                 "value": f"{found.frechet.ratio:.2f} × baseline",
-                "note": "1 where nothing but chance tells the sets apart",
+                "note": "1 if the sets differ only by chance",
             },
             {
-                "name": "Told apart by a small network",
+                "name": "Distinguished by a small network",
                 "value": f"AUC {auc.value:.3f}",
                 "note": f"{auc.low:.3f} to {auc.high:.3f}; 0.5 is chance",
             },
@@ -132,8 +132,7 @@ def _tables(scores: GeneratorScores) -> list[_Table]:
     tables = [
         _Table(
             f"In the features of {name}",
-            "Intervals hold 95 %. Distances marked “halves” are between as many images as the "
-            "baseline's.",
+            "Intervals are 95 %. Distances marked “halves” use as many images as the baseline.",
             head,
             _feature_rows(found),
         )
@@ -141,7 +140,9 @@ def _tables(scores: GeneratorScores) -> list[_Table]:
     ]
     if scores.inception is not None:
         rows = _frechet_rows(scores.inception)
-        tables.append(_Table("Inception (FID)", "As the community reports it.", head, rows))
+        tables.append(
+            _Table("Inception (FID)", "As usually reported in the literature.", head, rows)
+        )
     tables.append(_physics_table(scores))
     if scores.memorisation:
         tables.append(_memorisation_table(scores))
@@ -157,8 +158,8 @@ def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
             f"{found.halves:.4g} ± {found.halves_spread:.2g}",
             f"{found.baseline:.4g} ± {found.baseline_spread:.2g}",
         ),
-        ("The same in units of the split-half baseline", f"{found.ratio:.3g}", "1"),
-        ("Limit of many images", f"{found.limit:.4g} ± {found.limit_error:.2g}", "0"),
+        ("Ratio to the split-half baseline", f"{found.ratio:.3g}", "1"),
+        ("Limit of infinitely many images", f"{found.limit:.4g} ± {found.limit_error:.2g}", "0"),
     ]
 
 
@@ -187,9 +188,9 @@ def _interval(found: ScoreWithBaseline) -> tuple[str, str]:
 def _physics_table(scores: GeneratorScores) -> _Table:
     images = max(test.images for test in scores.physics)
     note = (
-        f"Kolmogorov-Smirnov tests of {images} images a class: the largest distance between the "
-        "cumulative distributions, and the smallest p value, corrected for the number of tests "
-        "in the family. Below 0.01 a difference is certain enough to be called one."
+        f"Kolmogorov-Smirnov tests of {images} images per class: the largest distance between the "
+        "cumulative distributions, and the smallest p value, corrected for the number of tests in "
+        "the family. Differences are significant at p < 0.01."
     )
     rows = []
     for quantity, label in dict.fromkeys((t.quantity, t.label) for t in scores.physics):
@@ -210,10 +211,10 @@ def _worst(tests: list[PhysicsTest]) -> str:
 
 def _memorisation_table(scores: GeneratorScores) -> _Table:
     note = (
-        "Distances of images to the nearest training image. A generator that repeats its training "
-        "images has a small p value or more than 1 % of its images close to one."
+        "Distances of images to the nearest training image. For a generator that repeats its "
+        "training images the p value is small, or more than 1 % of its images are close to one."
     )
-    head = ("Distance in", "Share close", "p value", "Median, generated", "Median, real")
+    head = ("Distance in", "Fraction close", "p value", "Median, generated", "Median, real")
     rows = [
         (
             name,
@@ -244,8 +245,10 @@ def _agreement_table(scores: GeneratorScores) -> _Table:
                 for low, median, high in (fit.generated, fit.real)
             )
             rows.append((f"{name}: reduced chi-square of no (16, 50, 84 %)", middle, usual))
-    note = "Share of the images that a classifier assigns to the class they were made for."
-    return _Table("What classifiers see", note, ("Classifier, class", "Generated", "Real"), rows)
+    note = "Fraction of the images that a classifier assigns to their true class."
+    return _Table(
+        "Agreement with classifiers", note, ("Classifier, class", "Generated", "Real"), rows
+    )
 
 
 def _figures(folder: Path) -> list[dict[str, str]]:
@@ -266,7 +269,7 @@ def _facts(card: ModelCard) -> Mapping[str, Any]:
         "Description": card.description,
         "Classes": ", ".join(card.classes),
         "Network": str(card.network["name"]),
-        "Trained on": training.preset or training.data or "not said",
+        "Trained on": training.preset or training.data or "not stated",
         "Training": f"{training.images} images in {training.seconds:.0f} s on {training.machine}",
         "Command": training.command,
         "Licence": card.licence,

@@ -30,20 +30,20 @@ Say = Callable[[str], object]
 
 @dataclass(frozen=True)
 class GeneratorScores:
-    """What a generator scores against real images.
+    """The scores of a generator against real images.
 
     Attributes:
         classes: Classes of the real images.
         real: Number of real images.
         generated: Number of generated images.
-        features: Comparisons in features, by what made them: `neutral`, or a classifier's name.
-        inception: Fréchet distance in Inception's features (FID).
+        features: Comparisons by kind of features: `neutral`, or the name of a classifier.
+        inception: Fréchet distance of Inception features (FID).
         physics: Tests of the physics between generated and real images.
         physics_baseline: The same between two halves of the real images.
-        memorisation: Whether training images are repeated, by the kind of distance.
-        agreement: What classifiers make of the images, by their names.
-        notes: What to keep in mind with these figures.
-        not_computed: Reasons, by the name of the score.
+        memorisation: Whether training images are repeated, by kind of distance.
+        agreement: Agreement with classifiers, by name.
+        notes: Caveats.
+        not_computed: Reasons for missing scores, by name.
     """
 
     classes: tuple[str, ...]
@@ -59,11 +59,11 @@ class GeneratorScores:
     not_computed: dict[str, str] = field(default_factory=dict)
 
     def passes(self, family: str) -> bool:
-        """Whether no test of a family of the physics is significant at 1 %."""
+        """Whether no test in a family is significant at 1 %."""
         return all(test.corrected >= _LEVEL for test in self.physics if test.family == family)
 
     def as_dict(self) -> dict[str, Any]:
-        """The scores as JSON has them: numbers without a value are null."""
+        """The scores for JSON, with null for undefined numbers."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
@@ -81,19 +81,19 @@ def score_generator(
     seed: int = 0,
     say: Say = str,
 ) -> GeneratorScores:
-    """Compare a generated set with a real one in every way that was measured.
+    """Compute all scores of a generated set against a real one.
 
     Args:
         real: Real images that the generator was not trained on.
         generated: Generated images.
-        training: Images that it was trained on, if they are to be had.
+        training: Training images of the generator, if available.
         classes: Classes of the sets; labels are their indices.
-        known: Classes of each classifier that was asked.
-        not_computed: Scores that are known to be missing, with the reasons.
+        known: Classes of each classifier.
+        not_computed: Scores already known to be missing, with reasons.
         splits: Number of random splits for the Fréchet distance.
-        per_class: Images of each class whose physics is tested, at most.
+        per_class: Maximum number of images per class for the physics tests.
         seed: Seed of random splits, folds and resamples.
-        say: Told what is being done; nobody by default.
+        say: Called with progress messages.
 
     Raises:
         BadData: If there are too few images.
@@ -121,7 +121,7 @@ def score_generator(
     if training is None:
         missing["memorisation"] = "not computed: give the training images with --training"
     if all(scores.transfer is None for scores in features.values()):
-        missing["transfer"] = "not computed: the classes of the images are not known"
+        missing["transfer"] = "not computed: the classes of the images are unknown"
     return GeneratorScores(
         classes=tuple(classes),
         real=len(real),
@@ -153,7 +153,7 @@ def _physics(
     per_class: int,
     seed: int,
 ) -> tuple[list[PhysicsTest], list[PhysicsTest]]:
-    """Tests between the sets and between two halves of the real one."""
+    """Tests between the two sets, and between two halves of the real set."""
     first, second = stratified_halves(real.labels, np.random.default_rng(seed))
     rows = [{name: x[half] for name, x in real.physics.items()} for half in (first, second)]
     baseline = _groups(real.labels[first], real.labels[second], classes)
@@ -167,7 +167,7 @@ def _physics(
 def _groups(
     first: np.ndarray, second: np.ndarray, classes: Sequence[str]
 ) -> dict[str, tuple[Bool[np.ndarray, " n"], Bool[np.ndarray, " m"]]]:
-    """Which images belong to each class of both sets; all in one where classes are not known."""
+    """Images of each class in both sets; all in one group if the classes are unknown."""
     groups = {name: (first == k, second == k) for k, name in enumerate(classes)}
     groups = {name: (a, b) for name, (a, b) in groups.items() if a.any() and b.any()}
     if (second < 0).any() or not groups:
@@ -191,7 +191,7 @@ def _notes(
 ) -> list[str]:
     count = min(len(real), len(generated))
     return [
-        f"{count} images are few for the features of {name}: compare only with figures from as "
+        f"{count} images are few for the features of {name}: compare only with scores from as "
         f"many images ({enough} are usual)"
         for name, enough in _ENOUGH.items()
         if name in kinds and count < enough
@@ -199,7 +199,7 @@ def _notes(
 
 
 def _plain(value: Any) -> Any:
-    """Numbers without a value as null, tuples as lists."""
+    """Undefined numbers as null, tuples as lists."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -1,13 +1,13 @@
-r"""Physics of two sets of images side by side: brightness, size, shape and scales.
+r"""Comparison of the physics of two image sets: brightness, size, shape and spatial scales.
 
-Of each image: total flux, ring radius, ellipticity, the power in about ten bands of spatial
-frequency, and the share of its pixels in about ten bins of brightness. Each number is compared
-between the sets by a two-sample Kolmogorov-Smirnov test, class by class. P values are corrected
-by Holm's procedure within each of four families: flux and radius, ellipticity, power spectrum,
+For each image: total flux, ring radius, ellipticity, the power in about ten bands of spatial
+frequency, and the fraction of its pixels in about ten brightness bins. Each quantity is compared
+between the sets with a two-sample Kolmogorov-Smirnov test, class by class. P values are corrected
+with Holm's procedure within each of four families: flux and radius, ellipticity, power spectrum,
 pixel histogram.
 
-A test sees smaller and smaller differences in larger and larger sets. So at most a fixed number
-of images of each class is tested, which keeps what "passes" means the same.
+The larger the sets, the smaller the differences that a test detects. The number of images tested
+per class is therefore limited, so that "passes" always means the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ FAMILIES = {
 
 _BANDS = 10
 _BINS = 10
-_LENS_LIGHT = 0.05  # of the side: within this radius is the lens, not the ring
+_LENS_LIGHT = 0.05  # of the side; the lens galaxy, not the ring, is within this radius
 _SMALLEST_POWER = 1e-30
 
 
@@ -46,7 +46,7 @@ class SummaryStatistics:
     """Measures images of one size.
 
     Attributes:
-        edges: Edges of the bins of brightness.
+        edges: Edges of the brightness bins.
         rings: Edges of the bands of spatial frequency, in cycles over the shorter side.
         side: The shorter side [pixel].
     """
@@ -61,7 +61,7 @@ class SummaryStatistics:
 
     @classmethod
     def for_images(cls, values: Float[np.ndarray, "n h w"]) -> "SummaryStatistics":
-        """Bins that hold about equal shares of these pixels; bands of equal ratio."""
+        """Bins with about equal numbers of these pixels; logarithmic frequency bands."""
         edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)))
         if len(edges) < 3:
             edges = np.linspace(values.min(), values.max() + 1, _BINS + 1)
@@ -71,11 +71,11 @@ class SummaryStatistics:
 
     @property
     def frequencies(self) -> Float[np.ndarray, " k"]:
-        """Middle of each band [cycles per pixel]."""
+        """Centre of each band [cycles per pixel]."""
         return np.asarray(0.5 * (self.rings[:-1] + self.rings[1:] - 1) / self.side)
 
     def measure(self, values: Float[np.ndarray, "n h w"]) -> dict[str, Float[np.ndarray, "n _"]]:
-        """Rows of numbers by their names."""
+        """Statistics of each image, by name."""
         _, power = azimuthal_power_spectrum(values)
         sums = np.add.reduceat(power, self.rings[:-1] - 1, axis=1)
         bands = np.maximum(sums / np.diff(self.rings), _SMALLEST_POWER)
@@ -90,17 +90,17 @@ class SummaryStatistics:
 
 @dataclass(frozen=True)
 class PhysicsTest:
-    """One number of the images of one class, compared between two sets.
+    """The comparison of one statistic between two sets, for one class.
 
     Attributes:
-        family: Family of the correction, a key of `FAMILIES`.
-        quantity: What was measured.
-        part: Which of its columns: band, bin or component.
+        family: Family for the correction, a key of `FAMILIES`.
+        quantity: Name of the statistic.
+        part: Column of the statistic: band, bin or component.
         label: Class, or `all`.
-        images: Images of the smaller set.
+        images: Number of images in the smaller set.
         statistic: Largest distance between the cumulative distributions.
-        p_value: Chance of such a distance between sets of one kind.
-        corrected: The same, corrected for the number of tests in the family.
+        p_value: Probability of at least this distance for sets from one distribution.
+        corrected: The p value corrected for the number of tests in the family.
     """
 
     family: str
@@ -123,10 +123,10 @@ def physics_tests(
     """All tests between two sets.
 
     Args:
-        first: What `SummaryStatistics.measure` says of one set.
-        second: The same of the other.
-        groups: For each class, which images of either set belong to it.
-        per_class: Images of each class that are tested at most, the first ones.
+        first: Output of `SummaryStatistics.measure` for one set.
+        second: The same for the other set.
+        groups: Indices of the images of each class in both sets.
+        per_class: Maximum number of images per class; the first ones are used.
     """
     found = []
     for family, quantities in FAMILIES.items():
@@ -151,7 +151,7 @@ def _tests(
     second: Float[np.ndarray, "m k"],
     most: int,
 ) -> Sequence[PhysicsTest]:
-    """Tests of each column, images without a value left out."""
+    """Tests of each column, ignoring images without a value."""
     first, second = (x[np.isfinite(x).all(axis=1)][:most] for x in (first, second))
     images = min(len(first), len(second))
     if images == 0:
