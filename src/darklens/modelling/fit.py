@@ -114,7 +114,8 @@ class SmoothFitter:
         self.model = model if isinstance(model, SmoothModel) else smooth_model(model, draws=draws)
         free = self.model.names
         light = {"background", "lens_light_log_amplitude"} & set(free)
-        self._wide = bool(light) and "source_log_amplitude" in free
+        unbounded = bool(light) and "source_log_amplitude" in free
+        self._wide = unbounded and self.model.prior is None
         side = _WIDE_COARSE_SIDE if self._wide else _COARSE_SIDE
         self._factor = max(1, min(self.model.grid.shape) // side)
         self._coarse = self.model.coarse(self._factor, 2 if self._wide else 1)

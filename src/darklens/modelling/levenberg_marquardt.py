@@ -6,7 +6,9 @@ Jacobian `J` of the mean and the variances `v`, a step is
 .. math:: \left(A + \lambda \operatorname{diag} A\right) \delta = J^T (n - \mu) / v,
           \qquad A = J^T \operatorname{diag}(1 / v) J
 
-and the variances are updated after each step (Fisher scoring).
+and the variances are updated after each step (Fisher scoring). Where the model has a Gaussian prior
+of mean `m` and precision `P`, `A` gains `P`, the right-hand side :math:`P (m - p)`, and chi-square
+the prior's own.
 """
 
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from jaxtyping import Float
 
 from darklens.modelling.derivatives import normal_equations
 from darklens.modelling.likelihood import Likelihood, Moments
+from darklens.modelling.parameters import FLAT
 from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = ["RoughNoise", "Solution", "optimise"]
@@ -72,6 +75,7 @@ def optimise(
     """
     free = list(model.free)
     parameters, damping, converged = model.inside(start), 1e-3, False
+    prior = model.prior or FLAT
     moments, jacobian = _moments(model, parameters)
     for step in range(steps + 1):
         weight = 1 / moments.variance
@@ -80,6 +84,8 @@ def optimise(
         curvature, gradient = normal_equations(
             jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
         )
+        curvature[np.diag_indices(len(free))] += prior.precision[free]
+        gradient += prior.pull(parameters)[free]
         accepted = False
         while step < steps and not accepted and damping < 1e8:
             damped = curvature + damping * np.diag(np.diag(curvature) + 1e-300)
@@ -92,7 +98,8 @@ def optimise(
                 break
             trial_moments, trial_jacobian = _moments(model, trial)
             difference = data - trial_moments.mean
-            accepted = float(np.vdot(difference, difference * weight)) <= chi
+            trial_chi = float(np.vdot(difference, difference * weight))
+            accepted = trial_chi + prior.chi_square(trial) <= chi + prior.chi_square(parameters)
             damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
         if not accepted:
             break

@@ -122,6 +122,7 @@ def _free(preset: Preset) -> tuple[int, ...]:
         or (_varies(lens.position_angle) and lens.axis_ratio != Constant(1.0)),
         "lens_x": _varies(lens.x),
         "lens_y": _varies(lens.y),
+        "lens_slope": _varies(getattr(lens, "slope", None)),
         "gamma": _varies(lens.shear) or (_varies(lens.shear_angle) and lens.shear != Constant(0.0)),
         **_light_freedom("source", source),
         "log_exposure": _varies(preset.exposure),

@@ -7,6 +7,7 @@ index it by name, `p[Parameter.LENS_E1]`. Ellipticities are Cartesian,
 logarithmic, so that they stay positive.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
@@ -16,7 +17,9 @@ from darklens.lensing.profiles import Sersic
 from darklens.lensing.render import Scene
 
 __all__ = [
+    "FLAT",
     "PARAMETERS",
+    "GaussianPrior",
     "LightParameter",
     "Parameter",
     "inside_bounds",
@@ -28,6 +31,7 @@ Parameters = Float[np.ndarray, " p"]
 
 _LARGEST_ELLIPTICITY = 0.85
 _NO_LIGHT = 1e-300
+_ISOTHERMAL = 2.0
 
 
 class LightParameter(IntEnum):
@@ -49,9 +53,10 @@ class LightParameter(IntEnum):
 class Parameter(IntEnum):
     """Position of each parameter in a parameter vector.
 
-    Lengths are in arcsec, the background in flux per pixel, the exposure in ln s, the angle of the
-    line in rad. The strength of the line of mass is the square of the Einstein radius of its total
-    mass [arcsec^2]; 0 means no line.
+    The slope is that of the density, 2 where the lens is isothermal. Lengths are in arcsec, the
+    background in flux per pixel, the exposure in ln s, the angle of the line in rad. The strength of
+    the line of mass is the square of the Einstein radius of its total mass [arcsec^2]; 0 means no
+    line.
     """
 
     EINSTEIN_RADIUS = 0
@@ -59,33 +64,59 @@ class Parameter(IntEnum):
     LENS_E2 = 2
     LENS_X = 3
     LENS_Y = 4
-    GAMMA1 = 5
-    GAMMA2 = 6
-    SOURCE_X = 7
-    SOURCE_Y = 8
-    SOURCE_E1 = 9
-    SOURCE_E2 = 10
-    SOURCE_LOG_RADIUS = 11
-    SOURCE_SERSIC_INDEX = 12
-    SOURCE_LOG_AMPLITUDE = 13
-    LENS_LIGHT_X = 14
-    LENS_LIGHT_Y = 15
-    LENS_LIGHT_E1 = 16
-    LENS_LIGHT_E2 = 17
-    LENS_LIGHT_LOG_RADIUS = 18
-    LENS_LIGHT_SERSIC_INDEX = 19
-    LENS_LIGHT_LOG_AMPLITUDE = 20
-    BACKGROUND = 21
-    LOG_EXPOSURE = 22
-    LINE_X = 23
-    LINE_Y = 24
-    LINE_ANGLE = 25
-    LINE_LOG_HALF_LENGTH = 26
-    LINE_STRENGTH = 27
+    LENS_SLOPE = 5
+    GAMMA1 = 6
+    GAMMA2 = 7
+    SOURCE_X = 8
+    SOURCE_Y = 9
+    SOURCE_E1 = 10
+    SOURCE_E2 = 11
+    SOURCE_LOG_RADIUS = 12
+    SOURCE_SERSIC_INDEX = 13
+    SOURCE_LOG_AMPLITUDE = 14
+    LENS_LIGHT_X = 15
+    LENS_LIGHT_Y = 16
+    LENS_LIGHT_E1 = 17
+    LENS_LIGHT_E2 = 18
+    LENS_LIGHT_LOG_RADIUS = 19
+    LENS_LIGHT_SERSIC_INDEX = 20
+    LENS_LIGHT_LOG_AMPLITUDE = 21
+    BACKGROUND = 22
+    LOG_EXPOSURE = 23
+    LINE_X = 24
+    LINE_Y = 25
+    LINE_ANGLE = 26
+    LINE_LOG_HALF_LENGTH = 27
+    LINE_STRENGTH = 28
 
 
 PARAMETERS: tuple[str, ...] = tuple(parameter.name.lower() for parameter in Parameter)
 """Names of the parameters, in order."""
+
+
+@dataclass(frozen=True)
+class GaussianPrior:
+    """Independent Gaussian priors of the parameters.
+
+    Args:
+        mean: Mean of each parameter.
+        precision: Reciprocal of its variance; 0 where the prior is flat.
+    """
+
+    mean: Parameters
+    precision: Parameters
+
+    def pull(self, parameters: Parameters) -> Parameters:
+        """Gradient of the logarithm of the prior."""
+        return self.precision * (self.mean - parameters)
+
+    def chi_square(self, parameters: Parameters) -> float:
+        """Squared distance from the mean, in standard deviations."""
+        return float(self.precision @ np.square(parameters - self.mean))
+
+
+FLAT = GaussianPrior(np.zeros(len(Parameter)), np.zeros(len(Parameter)))
+"""No prior on any parameter."""
 
 
 def scene_parameters(scene: Scene, exposure: float = 1.0, *, line: bool = False) -> Parameters:
@@ -101,6 +132,7 @@ def scene_parameters(scene: Scene, exposure: float = 1.0, *, line: bool = False)
     p[Parameter.EINSTEIN_RADIUS] = lens.einstein_radius
     p[[Parameter.LENS_E1, Parameter.LENS_E2]] = _ellipticity(lens.axis_ratio, lens.position_angle)
     p[[Parameter.LENS_X, Parameter.LENS_Y]] = lens.x, lens.y
+    p[Parameter.LENS_SLOPE] = getattr(lens, "slope", _ISOTHERMAL)
     p[[Parameter.GAMMA1, Parameter.GAMMA2]] = shear.gamma1, shear.gamma2
     light = scene.lens_light[0] if scene.lens_light else Sersic(_NO_LIGHT, 1.0)
     _set_light(p, Parameter.SOURCE_X, scene.sources[0])

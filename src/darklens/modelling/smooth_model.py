@@ -16,7 +16,12 @@ from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.profiles import sersic_b
 from darklens.modelling.derivatives import render_smooth
 from darklens.modelling.likelihood import Likelihood, PhotonLikelihood
-from darklens.modelling.parameters import PARAMETERS, Parameter, inside_bounds
+from darklens.modelling.parameters import (
+    PARAMETERS,
+    GaussianPrior,
+    Parameter,
+    inside_bounds,
+)
 
 __all__ = ["SmoothModel"]
 
@@ -41,6 +46,7 @@ class SmoothModel:
         b_n: Formulae of the Sersic constant of the source and of the lens light.
         lens_light: Whether the lens galaxy emits light.
         blocks: Binning: side of the block of image pixels that one model pixel covers.
+        prior: Gaussian prior of the parameters; None leaves the likelihood alone.
     """
 
     grid: PixelGrid
@@ -53,6 +59,7 @@ class SmoothModel:
     b_n: tuple[str, str] = ("exact", "exact")
     lens_light: bool = False
     blocks: int = 1
+    prior: GaussianPrior | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,6 +94,11 @@ class SmoothModel:
         _, jacobian = self._render(parameters, (Parameter.SOURCE_X, Parameter.SOURCE_Y))
         return np.stack([self._observe(row) for row in jacobian])
 
+    @property
+    def psf_width(self) -> float:
+        """Standard deviation of the PSF along one axis [arcsec]; the mean of both if pixelised."""
+        return _width(self.instrument.psf, self.grid.pixel_scale)
+
     def with_free_sky(self) -> "SmoothModel":
         """The same model with a free sky level instead of the preset's.
 
@@ -117,7 +129,7 @@ class SmoothModel:
         scale = self.grid.pixel_scale * factor
         fine = self.grid.pixel_scale / self.instrument.supersampling
         width2 = max((scale / samples) ** 2 - fine**2, 0.0) / 12
-        width2 += _width(self.instrument.psf, self.grid.pixel_scale) ** 2
+        width2 += self.psf_width**2
         psf = GaussianPSF(float(FWHM_PER_SIGMA * np.sqrt(width2))) if width2 > 0 else None
         instrument = replace(self.instrument, psf=psf, supersampling=samples)
         grid = PixelGrid((rows, columns), scale)

@@ -1,0 +1,179 @@
+r"""What a smooth lens may do that the fitted model does not: linear directions with priors.
+
+A real lens departs from its model in ways that are no substructure: its mass has multipoles, the
+source is no Sersic profile, the PSF is not quite known, the lens shines. Each such departure
+changes the image by a small image `d` times an unknown amplitude with a Gaussian prior. With the
+residual `z` and all directions in units of the noise and of the prior's standard deviation, as rows
+of `D`, the amplitudes are marginalised analytically: the covariance of `z` is :math:`I + D^T D`,
+and
+
+.. math:: z' = (I + D^T D)^{-1} z = z - D^T (I + D D^T)^{-1} D \, z
+
+The directions:
+
+- **multipoles** m = 1, 3, 4 of an isothermal density, :math:`\kappa_m = a_m \cos(m \phi) / (2 r)`
+  and its sine, whose deflections times the sensitivity of the image are the changes;
+- **shapelets** of the source (Refregier 2003, arXiv:astro-ph/0105178), lensed by the fitted lens;
+- **width and shape of the PSF**: second derivatives of the image;
+- **light of the lens**: round exponential profiles of several radii.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from numpy.polynomial import hermite
+from scipy.special import factorial
+
+from darklens.modelling.derivatives import trace_smooth
+from darklens.modelling.parameters import Parameter
+from darklens.modelling.smooth_model import SmoothModel
+
+__all__ = ["NuisancePriors", "nuisance_directions"]
+
+Image = Float[np.ndarray, "h w"]
+Parameters = Float[np.ndarray, " p"]
+Directions = Float[np.ndarray, "k h w"]
+
+
+@dataclass(frozen=True)
+class NuisancePriors:
+    """Standard deviations of the amplitudes; 0 leaves the directions out.
+
+    Args:
+        multipole: Amplitude of each multipole over the Einstein radius.
+        shapelets: Amplitude of each shapelet, over that of the source at its Sersic radius.
+        shapelet_order: Largest order of the shapelets.
+        shapelet_scale: Their scale over the Sersic radius.
+        psf_width: Relative width of the PSF.
+        psf_ellipticity: Ellipticity of the PSF.
+        lens_light: Flux of each profile over that of the unlensed source.
+        lens_light_radii: Scale radii of the profiles [arcsec].
+    """
+
+    multipole: float = 0.007
+    shapelets: float = 0.3
+    shapelet_order: int = 6
+    shapelet_scale: float = 0.4
+    psf_width: float = 0.04
+    psf_ellipticity: float = 0.02
+    lens_light: float = 0.1
+    lens_light_radii: tuple[float, ...] = (0.1, 0.3, 0.8)
+
+
+def nuisance_directions(
+    model: SmoothModel, parameters: Parameters, sensitivity: Directions, priors: NuisancePriors
+) -> tuple[Directions, Directions]:
+    """Changes of the image for one standard deviation of each amplitude.
+
+    Args:
+        model: The smooth model.
+        parameters: Its fitted parameters.
+        sensitivity: Derivative of the flux by an extra deflection along x and y, (2, h, w).
+        priors: Standard deviations.
+
+    Returns:
+        The directions that are small changes, and those that are light of the lens, both in units
+        of flux.
+    """
+    x, y = model.grid.coordinates()
+    x, y = x - parameters[Parameter.LENS_X], y - parameters[Parameter.LENS_Y]
+    small = [*_multipoles(x, y, parameters, sensitivity, priors.multipole)]
+    small += _shapelets(model, parameters, priors)
+    small += _psf(model, parameters, priors)
+    light = _lens_light(model, np.hypot(x, y), parameters, priors)
+    empty = np.zeros((0, *model.grid.shape))
+    return np.stack(small) if small else empty, np.stack(light) if light else empty
+
+
+def _multipoles(
+    x: Image, y: Image, p: Parameters, sensitivity: Directions, prior: float
+) -> list[Image]:
+    r"""Cosine and sine of m = 1, 3, 4.
+
+    For :math:`m > 1` the potential is :math:`r g(\phi)` with
+    :math:`g = \cos(m \phi) / (1 - m^2)`; for m = 1 it is
+    :math:`\frac{x}{2} \ln \frac{r}{\theta_E}`.
+    """
+    if not prior:
+        return []
+    theta = p[Parameter.EINSTEIN_RADIUS]
+    r2 = x * x + y * y + 1e-12
+    logarithm = 0.5 * np.log(r2 / theta**2)
+    fields = [
+        (0.5 * (logarithm + x * x / r2), 0.5 * x * y / r2),
+        (0.5 * x * y / r2, 0.5 * (logarithm + y * y / r2)),
+    ]
+    angle = np.arctan2(y, x)
+    cos, sin = np.cos(angle), np.sin(angle)
+    for m in (3, 4):
+        for phase in (0.0, 0.5 * np.pi):
+            g = np.cos(m * angle - phase) / (1 - m * m)
+            slope = -m * np.sin(m * angle - phase) / (1 - m * m)
+            fields.append((g * cos - slope * sin, g * sin + slope * cos))
+    return [prior * theta * (sensitivity[0] * ax + sensitivity[1] * ay) for ax, ay in fields]
+
+
+def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> list[Image]:
+    """Cartesian shapelets about the source, of orders 1 and more, lensed and behind the PSF."""
+    if not priors.shapelets:
+        return []
+    radius = np.exp(p[Parameter.SOURCE_LOG_RADIUS])
+    scale = priors.shapelet_scale * radius
+    beta_x, beta_y = trace_smooth(model.grid.shape, model.grid.pixel_scale, p)
+    u = (beta_x - p[Parameter.SOURCE_X]) / scale
+    v = (beta_y - p[Parameter.SOURCE_Y]) / scale
+    order = priors.shapelet_order
+    rows, columns = _hermite_functions(u, order), _hermite_functions(v, order)
+    flux = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE]) * model.grid.pixel_scale**2
+    return [
+        model.instrument.observe(
+            priors.shapelets * flux * rows[a] * columns[n - a], model.grid.pixel_scale
+        )
+        for n in range(1, order + 1)
+        for a in range(n + 1)
+    ]
+
+
+def _hermite_functions(u: Image, order: int) -> list[Image]:
+    """Hermite functions of orders 0 to `order`, with a root mean square of one over their width."""
+    envelope = np.exp(-0.5 * u * u)
+    functions = []
+    for n in range(order + 1):
+        coefficients = np.zeros(n + 1)
+        coefficients[n] = 1 / np.sqrt(2.0**n * factorial(n))
+        functions.append(hermite.hermval(u, coefficients) * envelope)
+    return functions
+
+
+def _psf(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> list[Image]:
+    """Second derivatives of the image, times the variance of the PSF."""
+    if not (priors.psf_width or priors.psf_ellipticity) or model.instrument.psf is None:
+        return []
+    image = model.image(p)
+    padded = np.pad(image, 1, mode="edge")
+    middle = 2 * image
+    xx = padded[1:-1, 2:] + padded[1:-1, :-2] - middle
+    yy = padded[2:, 1:-1] + padded[:-2, 1:-1] - middle
+    xy = 0.25 * (padded[2:, 2:] + padded[:-2, :-2] - padded[2:, :-2] - padded[:-2, 2:])
+    variance = (model.psf_width / model.grid.pixel_scale) ** 2
+    return [
+        priors.psf_width * variance * (xx + yy),
+        priors.psf_ellipticity * variance * (xx - yy),
+        priors.psf_ellipticity * variance * 2 * xy,
+    ]
+
+
+def _lens_light(
+    model: SmoothModel, radius: Image, p: Parameters, priors: NuisancePriors
+) -> list[Image]:
+    """Round exponential profiles behind the PSF, of the flux of one standard deviation."""
+    if not priors.lens_light:
+        return []
+    source = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE] + 2 * p[Parameter.SOURCE_LOG_RADIUS])
+    flux = priors.lens_light * 2 * np.pi * source  # to a factor of order one
+    profiles = [
+        np.exp(-radius / scale) * flux / (2 * np.pi * scale**2) * model.grid.pixel_area
+        for scale in priors.lens_light_radii
+    ]
+    return [model.instrument.observe(profile, model.grid.pixel_scale) for profile in profiles]
