@@ -1,4 +1,4 @@
-"""The preprocessing declared by a card, including the one step that needs the physics."""
+"""The preprocessing declared by a card, including the steps that need the physics."""
 
 from typing import Any
 
@@ -8,12 +8,13 @@ __all__ = ["model_preprocessing"]
 
 
 def model_preprocessing(spec: Any) -> Preprocessing:
-    """Build the declared steps of a model, including `smooth_residual`.
+    """Build the declared steps of a model, including those that fit lenses.
 
     Raises:
         BadModel: If a step or a parameter is unknown, missing or of the wrong type.
     """
-    return build_preprocessing(spec, {"smooth_residual": _smooth_residual})
+    fits = {"smooth_residual": _smooth_residual, "marginalised_residual": _marginalised_residual}
+    return build_preprocessing(spec, fits)
 
 
 def _smooth_residual(
@@ -28,3 +29,19 @@ def _smooth_residual(
     from darklens.residual.smooth_residual import SmoothResidual
 
     return SmoothResidual(preset, size, binning, half_lengths, orientations, largest_chi_square)
+
+
+def _marginalised_residual(
+    preset: Any,
+    size: int,
+    binning: int,
+    half_lengths: Any = (0.5, 0.85, 1.4),
+    orientations: int = 12,
+    largest_chi_square: float = 2.0,
+) -> Any:
+    """See `darklens.residual.MarginalisedResidual`."""
+    from darklens.residual.marginalised_residual import MarginalisedResidual
+
+    return MarginalisedResidual(
+        preset, size, binning, half_lengths, orientations, largest_chi_square
+    )

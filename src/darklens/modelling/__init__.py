@@ -10,16 +10,24 @@ from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.image_fit import ImageFit, ImageFitter
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.line_fit import LineFitter
+from darklens.modelling.marginalised_fit import (
+    MarginalisedFit,
+    MarginalisedFitter,
+    central_sky,
+    marginalised_model,
+)
 from darklens.modelling.matched_filter import (
     LineCandidate,
     MatchedFilters,
     SignificanceMaps,
     central,
+    orthonormal,
 )
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
+from darklens.modelling.nuisance import NuisancePriors
 from darklens.modelling.parameter_table import Estimate, fit_estimates, fitted_scene
 from darklens.modelling.parameters import PARAMETERS, Parameter, scene_parameters
-from darklens.modelling.photon_counts import Counts, recover_counts
+from darklens.modelling.photon_counts import Counts, any_counts, recover_counts
 from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = [
@@ -32,16 +40,23 @@ __all__ = [
     "ImageFitter",
     "LineCandidate",
     "LineFitter",
+    "MarginalisedFit",
+    "MarginalisedFitter",
     "MatchedFilters",
+    "NuisancePriors",
     "Parameter",
     "SignificanceMaps",
     "SmoothFit",
     "SmoothFitter",
     "SmoothModel",
     "adapt_preset",
+    "any_counts",
     "central",
+    "central_sky",
     "fit_estimates",
     "fitted_scene",
+    "marginalised_model",
+    "orthonormal",
     "recover_counts",
     "scene_parameters",
     "sky_noise",

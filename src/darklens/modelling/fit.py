@@ -158,9 +158,16 @@ class SmoothFitter:
 
     def with_free_sky(self) -> "SmoothFitter":
         """A fitter that also fits the sky level; it shares the precomputed draws."""
+        other = self.with_model(self.model.with_free_sky())
+        other._coarse = self._coarse.with_free_sky()
+        return other
+
+    def with_model(self, model: SmoothModel) -> "SmoothFitter":
+        """A fitter with other noise or another prior; it shares the precomputed draws."""
         _ = self._squares  # made once for both
         other = copy(self)
-        other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
+        other.model = model
+        other._coarse = replace(self._coarse, likelihood=model.likelihood, prior=model.prior)
         return other
 
     def start(self, data: Image) -> Parameters:

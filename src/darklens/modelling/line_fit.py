@@ -15,10 +15,11 @@ from jaxtyping import Float, Num
 from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.grid import PixelGrid
 from darklens.modelling.fit import SmoothFit, fit_result
-from darklens.modelling.levenberg_marquardt import RoughNoise, optimise
+from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, optimise
+from darklens.modelling.likelihood import Likelihood
 from darklens.modelling.matched_filter import LineCandidate
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
-from darklens.modelling.parameters import Parameter
+from darklens.modelling.parameters import GaussianPrior, Parameter
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.presets import Preset
 
@@ -39,18 +40,27 @@ class LineFitter:
     """Fits smooth lenses with one line of mass.
 
     Args:
-        preset: Declares the smooth lens, and the line by its first class with one.
+        preset: Declares the smooth lens, and the line by its first class with one; or the model.
         hold_smooth: Whether to keep the smooth lens fixed and fit the line alone.
         draws: Number of lenses drawn from the prior.
+        steps: Steps on the full image at the end.
 
     Raises:
         BadPreset: If no class of the preset has a line.
     """
 
     def __init__(
-        self, preset: Preset, *, hold_smooth: bool = False, draws: int = PRIOR_DRAWS
+        self,
+        preset: Preset | SmoothModel,
+        *,
+        hold_smooth: bool = False,
+        draws: int = PRIOR_DRAWS,
+        steps: int = _STEPS,
     ) -> None:
-        model = smooth_model(preset, line=True, draws=draws)
+        self._steps = steps
+        model = preset
+        if isinstance(model, Preset):
+            model = smooth_model(model, line=True, draws=draws)
         line = tuple(k for k in model.free if k >= Parameter.LINE_X)
         self.model = replace(model, free=line) if hold_smooth else model
         coarse = self.model.coarse(_FACTOR)
@@ -63,25 +73,38 @@ class LineFitter:
         other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
         return other
 
+    def with_likelihood(
+        self, likelihood: Likelihood, prior: GaussianPrior | None
+    ) -> "LineFitter":
+        """A fitter for other noise, and another prior."""
+        other = copy(self)
+        other.model = replace(self.model, likelihood=likelihood, prior=prior)
+        other._coarse = replace(self._coarse, likelihood=likelihood, prior=prior)
+        return other
+
     def fit(
         self, image: Num[np.ndarray, "h w"], smooth: SmoothFit, lines: tuple[LineCandidate, ...]
     ) -> SmoothFit:
-        """Fit the smooth lens with the best line.
+        """Fit the smooth lens with the best line; the arguments are those of `optimise`."""
+        data = image.astype(np.float64)
+        return fit_result(self.model, data, self.optimise(data, smooth, lines))
+
+    def optimise(
+        self, data: Image, smooth: SmoothFit, lines: tuple[LineCandidate, ...]
+    ) -> Solution:
+        """Optimise the smooth lens with the best line.
 
         Args:
-            image: Pixels in the units of the likelihood.
+            data: Pixels in the units of the likelihood.
             smooth: The fit without a line.
             lines: Candidates to start from, most promising first.
         """
-        data = image.astype(np.float64)
         model, target = self._on_blocks(data, smooth)
         starts = [_with_line(smooth.parameters, line) for line in lines]
         for kept, steps in _ROUNDS:
             ends = [optimise(model, target, start, steps, tolerance=0.1) for start in starts[:kept]]
             starts = [end.parameters for end in sorted(ends, key=lambda end: end.chi_square)]
-        return fit_result(
-            self.model, data, optimise(self.model, data, starts[0], _STEPS, _TOLERANCE)
-        )
+        return optimise(self.model, data, starts[0], self._steps, _TOLERANCE)
 
     def _on_blocks(self, data: Image, smooth: SmoothFit) -> tuple[SmoothModel, Blocks]:
         """The binned model with the noise of the smooth fit, and the data for it."""

@@ -24,7 +24,7 @@ from scipy import fft
 from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.profiles import LineMass, MassProfile, PointMass
 
-__all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central"]
+__all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central", "orthonormal"]
 
 Map = Float32[np.ndarray, "i j"]
 _LEAST_SHARE = 1e-2
@@ -105,23 +105,26 @@ class MatchedFilters:
 
     def __call__(
         self,
-        residual: Map,
-        sensitivity: Float32[np.ndarray, "2 i j"],
-        whitened_jacobian: Float32[np.ndarray, "k i j"],
+        residual: Float32[np.ndarray, "h w"],
+        sensitivity: Float32[np.ndarray, "2 h w"],
+        basis: Float32[np.ndarray, "k h w"],
         *,
         lines: bool = True,
     ) -> SignificanceMaps:
         """Apply the filters for points and lines.
 
+        The images may be finer than the maps by a whole factor: their products are then summed in
+        blocks.
+
         Args:
             residual: Residual in units of the noise.
             sensitivity: Derivative of the image with respect to an extra deflection along x and y
                 [noise / arcsec].
-            whitened_jacobian: Derivatives of the image with respect to the free parameters of the
-                smooth lens, in units of the noise.
+            basis: What is projected out: `orthonormal` rows of the whitened Jacobian, or the root
+                of a projection that marginalises.
             lines: Whether to filter for lines as well.
         """
-        spectra = self._products(residual, sensitivity, _orthonormal(whitened_jacobian))
+        spectra = self._products(residual, sensitivity, basis)
         point, depth = self._filter(spectra, self._point)
         half_lengths = self._half_lengths if lines else ()
         best = np.full((len(half_lengths), *self.shape), -np.inf, dtype=np.float32)
@@ -164,13 +167,17 @@ class MatchedFilters:
         return tuple(np.conj(fft.rfft2(part.astype(np.float32))) for part in parts)
 
     def _products(
-        self, residual: Map, sensitivity: Float32[np.ndarray, "2 i j"], jacobian: Any
+        self,
+        residual: Float32[np.ndarray, "h w"],
+        sensitivity: Float32[np.ndarray, "2 h w"],
+        basis: Float32[np.ndarray, "k h w"],
     ) -> Complex64[np.ndarray, "n u v"]:
         """Spectra of the images that are correlated with a deflection."""
         sx, sy = sensitivity
         images = [residual * sx, residual * sy, sx * sx, sx * sy, sy * sy]
-        stack = np.concatenate([np.stack(images), jacobian * sx, jacobian * sy])
-        return np.asarray(fft.rfft2(stack, s=self._padded))
+        stack = np.concatenate([np.stack(images), basis * sx, basis * sy])
+        blocks = block_sums(stack, residual.shape[0] // self.shape[0])
+        return np.asarray(fft.rfft2(blocks, s=self._padded))
 
     def _filter(
         self, spectra: Complex64[np.ndarray, "n u v"], shape: tuple[Any, ...]
@@ -201,8 +208,8 @@ def central(
     return block_sums(window, factor) / np.float32(factor)
 
 
-def _orthonormal(jacobian: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:
-    """Orthonormal basis of the row space; null directions become zero."""
+def orthonormal(jacobian: Float32[np.ndarray, "k i j"]) -> Float32[np.ndarray, "k i j"]:
+    """Orthonormal basis of the row space of a whitened Jacobian; null directions become zero."""
     flat = jacobian.reshape(len(jacobian), -1).astype(np.float64)
     values, vectors = np.linalg.eigh(flat @ flat.T)
     keep = values > 1e-9 * values[-1]

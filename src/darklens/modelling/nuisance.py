@@ -52,9 +52,9 @@ class NuisancePriors:
     """
 
     multipole: float = 0.007
-    shapelets: float = 0.3
-    shapelet_order: int = 6
-    shapelet_scale: float = 0.4
+    shapelets: float = 0.1
+    shapelet_order: int = 8
+    shapelet_scale: float = 0.3
     psf_width: float = 0.04
     psf_ellipticity: float = 0.02
     lens_light: float = 0.1

@@ -24,7 +24,7 @@ from scipy.ndimage import uniform_filter
 from darklens.errors import BadInput
 from darklens.modelling.quantisation import Lattice, exact_lattice, rounded_lattices
 
-__all__ = ["Counts", "recover_counts"]
+__all__ = ["Counts", "any_counts", "recover_counts"]
 
 Image = Float[np.ndarray, "h w"]
 
@@ -131,6 +131,24 @@ def _with_known_sky(values: Image, sky: float) -> Counts | None:
         return found
     likely = _likely(exact, rounded)
     return None if likely is None else _on_other_sky(likely, sky)
+
+
+def any_counts(image: Num[np.ndarray, "h w"], sky: float) -> Counts:
+    """Counts of an image that holds any increasing linear function of counts, whatever its range.
+
+    Args:
+        image: The pixels.
+        sky: Expected counts of the sky in a pixel.
+
+    Raises:
+        BadInput: If the values are not finite or constant, or show no noise.
+    """
+    values = image.astype(np.float64)
+    if not np.isfinite(values).all():
+        raise BadInput("the image has pixels that are not finite")
+    if values.min() == values.max():
+        raise BadInput("the image is constant")
+    return _with_known_sky(values, sky) or _estimated(values - values.min(), sky)
 
 
 def _without_sky(values: Image, sky: float | None) -> Counts | None:

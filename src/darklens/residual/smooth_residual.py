@@ -25,13 +25,14 @@ from darklens.modelling import (
     SignificanceMaps,
     SmoothFit,
     central,
+    orthonormal,
 )
+from darklens.residual.scaling import clipped, compressed, excess, is_positive
 from darklens.simulation import Preset, load_preset, parse_preset
 
 __all__ = ["SmoothResidual"]
 
 Images = Float32[np.ndarray, "_ _ _ _"]
-_CLIP = 8.0
 _MOST_LENGTHS = 32
 _MOST_ORIENTATIONS = 360
 _VISIBLE = 4.5  # significance below which no line is fitted
@@ -77,7 +78,7 @@ class SmoothResidual:
             )
         if not isinstance(half_lengths, Sequence) or isinstance(half_lengths, str):
             raise BadModel("smooth_residual: half_lengths must be a list of numbers")
-        if orientations < 1 or not all(_is_positive(length) for length in half_lengths):
+        if orientations < 1 or not all(is_positive(length) for length in half_lengths):
             raise BadModel("smooth_residual: orientations and half_lengths must be positive")
         if orientations > _MOST_ORIENTATIONS or len(half_lengths) > _MOST_LENGTHS:
             raise BadModel(
@@ -183,7 +184,7 @@ class SmoothResidual:
             self._residual(fit),
             np.sqrt(np.hypot(*self._central(fit.sensitivity))) / 10,
             smooth / 10,
-            _compressed(found.point),
+            compressed(found.point),
             np.log(np.maximum(found.depth, 1e-6)) - 5,
             _excess(fit, found.point),
         ]
@@ -194,32 +195,24 @@ class SmoothResidual:
                 fitter = self._line_fitter_of_sky if free else self._line_fitter
                 again = fitter.fit(image_fit.image, fit, found.lines)
                 left = self._detect(again, lines=False)
-            maps += [*_compressed(found.line), self._residual(again), _compressed(left.point)]
+            maps += [*compressed(found.line), self._residual(again), compressed(left.point)]
             maps.append(_excess(again, found.point))
         return np.stack(maps).astype(np.float32)
 
     def _detect(self, fit: SmoothFit, *, lines: bool = True) -> SignificanceMaps:
-        parts = (fit.residual, fit.sensitivity, fit.whitened_jacobian)
-        return self._filters(*(self._central(part) for part in parts), lines=lines)
+        residual, sensitivity, jacobian = (
+            self._central(part)
+            for part in (fit.residual, fit.sensitivity, fit.whitened_jacobian)
+        )
+        return self._filters(residual, sensitivity, orthonormal(jacobian), lines=lines)
 
     def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:
         return central(image, self._size, self._binning)
 
     def _residual(self, fit: SmoothFit) -> Float32[np.ndarray, "i j"]:
-        clipped: np.ndarray = np.clip(self._central(fit.residual), -_CLIP, _CLIP) / 2
-        return clipped
-
-
-def _compressed(significance: np.ndarray) -> np.ndarray:
-    """Significance on a scale that is linear up to about 4 and logarithmic beyond."""
-    return np.asarray(np.arcsinh(significance / 4))
+        return clipped(self._central(fit.residual))
 
 
 def _excess(fit: SmoothFit, like: np.ndarray) -> np.ndarray:
     """Excess of chi-square over its expectation, constant over the map."""
-    deviations = (fit.chi_square - 1) * np.sqrt(fit.residual.size / 2)
-    return np.full(like.shape, np.arcsinh(deviations) / 3)
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+    return np.full(like.shape, excess(fit.chi_square, fit.residual.size))

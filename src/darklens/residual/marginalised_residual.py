@@ -1,0 +1,296 @@
+"""The preprocessing step `marginalised_residual`: what is left once all nuisance is marginalised.
+
+The smooth lens of a preset is fitted under the preset's priors; multipoles of the mass, shapelets
+of the source, errors of the PSF and light of the lens are marginalised, see
+`darklens.modelling.marginalised_fit`. The maps are what remains: the residual in units of the
+noise, matched filters for point masses and for lines of several lengths, and the same beside the
+best line. Counts may be unknown: gain, noise and sky are then measured on the image itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+
+from darklens.cutouts import central_cutout
+from darklens.data import Panel
+from darklens.errors import BadData, BadInput, BadModel
+from darklens.modelling import (
+    PRIOR_DRAWS,
+    Counts,
+    LineFitter,
+    MarginalisedFit,
+    MarginalisedFitter,
+    MatchedFilters,
+    NuisancePriors,
+    Parameter,
+    SignificanceMaps,
+    SmoothFit,
+    any_counts,
+    central,
+    central_sky,
+    marginalised_model,
+)
+from darklens.residual.scaling import clipped, compressed, excess, is_positive
+from darklens.simulation import Preset, load_preset, parse_preset
+
+__all__ = ["MarginalisedResidual"]
+
+Images = Float32[np.ndarray, "_ _ _ _"]
+Map = Float32[np.ndarray, "i j"]
+
+_LINE_BINNING = 2  # of the maps, for lines
+_LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
+_LINE_STEPS = 3
+_NOTE = (
+    "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
+    "gain, sky and noise were fitted"
+)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """All that is known of one image."""
+
+    smooth: MarginalisedFit
+    maps: SignificanceMaps
+    line: MarginalisedFit
+    beside: SignificanceMaps
+    counts: Counts
+    image: Float[np.ndarray, "h w"]
+
+
+class MarginalisedResidual:
+    """A preprocessing step that marginalises over all that is no substructure.
+
+    Args:
+        preset: Name of a shipped preset, or its whole content; its noise is that of photons.
+        size: Side of the central square that is kept [pixel].
+        binning: Side of the blocks of pixels that are added up.
+        half_lengths: Half lengths of the lines that are looked for [arcsec].
+        orientations: Directions in which each line is tried.
+        largest_chi_square: Reduced chi-square above which an image is unlike the preset.
+        draws: Number of lenses drawn from the prior, from which fits start.
+
+    Raises:
+        BadModel: If the parameters are inconsistent.
+    """
+
+    def __init__(
+        self,
+        preset: Any,
+        size: int,
+        binning: int,
+        half_lengths: Any = (0.5, 0.85, 1.4),
+        orientations: int = 12,
+        largest_chi_square: float = 2.0,
+        *,
+        draws: int = PRIOR_DRAWS,
+    ) -> None:
+        self._preset: Preset = (
+            parse_preset(preset) if isinstance(preset, Mapping) else load_preset(str(preset))
+        )
+        side = min(self._preset.grid.shape)
+        step = binning * _LINE_BINNING
+        if binning < 1 or not 0 < size <= side or size % step:
+            raise BadModel(
+                f"marginalised_residual: a size of {size} must be at most {side} and a multiple of "
+                f"{step}"
+            )
+        if not isinstance(half_lengths, Sequence) or isinstance(half_lengths, str):
+            raise BadModel("marginalised_residual: half_lengths must be a list of numbers")
+        if not half_lengths or not all(is_positive(length) for length in half_lengths):
+            raise BadModel("marginalised_residual: half_lengths must be positive numbers")
+        if not 1 <= orientations <= 360 or len(half_lengths) > 32:
+            raise BadModel(
+                "marginalised_residual: at most 360 orientations and 32 half_lengths"
+            )
+        self._size, self._binning = size, binning
+        self._half_lengths, self._orientations = tuple(half_lengths), orientations
+        self._largest, self._draws = largest_chi_square, draws
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the maps, in order."""
+        return (
+            "residual",
+            "sensitivity",
+            "smooth image",
+            "point mass",
+            "depth",
+            *(f"line of half length {length:g}" for length in self._half_lengths),
+            "residual beside a line",
+            "point mass beside a line",
+            "chi-square",
+            "chi-square with a line",
+            "gain of a line",
+            "half length",
+            "mass of the line",
+            "freedom",
+        )
+
+    def __call__(self, images: Images) -> Images:
+        """The maps of each image, (n, channels, size / binning, size / binning).
+
+        Raises:
+            BadData: If an image cannot be fitted.
+        """
+        return np.stack([self._scaled(self._found(image)) for image in images])
+
+    def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
+        """The maps, and for each image the verdict on the fit, its chi-square and a note.
+
+        An image that cannot be fitted has maps of zeros, the verdict `failed`, and the reason as
+        its note.
+        """
+        found = [self._found_or_reason(image) for image in images]
+        return self._explained(found)
+
+    def illustrate(self, images: Images) -> tuple[Images, dict[str, list[Any]], list[list[Panel]]]:
+        """The same, with panels of each image, all from one fit."""
+        found = [self._found_or_reason(image) for image in images]
+        panels = [
+            [Panel("image", image[0].astype(np.float64))] if isinstance(one, str) else _panels(one)
+            for one, image in zip(found, images, strict=True)
+        ]
+        return *self._explained(found), panels
+
+    def _explained(self, found: Sequence[_Found | str]) -> tuple[Images, dict[str, list[Any]]]:
+        side = self._size // self._binning
+        nothing = np.zeros((len(self.channels), side, side), dtype=np.float32)
+        maps = [nothing if isinstance(one, str) else self._scaled(one) for one in found]
+        columns: dict[str, list[Any]] = {"fit": [], "chi_square": [], "note": []}
+        for one in found:
+            failed = isinstance(one, str)
+            columns["fit"].append("failed" if failed else self._verdict(one))
+            columns["chi_square"].append(np.nan if failed else one.smooth.fit.chi_square)
+            estimated = not failed and one.counts.source == "estimated"
+            columns["note"].append(one if failed else _NOTE if estimated else None)
+        return np.stack(maps), columns
+
+    def _verdict(self, found: _Found) -> str:
+        if not (found.smooth.fit.converged or found.line.fit.converged):
+            return "not converged"
+        least = min(found.smooth.fit.chi_square, found.line.fit.chi_square)
+        return "unlike the preset" if least > self._largest else "ok"
+
+    def _found_or_reason(self, image: Float32[np.ndarray, "c h w"]) -> _Found | str:
+        try:
+            return self._found(image)
+        except BadData as error:
+            return str(error)
+
+    def _found(self, image: Float32[np.ndarray, "c h w"]) -> _Found:
+        """Fit one image without and with a line of mass."""
+        if len(image) != 1:
+            raise BadData(f"the fit of the smooth lens takes 1 channel, not {len(image)}")
+        if image[0].shape != self._preset.grid.shape:
+            raise BadData(f"the fit takes {self._preset.grid.shape} pixels, not {image[0].shape}")
+        try:
+            counts = any_counts(image[0], central_sky(self._preset))
+        except BadInput as error:
+            raise BadData(str(error)) from None
+        smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
+        maps = self._detect(smooth.fit)
+        fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
+        end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
+        line = self._fitter.linear(fitter.model, smooth.data, end)
+        return _Found(smooth, maps, line, self._detect(line.fit, lines=False), counts, image[0])
+
+    @cached_property
+    def _fitter(self) -> MarginalisedFitter:
+        return MarginalisedFitter(self._preset, NuisancePriors(), draws=self._draws)
+
+    @cached_property
+    def _line_fitter(self) -> LineFitter:
+        model = marginalised_model(self._preset, line=True, draws=self._draws)
+        return LineFitter(model, steps=_LINE_STEPS)
+
+    @cached_property
+    def _point_filters(self) -> MatchedFilters:
+        side = self._size // self._binning
+        return MatchedFilters((side, side), self._preset.grid.pixel_scale * self._binning)
+
+    @cached_property
+    def _line_filters(self) -> MatchedFilters:
+        step = self._binning * _LINE_BINNING
+        side = self._size // step
+        return MatchedFilters(
+            (side, side),
+            self._preset.grid.pixel_scale * step,
+            half_lengths=self._half_lengths,
+            orientations=self._orientations,
+            largest_radius=_LARGEST_RADIUS,
+        )
+
+    def _detect(self, fit: SmoothFit, *, lines: bool = True) -> SignificanceMaps:
+        """Matched filters for points, and on coarser maps for lines."""
+        parts = [
+            central_cutout(part, self._size).astype(np.float32)
+            for part in (fit.residual, fit.sensitivity, _essential(fit.whitened_jacobian))
+        ]
+        found = self._point_filters(*parts, lines=False)
+        if not lines:
+            return found
+        coarse = self._line_filters(*parts)
+        line = coarse.line.repeat(_LINE_BINNING, axis=-1).repeat(_LINE_BINNING, axis=-2)
+        return SignificanceMaps(found.point, found.depth, line, coarse.lines)
+
+    def _scaled(self, found: _Found) -> Float32[np.ndarray, "d i j"]:
+        """All channels of one image, each of order unity."""
+        fit, line = found.smooth.fit, found.line.fit
+        pixels = fit.residual.size
+        gain = (fit.chi_square - line.chi_square) * np.sqrt(pixels / 2)
+        strength = line.parameters[Parameter.LINE_STRENGTH]
+        mass = strength / line.parameters[Parameter.EINSTEIN_RADIUS] ** 2
+        numbers = [
+            excess(fit.chi_square, pixels),
+            excess(line.chi_square, pixels),
+            np.arcsinh(gain) / 3,
+            line.parameters[Parameter.LINE_LOG_HALF_LENGTH],
+            20 * mass,
+            np.log1p(found.smooth.freedom) / 3,
+        ]
+        maps = [
+            self._residual(fit),
+            np.sqrt(np.hypot(*self._central(fit.sensitivity))) / 10,
+            np.sqrt(np.maximum(self._central(fit.model) / self._binning, 0)) / 10,
+            compressed(found.maps.point),
+            np.log(np.maximum(found.maps.depth, 1e-6)) - 5,
+            *compressed(found.maps.line),
+            self._residual(line),
+            compressed(found.beside.point),
+            *(np.full(found.maps.point.shape, number) for number in numbers),
+        ]
+        return np.stack(maps).astype(np.float32)
+
+    def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:
+        return central(image, self._size, self._binning)
+
+    def _residual(self, fit: SmoothFit) -> Map:
+        return clipped(self._central(fit.residual))
+
+
+def _panels(found: _Found) -> list[Panel]:
+    """Data, smooth model, residual and the significance map of a point mass."""
+    fit = found.smooth.fit
+    return [
+        Panel("image", found.image.astype(np.float64)),
+        Panel(f"smooth lens, chi-square {fit.chi_square:.3f}", fit.model),
+        Panel("residual [noise]", fit.residual, limit=5.0),
+        Panel("significance of a point mass", found.maps.point.astype(np.float64), limit=20.0),
+    ]
+
+
+def _essential(basis: Float32[np.ndarray, "k h w"]) -> Float32[np.ndarray, "k h w"]:
+    """The same projection to a hundredth, with as few rows as possible."""
+    flat = basis.reshape(len(basis), -1)
+    values, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
+    kept = vectors[:, values > _LEAST_SHARE].astype(np.float32)
+    return np.asarray(kept.T @ flat).reshape(-1, *basis.shape[1:])
+
+
+_LEAST_SHARE = 0.02
