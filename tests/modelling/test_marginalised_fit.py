@@ -1,0 +1,97 @@
+"""The marginalised fit: what is no substructure leaves no residual, and units do not matter."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from darklens.lensing.profiles import Sersic
+from darklens.lensing.render import render
+from darklens.modelling import MarginalisedFitter, Parameter, scene_parameters
+from darklens.modelling.marginalised_fit import _measured_noise
+from darklens.simulation import Lens, Simulator, load_preset
+
+WIDE = "common-test-1-wide"
+DRAWS = 1500
+
+
+@pytest.fixture(scope="module")
+def fitter() -> MarginalisedFitter:
+    return MarginalisedFitter(load_preset(WIDE), draws=DRAWS)
+
+
+@pytest.fixture(scope="module")
+def lens() -> Lens:
+    return Simulator("common-test-1").lens(0, seed=3)
+
+
+def counts_of(lens: Lens, **scene: object) -> np.ndarray:
+    """Counts of the lens with another scene."""
+    preset = load_preset("common-test-1")
+    flux = render(replace(lens.scene, **scene), preset.grid)
+    mean = preset.instrument.observe(flux, preset.grid.pixel_scale) + 10
+    return np.random.default_rng(7).poisson(mean).astype(np.float64)
+
+
+def test_a_smooth_lens_leaves_noise(fitter: MarginalisedFitter, lens: Lens) -> None:
+    found = fitter.fit(lens.image[0].astype(np.float64))
+    assert found.fit.chi_square == pytest.approx(1, abs=0.03)
+    assert found.freedom < 20
+
+
+def test_parameters_keep_their_truth(fitter: MarginalisedFitter, lens: Lens) -> None:
+    found = fitter.fit(lens.image[0].astype(np.float64)).fit
+    truth = scene_parameters(lens.scene)
+    assert found.parameters[Parameter.EINSTEIN_RADIUS] == pytest.approx(
+        truth[Parameter.EINSTEIN_RADIUS], abs=0.02
+    )
+    assert found.parameters[Parameter.LENS_SLOPE] == pytest.approx(2, abs=0.1)
+
+
+def test_a_clumpy_source_is_no_substructure(fitter: MarginalisedFitter, lens: Lens) -> None:
+    source = lens.scene.sources[0]
+    clumps = [
+        Sersic(0.4 * source.amplitude, 0.12, 1.0, x=source.x + dx, y=source.y + dy)
+        for dx, dy in ((0.2, 0.1), (-0.15, 0.2))
+    ]
+    found = fitter.fit(counts_of(lens, sources=(source, *clumps)))
+    assert found.fit.chi_square < 1.06
+    assert found.freedom > 20
+
+
+def test_light_of_the_lens_is_taken_off(fitter: MarginalisedFitter, lens: Lens) -> None:
+    light = Sersic(0.5 * lens.scene.sources[0].amplitude, 0.3, 1.5)
+    counts = counts_of(lens, lens_light=(light,))
+    found = fitter.fit(counts)
+    taken = counts - found.data
+    x, y = load_preset(WIDE).grid.coordinates()
+    inner = np.hypot(x, y) < 0.3
+    assert taken[inner].mean() == pytest.approx(
+        light.brightness(x, y)[inner].mean() * 0.05**2, rel=0.2
+    )
+    assert found.fit.chi_square < 1.06
+
+
+def test_a_subhalo_is_left(fitter: MarginalisedFitter) -> None:
+    lens = Simulator("common-test-1").lens(1, seed=5)
+    counts = lens.image[0].astype(np.float64)
+    assert fitter.fit(counts).fit.chi_square > 1.02
+
+
+def test_the_gain_need_not_be_known(fitter: MarginalisedFitter, lens: Lens) -> None:
+    counts = lens.image[0].astype(np.float64)
+    known, unknown = fitter.fit(counts), fitter.fit(1.3 * counts - 4, known_gain=False)
+    assert unknown.fit.chi_square == pytest.approx(1, abs=0.05)
+    central = np.s_[20:130, 20:130]
+    difference = known.fit.residual[central] - unknown.fit.residual[central]
+    assert difference.std() < 0.15
+
+
+def test_noise_is_measured_on_the_image() -> None:
+    rng = np.random.default_rng(1)
+    x, y = np.meshgrid(np.arange(150), np.arange(150))
+    mean = 10 + 300 * np.exp(-0.5 * ((x - 75) ** 2 + (y - 75) ** 2) / 25**2)
+    data = rng.poisson(mean).astype(np.float64)
+    ratio = _measured_noise(3 * data, 3 * mean) / (3 * np.sqrt(mean))
+    assert ratio.min() > 0.9
+    assert ratio.max() < 1.1

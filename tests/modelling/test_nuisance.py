@@ -1,0 +1,92 @@
+"""Directions of nuisance: each is what a changed lens, source or telescope does to the image."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from jaxtyping import Float
+from lenstronomy.LensModel.Profiles.multipole import Multipole
+
+from darklens.lensing.instrument import GaussianPSF
+from darklens.modelling import NuisancePriors, Parameter, SmoothModel, smooth_model
+from darklens.modelling.nuisance import nuisance_directions
+from darklens.simulation import load_preset
+
+NOTHING = NuisancePriors(
+    multipole=0.0, shapelets=0.0, psf_width=0.0, psf_ellipticity=0.0, lens_light=0.0
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> SmoothModel:
+    return smooth_model(load_preset("common-test-1"), draws=20)
+
+
+@pytest.fixture(scope="module")
+def parameters(model: SmoothModel) -> Float[np.ndarray, " p"]:
+    return model.draws[0]
+
+
+def directions(
+    model: SmoothModel, parameters: np.ndarray, **priors: float
+) -> tuple[np.ndarray, np.ndarray]:
+    sensitivity = model.deflection_response(parameters)
+    return nuisance_directions(model, parameters, sensitivity, replace(NOTHING, **priors))
+
+
+def test_nothing_is_marginalised_without_priors(
+    model: SmoothModel, parameters: np.ndarray
+) -> None:
+    small, light = directions(model, parameters)
+    assert len(small) == len(light) == 0
+
+
+@pytest.mark.parametrize(("order", "first"), [(1, 0), (3, 2), (4, 4)])
+def test_multipoles_are_those_of_lenstronomy(
+    model: SmoothModel, parameters: np.ndarray, order: int, first: int
+) -> None:
+    small, _ = directions(model, parameters, multipole=0.01)
+    sensitivity = model.deflection_response(parameters)
+    theta = parameters[Parameter.EINSTEIN_RADIUS]
+    x, y = model.grid.coordinates()
+    for k, angle in enumerate((0.0, 0.5 * np.pi / order)):
+        ax, ay = Multipole().derivatives(
+            x.ravel(), y.ravel(), m=order, a_m=0.01 * theta, phi_m=angle, r_E=theta
+        )
+        expected = sensitivity[0].ravel() * ax + sensitivity[1].ravel() * ay
+        assert small[first + k].ravel() == pytest.approx(expected, abs=1e-6 * abs(expected).max())
+
+
+def test_a_wider_psf_is_a_direction(model: SmoothModel, parameters: np.ndarray) -> None:
+    small, _ = directions(model, parameters, psf_width=0.02)
+    psf = model.instrument.psf
+    assert isinstance(psf, GaussianPSF)
+    wider = replace(psf, fwhm=1.02 * psf.fwhm)
+    changed = replace(model, instrument=replace(model.instrument, psf=wider))
+    difference = changed.image(parameters) - model.image(parameters)
+    left = difference - small[0]
+    assert np.linalg.norm(left) < 0.2 * np.linalg.norm(difference)
+
+
+def test_shapelets_explain_a_clump_of_the_source(
+    model: SmoothModel, parameters: np.ndarray
+) -> None:
+    small, _ = directions(model, parameters, shapelets=0.1)
+    clump = parameters.copy()
+    clump[Parameter.SOURCE_X] += 0.15
+    clump[Parameter.SOURCE_LOG_RADIUS] = np.log(0.2)
+    image = model.image(clump)
+    rows = small.reshape(len(small), -1)
+    amplitudes, *_ = np.linalg.lstsq(rows.T, image.ravel(), rcond=None)
+    left = image.ravel() - amplitudes @ rows
+    assert np.linalg.norm(left) < 0.15 * np.linalg.norm(image)
+
+
+def test_light_of_the_lens_has_the_flux_of_its_prior(
+    model: SmoothModel, parameters: np.ndarray
+) -> None:
+    _, light = directions(model, parameters, lens_light=0.1)
+    fluxes = light.sum(axis=(1, 2))
+    assert len(light) == 3
+    assert fluxes == pytest.approx(fluxes[0], rel=0.1)
+    assert np.argmax(light[0]) in {74 * 150 + 74, 74 * 150 + 75, 75 * 150 + 74, 75 * 150 + 75}
