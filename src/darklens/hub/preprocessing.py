@@ -37,7 +37,7 @@ def _marginalised_residual(
     binning: int,
     half_lengths: Any = (0.5, 0.85, 1.4),
     orientations: int = 12,
-    largest_chi_square: float = 2.0,
+    largest_chi_square: float = 3.0,
 ) -> Any:
     """See `darklens.residual.MarginalisedResidual`."""
     from darklens.residual.marginalised_residual import MarginalisedResidual

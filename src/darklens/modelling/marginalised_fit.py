@@ -33,10 +33,11 @@ Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 
 _STEPS, _FEW_STEPS = 20, 10
-_SKY_SPREAD, _LEAST_SPREAD = 0.1, 0.02  # relative
+_SKY_SPREAD = 0.1  # relative
+_CENTRE, _FARTHEST = 0.1, 0.5  # of the lens, in arcsec
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
-_BRIGHT = 0.5  # of lens light over noise, above which it is taken off and the lens fitted again
+_MUCH, _ROUNDS = 20.0, 2  # squared deviations of nuisance, above which the lens is fitted again
 _NOISE_ROUNDS = 2
 _OUTLIER, _CLIPPINGS = 4.0, 3
 
@@ -51,10 +52,16 @@ def marginalised_model(preset: Preset, *, line: bool = False, draws: int) -> Smo
         background,
         _SKY_SPREAD * background,
     )
+    lower, upper = model.lower.copy(), model.upper.copy()
+    for k in (Parameter.LENS_X, Parameter.LENS_Y):
+        if k in model.free:
+            spread[k] = max(spread[k], _CENTRE)
+            lower[k], upper[k] = -_FARTHEST, _FARTHEST
     precision = np.zeros_like(mean)
     free = [k for k in model.free if k < Parameter.LINE_X] + [Parameter.BACKGROUND]
     precision[free] = 1 / np.maximum(spread[free], 1e-6) ** 2
-    return replace(model.with_free_sky(), prior=GaussianPrior(mean, precision))
+    prior = GaussianPrior(mean, precision)
+    return replace(model.with_free_sky(), prior=prior, lower=lower, upper=upper)
 
 
 @dataclass(frozen=True)
@@ -66,12 +73,14 @@ class MarginalisedFit:
             :math:`B^T B = D^T (I + D D^T)^{-1} D`.
         model: The model with the likelihood and the prior that were used.
         data: The image less the light of the lens.
+        nuisance: What is not in the model, the light of the lens included.
         freedom: Sum of the squared amplitudes of what is not in the model, in standard deviations.
     """
 
     fit: SmoothFit
     model: SmoothModel
     data: Image
+    nuisance: Image
     freedom: float
 
 
@@ -134,14 +143,18 @@ class MarginalisedFitter:
         return replace(self.model, prior=GaussianPrior(prior.mean, precision))
 
     def marginalised(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
-        """The fit with nuisance marginalised; light of the lens is taken off first."""
+        """The fit with nuisance marginalised: where there is much, fitted again without it."""
         found = self.linear(model, data, end)
-        light = data - found.data
-        if np.abs(light).max() > _BRIGHT * float(np.median(found.fit.noise)):
-            end = optimise(model, found.data, end.parameters, _FEW_STEPS)
-            again = self.linear(model, found.data, end)
-            return replace(again, freedom=max(found.freedom, again.freedom))
-        return replace(found, data=data)
+        for _ in range(_ROUNDS):
+            if found.freedom < _MUCH:
+                break
+            start = found.fit.parameters
+            again = optimise(model, data - found.nuisance, start, _FEW_STEPS)
+            other = self.linear(model, data, again)
+            if other.fit.chi_square >= found.fit.chi_square:
+                break
+            found = other
+        return found
 
     def linear(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
         """All directions marginalised about an optimum."""
@@ -161,6 +174,7 @@ class MarginalisedFitter:
         left = fit.residual - np.tensordot(amplitudes, directions, 1)
         freedom = len(left.ravel()) - float(np.square(basis, dtype=np.float64).sum())
         shining = np.tensordot(amplitudes[len(free) + len(small) :], light, 1) * slope
+        other = np.tensordot(amplitudes[len(free) :][: len(small)], small, 1) * slope
         fit = replace(
             fit,
             residual=left,
@@ -168,7 +182,11 @@ class MarginalisedFitter:
             chi_square=float(np.square(left).sum()) / freedom,
         )
         return MarginalisedFit(
-            fit, model, data - shining, float(np.square(amplitudes[len(free) :]).sum())
+            fit,
+            model,
+            data - shining,
+            shining + other,
+            float(np.square(amplitudes[len(free) :]).sum()),
         )
 
 

@@ -122,7 +122,7 @@ def _free(preset: Preset) -> tuple[int, ...]:
         or (_varies(lens.position_angle) and lens.axis_ratio != Constant(1.0)),
         "lens_x": _varies(lens.x),
         "lens_y": _varies(lens.y),
-        "lens_slope": _varies(getattr(lens, "slope", None)),
+        "lens_slope": _varies(lens.slope),
         "gamma": _varies(lens.shear) or (_varies(lens.shear_angle) and lens.shear != Constant(0.0)),
         **_light_freedom("source", source),
         "log_exposure": _varies(preset.exposure),
@@ -138,6 +138,8 @@ def _light_freedom(part: str, prior: LightPrior) -> dict[str, bool]:
     brightness: tuple[Distribution | None, ...] = (prior.amplitude,)
     if prior.magnitude is not None:
         brightness = (prior.magnitude, prior.radius, prior.sersic_index)
+    if prior.fraction is not None:
+        brightness = (prior.fraction,)
     return {
         f"{part}_x": _varies(prior.x) or offset,
         f"{part}_y": _varies(prior.y) or offset,

@@ -53,7 +53,7 @@ class NuisancePriors:
 
     multipole: float = 0.007
     shapelets: float = 0.1
-    shapelet_order: int = 8
+    shapelet_order: int = 10
     shapelet_scale: float = 0.3
     psf_width: float = 0.04
     psf_ellipticity: float = 0.02

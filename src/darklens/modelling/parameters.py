@@ -31,7 +31,6 @@ Parameters = Float[np.ndarray, " p"]
 
 _LARGEST_ELLIPTICITY = 0.85
 _NO_LIGHT = 1e-300
-_ISOTHERMAL = 2.0
 
 
 class LightParameter(IntEnum):
@@ -132,7 +131,7 @@ def scene_parameters(scene: Scene, exposure: float = 1.0, *, line: bool = False)
     p[Parameter.EINSTEIN_RADIUS] = lens.einstein_radius
     p[[Parameter.LENS_E1, Parameter.LENS_E2]] = _ellipticity(lens.axis_ratio, lens.position_angle)
     p[[Parameter.LENS_X, Parameter.LENS_Y]] = lens.x, lens.y
-    p[Parameter.LENS_SLOPE] = getattr(lens, "slope", _ISOTHERMAL)
+    p[Parameter.LENS_SLOPE] = lens.slope
     p[[Parameter.GAMMA1, Parameter.GAMMA2]] = shear.gamma1, shear.gamma2
     light = scene.lens_light[0] if scene.lens_light else Sersic(_NO_LIGHT, 1.0)
     _set_light(p, Parameter.SOURCE_X, scene.sources[0])

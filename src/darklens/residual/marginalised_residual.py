@@ -86,7 +86,7 @@ class MarginalisedResidual:
         binning: int,
         half_lengths: Any = (0.5, 0.85, 1.4),
         orientations: int = 12,
-        largest_chi_square: float = 2.0,
+        largest_chi_square: float = 3.0,
         *,
         draws: int = PRIOR_DRAWS,
     ) -> None:
