@@ -10,7 +10,8 @@ lens, and, for the fit of a vortex, one line of mass. Ellipticities are Cartesia
     Y = Z - e \bar Z, \quad P = Y / |Y|, \quad w = -\bar e P^2, \quad
     \alpha = b \, (b / |Y|)^\tau \, P \, S(w), \quad S = \sum_n c_n w^n
 
-which is Tessore & Metcalf 2015, arXiv:1507.01819, eq. 13, turned into the frame of the sky. A Sersic profile depends on
+which is Tessore & Metcalf 2015, arXiv:1507.01819, eq. 13, turned into the frame of the sky. A
+Sersic profile depends on
 
 .. math:: r^2 = \frac{(1 + |e|^2)(x^2 + y^2) - 2 e_1 (x^2 - y^2) - 4 e_2 x y}{1 - |e|^2}
 

@@ -73,9 +73,7 @@ class LineFitter:
         other.model, other._coarse = self.model.with_free_sky(), self._coarse.with_free_sky()
         return other
 
-    def with_likelihood(
-        self, likelihood: Likelihood, prior: GaussianPrior | None
-    ) -> "LineFitter":
+    def with_likelihood(self, likelihood: Likelihood, prior: GaussianPrior | None) -> "LineFitter":
         """A fitter for other noise, and another prior."""
         other = copy(self)
         other.model = replace(self.model, likelihood=likelihood, prior=prior)

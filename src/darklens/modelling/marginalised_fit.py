@@ -13,7 +13,7 @@ brightness of the model, from differences of neighbouring pixels, which substruc
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from darklens.errors import BadInput
 from darklens.lensing.noise import PhotonNoise
@@ -69,8 +69,8 @@ class MarginalisedFit:
     """A fit with everything marginalised that is no substructure.
 
     Attributes:
-        fit: The fit; its residual is what is left, its whitened Jacobian a root of the projection,
-            :math:`B^T B = D^T (I + D D^T)^{-1} D`.
+        fit: The fit; its residual is what is left.
+        basis: A root of the projection, :math:`B^T B = D^T (I + D D^T)^{-1} D`.
         model: The model with the likelihood and the prior that were used.
         data: The image less the light of the lens.
         nuisance: What is not in the model, the light of the lens included.
@@ -78,6 +78,7 @@ class MarginalisedFit:
     """
 
     fit: SmoothFit
+    basis: Float32[np.ndarray, "n h w"]
     model: SmoothModel
     data: Image
     nuisance: Image
@@ -178,11 +179,11 @@ class MarginalisedFitter:
         fit = replace(
             fit,
             residual=left,
-            whitened_jacobian=basis.reshape(directions.shape),
             chi_square=float(np.square(left).sum()) / freedom,
         )
         return MarginalisedFit(
             fit,
+            basis.reshape(directions.shape),
             model,
             data - shining,
             shining + other,
@@ -191,8 +192,8 @@ class MarginalisedFitter:
 
 
 def _solution(
-    directions: Float[np.ndarray, "k n"], residual: Image, offset: Float[np.ndarray, " k"]
-) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, "k n"]]:
+    directions: Float32[np.ndarray, "k n"], residual: Image, offset: Float[np.ndarray, " k"]
+) -> tuple[Float[np.ndarray, " k"], Float32[np.ndarray, "k n"]]:
     """Most probable amplitudes, and the root of the projection."""
     curvature = (directions @ directions.T).astype(np.float64)
     curvature[np.diag_indices(len(offset))] += 1

@@ -33,7 +33,6 @@ __all__ = ["NuisancePriors", "nuisance_directions"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
-Directions = Float[np.ndarray, "k h w"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,11 @@ class NuisancePriors:
 
 
 def nuisance_directions(
-    model: SmoothModel, parameters: Parameters, sensitivity: Directions, priors: NuisancePriors
-) -> tuple[Directions, Directions]:
+    model: SmoothModel,
+    parameters: Parameters,
+    sensitivity: Float[np.ndarray, "2 h w"],
+    priors: NuisancePriors,
+) -> tuple[Float[np.ndarray, "k h w"], Float[np.ndarray, "l h w"]]:
     """Changes of the image for one standard deviation of each amplitude.
 
     Args:
@@ -87,7 +89,7 @@ def nuisance_directions(
 
 
 def _multipoles(
-    x: Image, y: Image, p: Parameters, sensitivity: Directions, prior: float
+    x: Image, y: Image, p: Parameters, sensitivity: Float[np.ndarray, "2 h w"], prior: float
 ) -> list[Image]:
     r"""Cosine and sine of m = 1, 3, 4.
 

@@ -53,9 +53,9 @@ class Parameter(IntEnum):
     """Position of each parameter in a parameter vector.
 
     The slope is that of the density, 2 where the lens is isothermal. Lengths are in arcsec, the
-    background in flux per pixel, the exposure in ln s, the angle of the line in rad. The strength of
-    the line of mass is the square of the Einstein radius of its total mass [arcsec^2]; 0 means no
-    line.
+    background in flux per pixel, the exposure in ln s, the angle of the line in rad. The
+    strength of the line of mass is the square of the Einstein radius of its total mass [arcsec^2];
+    0 means no line.
     """
 
     EINSTEIN_RADIUS = 0
@@ -107,7 +107,7 @@ class GaussianPrior:
 
     def pull(self, parameters: Parameters) -> Parameters:
         """Gradient of the logarithm of the prior."""
-        return self.precision * (self.mean - parameters)
+        return np.asarray(self.precision * (self.mean - parameters))
 
     def chi_square(self, parameters: Parameters) -> float:
         """Squared distance from the mean, in standard deviations."""

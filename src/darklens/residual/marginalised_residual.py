@@ -45,6 +45,7 @@ Map = Float32[np.ndarray, "i j"]
 _LINE_BINNING = 2  # of the maps, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
+_LEAST_SHARE = 0.02  # of what is projected out
 _NOTE = (
     "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
     "gain, sky and noise were fitted"
@@ -105,9 +106,7 @@ class MarginalisedResidual:
         if not half_lengths or not all(is_positive(length) for length in half_lengths):
             raise BadModel("marginalised_residual: half_lengths must be positive numbers")
         if not 1 <= orientations <= 360 or len(half_lengths) > 32:
-            raise BadModel(
-                "marginalised_residual: at most 360 orientations and 32 half_lengths"
-            )
+            raise BadModel("marginalised_residual: at most 360 orientations and 32 half_lengths")
         self._size, self._binning = size, binning
         self._half_lengths, self._orientations = tuple(half_lengths), orientations
         self._largest, self._draws = largest_chi_square, draws
@@ -164,11 +163,13 @@ class MarginalisedResidual:
         maps = [nothing if isinstance(one, str) else self._scaled(one) for one in found]
         columns: dict[str, list[Any]] = {"fit": [], "chi_square": [], "note": []}
         for one in found:
-            failed = isinstance(one, str)
-            columns["fit"].append("failed" if failed else self._verdict(one))
-            columns["chi_square"].append(np.nan if failed else one.smooth.fit.chi_square)
-            estimated = not failed and one.counts.source == "estimated"
-            columns["note"].append(one if failed else _NOTE if estimated else None)
+            if isinstance(one, str):
+                told: tuple[str, float, str | None] = "failed", np.nan, one
+            else:
+                note = _NOTE if one.counts.source == "estimated" else None
+                told = self._verdict(one), one.smooth.fit.chi_square, note
+            for column, value in zip(columns.values(), told, strict=True):
+                column.append(value)
         return np.stack(maps), columns
 
     def _verdict(self, found: _Found) -> str:
@@ -194,11 +195,11 @@ class MarginalisedResidual:
         except BadInput as error:
             raise BadData(str(error)) from None
         smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
-        maps = self._detect(smooth.fit)
+        maps = self._detect(smooth)
         fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
         end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
         line = self._fitter.linear(fitter.model, smooth.data, end)
-        return _Found(smooth, maps, line, self._detect(line.fit, lines=False), counts, image[0])
+        return _Found(smooth, maps, line, self._detect(line, lines=False), counts, image[0])
 
     @cached_property
     def _fitter(self) -> MarginalisedFitter:
@@ -226,18 +227,18 @@ class MarginalisedResidual:
             largest_radius=_LARGEST_RADIUS,
         )
 
-    def _detect(self, fit: SmoothFit, *, lines: bool = True) -> SignificanceMaps:
+    def _detect(self, found: MarginalisedFit, *, lines: bool = True) -> SignificanceMaps:
         """Matched filters for points, and on coarser maps for lines."""
         parts = [
             central_cutout(part, self._size).astype(np.float32)
-            for part in (fit.residual, fit.sensitivity, _essential(fit.whitened_jacobian))
+            for part in (found.fit.residual, found.fit.sensitivity, _essential(found.basis))
         ]
-        found = self._point_filters(*parts, lines=False)
+        points = self._point_filters(*parts, lines=False)
         if not lines:
-            return found
+            return points
         coarse = self._line_filters(*parts)
         line = coarse.line.repeat(_LINE_BINNING, axis=-1).repeat(_LINE_BINNING, axis=-2)
-        return SignificanceMaps(found.point, found.depth, line, coarse.lines)
+        return SignificanceMaps(points.point, points.depth, line, coarse.lines)
 
     def _scaled(self, found: _Found) -> Float32[np.ndarray, "d i j"]:
         """All channels of one image, each of order unity."""
@@ -285,12 +286,9 @@ def _panels(found: _Found) -> list[Panel]:
     ]
 
 
-def _essential(basis: Float32[np.ndarray, "k h w"]) -> Float32[np.ndarray, "k h w"]:
+def _essential(basis: Float32[np.ndarray, "k h w"]) -> Float32[np.ndarray, "l h w"]:
     """The same projection to a hundredth, with as few rows as possible."""
     flat = basis.reshape(len(basis), -1)
     values, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
     kept = vectors[:, values > _LEAST_SHARE].astype(np.float32)
     return np.asarray(kept.T @ flat).reshape(-1, *basis.shape[1:])
-
-
-_LEAST_SHARE = 0.02

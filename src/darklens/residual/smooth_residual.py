@@ -201,8 +201,7 @@ class SmoothResidual:
 
     def _detect(self, fit: SmoothFit, *, lines: bool = True) -> SignificanceMaps:
         residual, sensitivity, jacobian = (
-            self._central(part)
-            for part in (fit.residual, fit.sensitivity, fit.whitened_jacobian)
+            self._central(part) for part in (fit.residual, fit.sensitivity, fit.whitened_jacobian)
         )
         return self._filters(residual, sensitivity, orthonormal(jacobian), lines=lines)
 
