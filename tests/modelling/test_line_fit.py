@@ -14,6 +14,7 @@ from darklens.modelling import (
     SmoothFit,
     SmoothFitter,
     central,
+    orthonormal,
     scene_parameters,
 )
 from darklens.simulation import Preset, Simulator, load_preset
@@ -37,7 +38,8 @@ def fits_of(
     def fits(image: np.ndarray) -> Fits:
         smooth = fitter_of("common-test-1").fit(image)
         parts = (smooth.residual, smooth.sensitivity, smooth.whitened_jacobian)
-        found = maps(*(central(part, 120, 2) for part in parts))
+        residual, sensitivity, jacobian = (central(part, 120, 2) for part in parts)
+        found = maps(residual, sensitivity, orthonormal(jacobian))
         return smooth, fitter.fit(image, smooth, found.lines)
 
     return fits

@@ -8,7 +8,13 @@ import pytest
 import yaml
 
 from darklens.errors import BadInput, BadPreset
-from darklens.modelling import PARAMETERS, SmoothModel, scene_parameters, smooth_model
+from darklens.modelling import (
+    PARAMETERS,
+    Parameter,
+    SmoothModel,
+    scene_parameters,
+    smooth_model,
+)
 from darklens.simulation import Simulator, load_preset
 from darklens.simulation.presets import Preset, preset_text
 
@@ -91,9 +97,37 @@ def test_derivatives_of_the_general_family(tmp_path: Path) -> None:
     model = smooth_model(preset, draws=DRAWS)
     assert len(model.free) == 21
     fixed = {name for name in PARAMETERS if name not in model.names}
-    assert {name for name in fixed if "line" not in name} == {"lens_light_y", "background"}
+    assert {name for name in fixed if "line" not in name} == {
+        "lens_slope",
+        "lens_light_y",
+        "background",
+    }
     errors = differences(model, model.draws[3])
     assert max(errors.values()) < 2e-4, errors
+
+
+@pytest.mark.parametrize(
+    ("slope", "e1", "e2"), [(2.15, 0.0, 0.0), (1.85, 0.15, -0.05), (2.1, 0.0, 0.1)]
+)
+def test_derivatives_of_a_power_law(tmp_path: Path, slope: float, e1: float, e2: float) -> None:
+    model = smooth_model(general_preset(tmp_path), draws=DRAWS)
+    model = replace(model, free=tuple(sorted({*model.free, Parameter.LENS_SLOPE})))
+    parameters = model.draws[2].copy()
+    parameters[Parameter.LENS_SLOPE] = slope
+    parameters[[Parameter.LENS_E1, Parameter.LENS_E2]] = e1, e2
+    errors = differences(model, parameters)
+    assert max(errors.values()) < 2e-4, errors
+
+
+def test_image_of_the_wide_preset_without_what_is_marginalised() -> None:
+    preset = load_preset("common-test-1-wide")
+    simulator, model = Simulator(preset), smooth_model(preset, draws=DRAWS)
+    assert "lens_slope" in model.names
+    lens = simulator.lens(0, seed=2)
+    scene = replace(lens.scene, multipoles=(), sources=lens.scene.sources[:1], lens_light=())
+    expected = simulator.expected_rate(scene)
+    image = model.image(scene_parameters(scene))
+    assert abs(image - expected).max() < 1e-8 * expected.max()
 
 
 def test_derivatives_of_a_round_lens_by_its_ellipticity(tmp_path: Path) -> None:

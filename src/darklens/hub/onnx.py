@@ -94,7 +94,7 @@ def _input_shape(card: ModelCard, outside: Steps) -> tuple[int, int, int]:
     if not outside:
         return (card.input.channels, card.input.height, card.input.width)
     name, given = next(iter(outside[-1].items()))
-    if name != "smooth_residual":
+    if name not in ("smooth_residual", "marginalised_residual"):
         raise BadModel(f"the preprocessing step '{name}' of '{card.name}' cannot be exported")
     side = given["size"] // given["binning"]
     return (card.channels, side, side)

@@ -1,8 +1,8 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
-Arrows inside point one way: image_fit, line_fit, parameter_table -> fit -> initial_guess ->
-levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives -> parameters.
-No torch.
+Arrows inside point one way: image_fit, line_fit, marginalised_fit, parameter_table -> fit, nuisance
+-> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
+derivatives -> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise

@@ -35,6 +35,7 @@ Parameters = Float[np.ndarray, " p"]
 _STEPS, _FEW_STEPS = 20, 10
 _SKY_SPREAD = 0.1  # relative
 _CENTRE, _FARTHEST = 0.1, 0.5  # of the lens, in arcsec
+_JITTER = 1e-6  # of the curvature, for single precision
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 2  # squared deviations of nuisance, above which the lens is fitted again
@@ -195,11 +196,15 @@ def _solution(
     directions: Float32[np.ndarray, "k n"], residual: Image, offset: Float[np.ndarray, " k"]
 ) -> tuple[Float[np.ndarray, " k"], Float32[np.ndarray, "k n"]]:
     """Most probable amplitudes, and the root of the projection."""
-    curvature = (directions @ directions.T).astype(np.float64)
-    curvature[np.diag_indices(len(offset))] += 1
+    sizes = np.linalg.norm(directions, axis=1).astype(np.float64) + 1e-12
+    unit = directions / sizes[:, np.newaxis].astype(np.float32)
+    curvature = (unit @ unit.T).astype(np.float64)
+    curvature[np.diag_indices(len(offset))] += 1 / sizes**2 + _JITTER
+    if not np.isfinite(curvature).all():
+        raise BadInput("the fit of the smooth lens diverged")
     root = np.linalg.inv(np.linalg.cholesky(curvature))
-    pull = directions @ residual.ravel().astype(np.float32) + offset
-    return root.T @ (root @ pull), root.astype(np.float32) @ directions
+    pull = unit @ residual.ravel().astype(np.float32) + offset / sizes
+    return root.T @ (root @ pull) / sizes, root.astype(np.float32) @ unit
 
 
 def _measured_noise(data: Image, mean: Image) -> Image:

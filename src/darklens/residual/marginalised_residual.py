@@ -192,13 +192,13 @@ class MarginalisedResidual:
             raise BadData(f"the fit takes {self._preset.grid.shape} pixels, not {image[0].shape}")
         try:
             counts = any_counts(image[0], central_sky(self._preset))
+            smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
+            maps = self._detect(smooth)
+            fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
+            end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
+            line = self._fitter.linear(fitter.model, smooth.data, end)
         except BadInput as error:
             raise BadData(str(error)) from None
-        smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
-        maps = self._detect(smooth)
-        fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
-        end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
-        line = self._fitter.linear(fitter.model, smooth.data, end)
         return _Found(smooth, maps, line, self._detect(line, lines=False), counts, image[0])
 
     @cached_property
