@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darklens.classify import Answer
 from darklens.data import ImageDataset, Plane
 from darklens.evaluate import FileFit, FilePrediction
 from darklens.hub import load_card, load_classifier, load_generator
@@ -58,6 +59,6 @@ def test_what_came_of_a_file(error: str) -> None:
     assert "reduced chi-square 1.020" in one_line(fit)
     row = FileFit(Path("no/\x1b.npy"), image, None if error else fit, error=error)
     assert (error or "chi-square") in one_line(row)
-    answer = None if error else np.array([0.25, 0.75])
+    answer = None if error else Answer("vort", np.array([0.25, 0.75]))
     row = FilePrediction(Path("no/1.npy"), IMAGE, answer, error)
     assert (error or "0.250, 0.750") in one_line(row)

@@ -24,7 +24,8 @@ def test_probabilities_and_table_agree(classifier: Classifier, dataset: ImageDat
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     table = classifier.predict(images[:, 0])
-    assert list(table.columns) == ["label", "p_no", "p_sphere", "p_vort"]
+    assert list(table.columns) == ["label", "p_no", "p_sphere", "p_vort", "set", "familiarity"]
+    assert table[["set", "familiarity"]].isna().all(axis=None), "without a calibration"
     np.testing.assert_allclose(table[["p_no", "p_sphere", "p_vort"]].to_numpy(), probabilities)
     assert table["label"].tolist() == [
         classifier.classes[index] for index in probabilities.argmax(axis=1)

@@ -16,10 +16,11 @@ import yaml
 from PIL import Image
 
 from darklens.cli.main import main
+from darklens.data import ImageDataset
 from darklens.errors import reason_of
-from darklens.hub import load_classifier
+from darklens.hub import calibrate_model, export_model, load_classifier
 
-COLUMNS = ["path", "label", "p_no", "p_sphere", "p_vort", "error"]
+COLUMNS = ["path", "label", "p_no", "p_sphere", "p_vort", "set", "familiarity", "error"]
 
 
 class Trojan:
@@ -174,6 +175,7 @@ def test_nothing_readable_is_exit_code_2_and_all_reasons(
         ["{lenses}", "--output", "table.txt"],
         ["{lenses}", "--batch", "0"],
         ["{lenses}", "--workers", "0"],
+        ["{lenses}", "--coverage", "1"],
         ["{lenses}", "--model", "no-such-model"],
         ["{lenses}", "--device", "abacus"],
     ],
@@ -199,8 +201,51 @@ def test_without_output_the_table_is_printed(
     assert main(["predict", *words]) == 0
     assert (pictures / "config.yaml").is_file()
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == COLUMNS[:-1]
+    assert lines[0].split() == COLUMNS[:5], "without columns that are empty"
     assert len(lines) == 3
+
+
+@pytest.fixture
+def calibrated(tiny_model: Path, tmp_path: Path) -> Path:
+    """The model, calibrated on images like the first two lenses."""
+    images = np.random.default_rng(4).poisson(30, (300, 1, 150, 150)).astype(np.uint16)
+    labels = np.arange(300, dtype=np.int64) % 3
+    data = ImageDataset.from_arrays(images, labels, classes=("no", "sphere", "vort"))
+    export_model(tiny_model, tmp_path / "calibrated")
+    calibrate_model(tmp_path / "calibrated", data, data="noise")
+    return tmp_path / "calibrated"
+
+
+def test_images_unlike_the_calibration_images_are_unknown(
+    lenses: Path, calibrated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    y, x = np.mgrid[:150, :150]
+    np.save(lenses / "no" / "ring.npy", np.exp(-((np.hypot(x - 75, y - 75) - 20) ** 2) / 50))
+    output, pictures = tmp_path / "table.csv", tmp_path / "pictures"
+    words = ["--model", str(calibrated), "--output", str(output), "--quiet"]
+    assert main(["predict", str(lenses / "no"), *words, "--figures", str(pictures)]) == 0
+    assert capsys.readouterr().err.startswith(
+        "1 of 2 images: unknown (unlike what the model was calibrated on); see the column note\n"
+    )
+    table = pd.read_csv(output).set_index(pd.read_csv(output)["path"].map(lambda p: Path(p).stem))
+    assert table["label"]["ring"] == "unknown"
+    assert table["familiarity"]["ring"] < 0.01
+    assert table["set"]["ring"] == "no|sphere|vort"
+    assert table["note"]["ring"].startswith("no label: unlike the images")
+    assert table["p_no"].notna().all()
+    assert table["familiarity"]["1"] >= 0.01
+    assert table["label"]["1"] in table["set"]["1"].split("|")
+    assert len(list(pictures.glob("*.png"))) == 2
+
+
+def test_a_wider_coverage_makes_sets_larger(lenses: Path, calibrated: Path, tmp_path: Path) -> None:
+    sizes = []
+    for coverage in ("0.05", "0.999"):
+        output = tmp_path / "table.csv"
+        words = ["--model", str(calibrated), "--output", str(output), "--coverage", coverage]
+        assert main(["predict", str(lenses / "no"), *words]) == 0
+        sizes.append(pd.read_csv(output)["set"].str.split("|").str.len().mean())
+    assert sizes == [1, 3]
 
 
 def test_the_run_is_repeated_from_its_configuration(

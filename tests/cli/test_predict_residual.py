@@ -39,6 +39,8 @@ def test_the_table_says_how_the_fit_went(
         "p_no",
         "p_sphere",
         "p_vort",
+        "set",
+        "familiarity",
         "fit",
         "chi_square",
         "note",
@@ -48,10 +50,15 @@ def test_the_table_says_how_the_fit_went(
     assert rows.fit["grey"] == "counts not recovered"
     assert "8-bit" in rows.note["grey"]
     assert pd.isna(rows.note["counts"])
-    assert "images do not match the model's preset; see the column note" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 of 6 images: unknown (unlike what the model was calibrated on)" in said
+    assert "1 of 6 images: less certain than their label; see the column note" in said
     assert rows.chi_square["counts"] == pytest.approx(1.0, abs=0.05)
     assert rows.p_no["counts"] == pytest.approx(rows.p_no["scaled"], abs=1e-5)
     assert rows.fit["ramp"] in ("not converged", "unlike the preset")
+    assert rows.label["ramp"] == "unknown"
+    assert rows.note["ramp"].startswith(f"no label: the fit is '{rows.fit['ramp']}'")
+    assert rows.p_no["ramp"] >= 0
     assert "neither counts nor" in rows.error["negative"]
     assert pd.isna(rows.label["negative"])
     drawn = sorted(path.name for path in figures.glob("*.png"))

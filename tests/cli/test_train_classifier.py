@@ -105,6 +105,10 @@ def test_a_tree_gives_a_model_that_predicts_and_test_scores(tree: Path, tmp_path
     table = model.predict(val)
     truth = np.repeat(["no", "sphere", "vort"], 10)
     assert (table["label"] == truth).mean() > 0.6
+    assert card.calibration is not None
+    assert card.calibration.images == 27
+    assert table["set"].notna().all()
+    assert table["familiarity"].between(0, 1).all()
     assert (folder / "metrics.csv").is_file()
 
 

@@ -106,7 +106,7 @@ def test_damaged_weights_are_refused(model: Path) -> None:
 
 def test_missing_weights_are_refused(model: Path) -> None:
     (model / "weights.safetensors").unlink()
-    with pytest.raises(BadModel, match="cannot read the weights"):
+    with pytest.raises(BadModel, match=r"cannot read .*weights\.safetensors"):
         load_classifier(model)
 
 

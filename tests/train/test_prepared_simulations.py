@@ -8,10 +8,14 @@ import pytest
 
 from darklens.cli.main import main
 from darklens.errors import BadConfig, BadInput
-from darklens.hub import load_card, model_preprocessing
+from darklens.hub import load_card, load_classifier, model_preprocessing
 from darklens.simulation import Simulator
 from darklens.simulation.presets import preset_text
-from darklens.train.prepared_simulations import PreparedSimulations, prepare_simulations
+from darklens.train.prepared_simulations import (
+    PreparedSimulations,
+    prepare_simulations,
+    prepared_columns,
+)
 
 STEPS = [{"center_crop": {"size": 32}}, {"sqrt": {"scale": 0.01}}]
 RESIDUAL = {"preset": "common-test-1", "size": 80, "binning": 2}
@@ -25,6 +29,18 @@ def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
     image = Simulator("model-1-legacy").lens(6, seed=3).image
     expected = model_preprocessing(STEPS)(image)
     assert np.array_equal(dataset.images([6])[0], expected.astype(np.float16))
+
+
+def test_what_the_preprocessing_says_is_kept(tmp_path: Path) -> None:
+    wanted = PreparedSimulations(
+        "common-test-1", [{"smooth_residual": RESIDUAL}], seed=3, count=3, shard=2
+    )
+    prepare_simulations(wanted, tmp_path / "val.npy", workers=1, quiet=True)
+    columns = prepared_columns(wanted, tmp_path / "val.npy")
+    images = Simulator("common-test-1").simulate(3, seed=3).images
+    assert columns == model_preprocessing(wanted.steps).explain(images)[1]
+    (tmp_path / "val.done" / "1").write_text("")  # as an older version left it
+    assert prepared_columns(wanted, tmp_path / "val.npy") == {}
 
 
 def test_a_stopped_run_keeps_what_is_done(tmp_path: Path) -> None:
@@ -71,7 +87,7 @@ def test_a_run_on_prepared_images(tmp_path: Path) -> None:
     words = [
         "--data.preset=common-test-1",
         "--data.prepared_images=6",
-        "--data.validation_images=3",
+        "--data.validation_images=12",
         "--data.batch_size=3",
         "--data.workers=1",
         "--budget.images=6",
@@ -84,5 +100,11 @@ def test_a_run_on_prepared_images(tmp_path: Path) -> None:
     card = load_card(tmp_path / "run" / "model")
     assert (card.input.height, card.channels) == (150, 6)
     assert card.preprocessing[0]["smooth_residual"]["size"] == 80
+    assert card.calibration is not None
+    assert card.calibration.data == "validation part of the training data, 12 images"
+    assert card.calibration.diagnostics == ("chi_square",)
+    image = Simulator("common-test-1").lens(0, seed=5).image
+    table = load_classifier(tmp_path / "run" / "model").predict(image[None])
+    assert 0 < table["familiarity"][0] <= 1
     words[1] = "--data.prepared_images=9"
     assert main(["train", "classifier", *words, "--resume=true"]) == 2

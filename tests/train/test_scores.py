@@ -71,7 +71,7 @@ def test_an_empty_test_part_has_no_scores() -> None:
 def test_the_temperature_of_an_overconfident_classifier() -> None:
     lines: list[str] = []
     val = dataset(*[0, 1, 2] * 10, right=20, strength=9.0)
-    assert fitted_temperature(CLASSIFIER, val, lines.append) > 2
+    assert fitted_temperature(CLASSIFIER.logits(val.images()), val.labels, lines.append) > 2
     assert lines == []
 
 
@@ -88,7 +88,8 @@ def test_the_temperature_of_an_overconfident_classifier() -> None:
 )
 def test_a_temperature_that_nothing_determines_is_one(val: ImageDataset) -> None:
     lines: list[str] = []
-    assert fitted_temperature(CLASSIFIER, val, lines.append) == 1.0
+    logits = CLASSIFIER.logits(val.images())
+    assert fitted_temperature(logits, val.labels, lines.append) == 1.0
     assert "the temperature stays 1" in lines[0]
 
 

@@ -1,6 +1,6 @@
-"""From raw images to class probabilities."""
+"""From raw images to class probabilities and answers."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +9,10 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from darklens.classify.answers import Answer, answer_table, judged
+from darklens.classify.calibration import Calibration
+from darklens.classify.features import logits_and_features
+from darklens.classify.outputs import Outputs
 from darklens.data import Preprocessing, pixel_problem
 from darklens.data.steps import Panel
 from darklens.errors import BadInput, BadModel, DarklensError
@@ -17,12 +21,22 @@ from darklens.nn import even_size, in_chunks
 if TYPE_CHECKING:
     from darklens.hub import ModelCard
 
-__all__ = ["Classifier"]
+__all__ = ["Classifier", "check_coverage"]
 
 _BATCH = 64  # images that are preprocessed together
 _CHUNKS = {"cpu": 8}  # rows of each pass through the network, so that answers are reproducible
 _CHUNK = 64  # on other devices
 _NOT_FINITE = "the model's output for it is not finite"
+
+
+def check_coverage(coverage: float) -> None:
+    """Refuse a coverage that no set can have.
+
+    Raises:
+        BadInput: If it is not above 0 and below 1.
+    """
+    if not 0 < coverage < 1:
+        raise BadInput(f"--coverage must be above 0 and below 1, not {coverage:g}")
 
 
 class Classifier:
@@ -39,6 +53,7 @@ class Classifier:
         temperature: Logits are divided by it before the softmax.
         device: Torch device of the network.
         card: The card of the model that this was loaded from (`darklens.hub.ModelCard`), or None.
+        calibration: What it does on calibration images; None gives neither sets nor familiarity.
     """
 
     card: "ModelCard | None"
@@ -51,6 +66,7 @@ class Classifier:
         temperature: float = 1.0,
         device: str = "cpu",
         card: Any = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.network = network.to(device).eval()
         self.classes = tuple(classes)
@@ -58,6 +74,7 @@ class Classifier:
         self.temperature = temperature
         self.device = device
         self.card = card
+        self.calibration = calibration
         self._chunk_sizes: dict[torch.Size, int] = {}
 
     def __repr__(self) -> str:
@@ -104,12 +121,74 @@ class Classifier:
         logits, columns = self._run(images, panels)
         return self._softmax(logits), columns, panels
 
-    def _run(
+    def outputs(self, images: Shaped[np.ndarray, "n *c h w"]) -> Outputs:
+        """Logits, features before the last layer, and columns.
+
+        Raises:
+            BadInput: If the array has another number of axes or does not suit the network.
+        """
+        return self._outputs(images)
+
+    def answer(
+        self,
+        images: Shaped[np.ndarray, "n *c h w"],
+        *,
+        coverage: float = 0.95,
+        panels: bool = False,
+    ) -> list[Answer]:
+        """Label or `unknown`, set and familiarity of each image.
+
+        Args:
+            images: Raw images (n, c, h, w) or (n, h, w), of any number type.
+            coverage: Probability with which a set is to hold the true class.
+            panels: Keep the panels that explain each image.
+
+        Raises:
+            BadInput: If the array has another number of axes or does not suit the network.
+            BadModel: If the network's output is not finite.
+        """
+        check_coverage(coverage)
+        shown: list[list[Panel]] | None = [] if panels else None
+        found = self._outputs(images, shown)
+        probabilities = self._softmax(found.logits)
+        count = len(probabilities)
+        members: Sequence[Any] = [None] * count
+        familiarity = np.full(count, np.nan)
+        if self.calibration is not None and count:
+            members = list(self.calibration.sets(probabilities, coverage))
+            familiarity = self.calibration.familiarity(found.features, found.columns)
+        return [
+            judged(
+                self.classes,
+                probabilities[index],
+                members=members[index],
+                familiarity=familiarity[index],
+                columns={name: values[index] for name, values in found.columns.items()},
+                panels=shown[index] if shown else (),
+            )
+            for index in range(count)
+        ]
+
+    def _outputs(
         self, images: Shaped[np.ndarray, "n *c h w"], panels: list[list[Panel]] | None = None
+    ) -> Outputs:
+        both, columns = self._run(images, panels, features=True)
+        logits, features = np.split(both, [len(self.classes)], axis=1)
+        return Outputs(logits, features, columns)
+
+    def _run(
+        self,
+        images: Shaped[np.ndarray, "n *c h w"],
+        panels: list[list[Panel]] | None = None,
+        *,
+        features: bool = False,
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
-        """Logits and columns; panels are appended to a list, if there is one."""
+        """Logits, with the features behind them if wanted, and columns.
+
+        Panels are appended to a list, if there is one.
+        """
         images = _with_channels(images)
-        outputs = [np.empty((0, len(self.classes)))]
+        outputs = []
         columns: dict[str, list[Any]] = {}
         with torch.inference_mode():
             for start in range(0, len(images), _BATCH):
@@ -123,21 +202,31 @@ class Classifier:
                     raise BadInput("some pixels that the model uses are NaN or infinite")
                 for name, values in said.items():
                     columns.setdefault(name, []).extend(values)
-                try:
-                    rows = torch.from_numpy(batch).to(self.device)
-                    logits = in_chunks(self.network, rows, size=self._chunk(rows[0]))
-                except RuntimeError as error:
-                    reason = str(error).splitlines()[0]
-                    size = " x ".join(map(str, batch.shape[1:]))
-                    raise BadInput(f"images of {size} do not suit the model: {reason}") from error
-                outputs.append(logits.double().cpu().numpy())
-        return np.concatenate(outputs), columns
+                outputs.append(self._pass(batch, features=features))
+        return np.concatenate(outputs or [np.empty((0, len(self.classes)))]), columns
+
+    def _pass(
+        self, batch: Float[np.ndarray, "n c h w"], *, features: bool
+    ) -> Float[np.ndarray, "n k"]:
+        """One batch through the network."""
+        function = self._side_by_side if features else self.network
+        try:
+            rows = torch.from_numpy(batch).to(self.device)
+            found = in_chunks(function, rows, size=self._chunk(rows[0]))
+        except RuntimeError as error:
+            reason = str(error).splitlines()[0]
+            size = " x ".join(map(str, batch.shape[1:]))
+            raise BadInput(f"images of {size} do not suit the model: {reason}") from error
+        return found.double().cpu().numpy()
+
+    def _side_by_side(self, rows: Tensor) -> Float[Tensor, "n kf"]:
+        return torch.cat(logits_and_features(self.network, rows), dim=1)
 
     def _chunk(self, row: Tensor) -> int:
         """Rows of a pass through the network, in which each place gives the same answer."""
         if self._chunk_sizes.get(row.shape) is None:
             largest = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
-            self._chunk_sizes[row.shape] = even_size(self.network, row, largest)
+            self._chunk_sizes[row.shape] = even_size(self._side_by_side, row, largest)
         return self._chunk_sizes[row.shape]
 
     def _softmax(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:
@@ -155,46 +244,61 @@ class Classifier:
         """
         return self._softmax(self.logits(images))
 
-    def predict(self, images: Shaped[np.ndarray, "n *c h w"]) -> pd.DataFrame:
+    def predict(
+        self, images: Shaped[np.ndarray, "n *c h w"], *, coverage: float = 0.95
+    ) -> pd.DataFrame:
         """Table with one row per image: `label`, `p_CLASS` for each class, further columns.
 
-        The further columns come from the preprocessing, such as how well a fit went. An image
-        cannot be used if pixels that the model uses are NaN, if pixels are infinite or all equal,
-        if the preprocessing refuses it, or if the network's output is not finite. Its label and
+        The further columns are `set` (the classes that cannot be excluded, joined by |),
+        `familiarity` (the share of the calibration images that are as unusual), and those that
+        come from the preprocessing, such as how well a fit went. Where the fit went wrong or
+        familiarity is below 0.01, the label is `unknown`, and `note` says why. An image cannot be
+        used if pixels that the model uses are NaN, if pixels are infinite or all equal, if the
+        preprocessing refuses it, or if the network's output is not finite. Its label and
         probabilities are then missing, and the column `error` gives the reason, as for files.
 
+        Args:
+            images: Raw images (n, c, h, w) or (n, h, w), of any number type.
+            coverage: Probability with which a set is to hold the true class.
+
         Raises:
-            BadInput: If none of the images can be used.
+            BadInput: If none of the images can be used, or `coverage` is out of range.
         """
+        check_coverage(coverage)
         images = _with_channels(images)
         problems = [self._problem(image) for image in images]
-        probabilities = np.full((len(images), len(self.classes)), np.nan)
-        said: dict[str, pd.Series] = {}
-        answered = False
-        for indices, logits, columns in self._explained(images, problems):
-            answered = True
-            finite = np.isfinite(logits).all(axis=1)
-            places = np.array(indices, dtype=int)
-            probabilities[places[finite]] = self._softmax(logits[finite])
-            for place in places[~finite]:
-                problems[place] = _NOT_FINITE
-            for name, column in columns.items():
-                values = said.setdefault(name, pd.Series([None] * len(images), dtype=object))
-                values.iloc[indices] = pd.Series(column, dtype=object)
-        if len(images) and not answered:
+        answers = self._answers(images, problems, coverage)
+        if len(images) and not any(answers) and _NOT_FINITE not in problems:
             raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
-        labels = [
-            self.classes[row.argmax()] if problem is None else None
-            for row, problem in zip(probabilities, problems, strict=True)
-        ]
-        table = pd.DataFrame({"label": pd.Series(labels, dtype="string")})
-        for i, name in enumerate(self.classes):
-            table[f"p_{name}"] = probabilities[:, i]
-        for name, values in said.items():
-            table[name] = pd.Series(list(values))
+        table = answer_table(answers, self.classes)
         if any(problems):
             table["error"] = pd.Series(problems, dtype="string")
         return table
+
+    def _answers(
+        self, images: Shaped[np.ndarray, "n c h w"], problems: list[str | None], coverage: float
+    ) -> list[Answer | None]:
+        """Answers for the usable images; new problems are added to the list.
+
+        The images are classified together, and one by one only if that fails.
+        """
+        answers: list[Answer | None] = [None] * len(images)
+        good = [index for index, problem in enumerate(problems) if problem is None]
+        try:
+            found = self.answer(images[good], coverage=coverage)
+        except DarklensError as error:
+            if len(good) == 1:
+                problems[good[0]] = str(error)
+                return answers
+            for index in good:
+                alone = [problems[index]]
+                single = images[index : index + 1]
+                answers[index] = self._answers(single, alone, coverage)[0]
+                problems[index] = alone[0]
+            return answers
+        for index, answer in zip(good, found, strict=True):
+            answers[index] = answer
+        return answers
 
     def _problem(self, image: Shaped[np.ndarray, "c h w"]) -> str | None:
         """Why an image cannot be classified; NaN outside the crop is allowed."""
@@ -206,29 +310,6 @@ class Classifier:
         except DarklensError as error:
             return str(error)
         return None if np.isfinite(prepared).all() else pixel_problem(image)
-
-    def _explained(
-        self, images: Shaped[np.ndarray, "n c h w"], problems: list[str | None]
-    ) -> Iterator[tuple[list[int], Float[np.ndarray, "m k"], dict[str, list[Any]]]]:
-        """Logits and columns of the usable images; new problems are added to the list.
-
-        The images are classified together, and one by one only if that fails.
-        """
-        good = [i for i, problem in enumerate(problems) if problem is None]
-        if not good:
-            return
-        try:
-            yield (good, *self._run(images[good]))
-            return
-        except DarklensError as error:
-            if len(good) == 1:
-                problems[good[0]] = str(error)
-                return
-        for i in good:
-            try:
-                yield ([i], *self._run(images[i : i + 1]))
-            except DarklensError as error:
-                problems[i] = str(error)
 
 
 def _with_channels(images: Shaped[np.ndarray, "n *c h w"]) -> Shaped[np.ndarray, "n c h w"]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from darklens.classify import UNKNOWN
 from darklens.errors import BadInput
 from darklens.files.tables import printable, reasons
 from darklens.progress import say
@@ -24,9 +25,18 @@ def show(table: pd.DataFrame, *, output: Path | None) -> int:
         raise BadInput(f"none of {len(table)} images can be classified: {reasons(failed)}")
     if len(failed):
         say(f"{len(failed)} of {len(table)} images could not be classified; see the column error")
-    notes = (
-        int(table["note"].map(bool, na_action="ignore").eq(True).sum()) if "note" in table else 0
-    )
-    if notes:
-        say(f"{notes} of {len(table)} images do not match the model's preset; see the column note")
+    unknown = table["label"] == UNKNOWN
+    if count := int(unknown.sum()):
+        say(
+            f"{count} of {len(table)} images: {UNKNOWN} (unlike what the model was calibrated on); "
+            "see the column note"
+        )
+    if count := int((_noted(table) & ~unknown).sum()):
+        say(f"{count} of {len(table)} images: less certain than their label; see the column note")
     return 1 if len(failed) else 0
+
+
+def _noted(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether each image has a note."""
+    notes = table["note"] if "note" in table else pd.Series(None, index=table.index, dtype=object)
+    return notes.map(bool, na_action="ignore").eq(True)

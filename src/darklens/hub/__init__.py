@@ -6,7 +6,9 @@ validated against a schema, and the network and the preprocessing are looked up 
 known to darklens.
 """
 
+from darklens.hub.calibration import load_calibration, save_calibration
 from darklens.hub.card import (
+    CalibrationCard,
     InputCard,
     Metric,
     ModelCard,
@@ -23,9 +25,11 @@ from darklens.hub.export import export_model
 from darklens.hub.folders import cached_models, find_model, shipped_folders, shipped_models
 from darklens.hub.initial import InitialModel, initial_model
 from darklens.hub.preprocessing import model_preprocessing
+from darklens.hub.recalibration import calibrate_model
 from darklens.hub.weights import card_of, load_classifier, load_generator, save_model
 
 __all__ = [
+    "CalibrationCard",
     "InitialModel",
     "InputCard",
     "Metric",
@@ -34,17 +38,20 @@ __all__ = [
     "TrainingCard",
     "WeightsCard",
     "cached_models",
+    "calibrate_model",
     "card_of",
     "check_card",
     "check_name",
     "export_model",
     "find_model",
     "initial_model",
+    "load_calibration",
     "load_card",
     "load_classifier",
     "load_generator",
     "model_preprocessing",
     "record_metrics",
+    "save_calibration",
     "save_model",
     "shipped_folders",
     "shipped_models",

@@ -17,6 +17,7 @@ from darklens.files.schema import read_as, text_of
 
 __all__ = [
     "CARD_FILE",
+    "CalibrationCard",
     "InputCard",
     "Metric",
     "ModelCard",
@@ -51,6 +52,10 @@ def _folder_name(name: str) -> str:
     return name
 
 
+FileName = Annotated[
+    str, text_of(rf"{_NAME}\.safetensors", "be the plain name of a .safetensors file")
+]
+Sha256 = Annotated[str, text_of("[0-9a-f]{64}", "be 64 hexadecimal digits")]
 ClassName = Annotated[str, AfterValidator(_folder_name)]
 
 
@@ -165,11 +170,27 @@ class OutputCard:
 class WeightsCard:
     """The name of the weights file in the model folder, and its hash."""
 
-    file: Annotated[
-        str,
-        text_of(rf"{_NAME}\.safetensors", "be the plain name of a .safetensors file"),
-    ]
-    sha256: Annotated[str, text_of("[0-9a-f]{64}", "be 64 hexadecimal digits")]
+    file: FileName
+    sha256: Sha256
+
+
+@dataclass(frozen=True)
+class CalibrationCard:
+    """What a classifier does on calibration images, from which sets and familiarity follow.
+
+    Attributes:
+        file: Plain name of the file in the model folder.
+        sha256: Hash of its bytes.
+        images: Number of calibration images.
+        data: What they are, in words.
+        diagnostics: Columns of the fit that are compared beside the network's features.
+    """
+
+    file: FileName
+    sha256: Sha256
+    images: Annotated[int, Field(ge=1)]
+    data: str
+    diagnostics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -192,6 +213,7 @@ class ModelCard:
         output: Final processing of a generator's images; None for a classifier.
         metrics: Its scores.
         weights: The weights file; None only before `save_model` has written it.
+        calibration: The calibration file of a classifier; None where it has none.
     """
 
     name: ModelName
@@ -207,6 +229,7 @@ class ModelCard:
     output: OutputCard | None = None
     metrics: tuple[Metric, ...] = ()
     weights: WeightsCard | None = None
+    calibration: CalibrationCard | None = None
 
     def __post_init__(self) -> None:
         """Check what the fields' types cannot say."""

@@ -8,6 +8,7 @@ from typing import Any
 from darklens.errors import BadModel
 from darklens.files.atomic import atomic_folder
 from darklens.files.plain_yaml import dump_yaml
+from darklens.hub.calibration import calibration_bytes
 from darklens.hub.card import CARD_FILE, ModelCard, load_card
 from darklens.hub.folders import find_model
 from darklens.hub.weights import load_classifier, verified_weights
@@ -59,6 +60,10 @@ def export_model(model: str | Path, output: str | Path, *, onnx: bool = False) -
     with atomic_folder(Path(output)) as temporary:
         shutil.copyfile(folder / CARD_FILE, temporary / CARD_FILE)
         (temporary / card.weights.file).write_bytes(data)
+        if card.calibration is not None:
+            (temporary / card.calibration.file).write_bytes(
+                calibration_bytes(folder, card.calibration)
+            )
         text = readme(card)
         if onnx:
             text += _write_onnx(folder, card, temporary / _ONNX_FILE)

@@ -1,7 +1,6 @@
 """Save a network with its card as a model folder, and load it again."""
 
 import hashlib
-import stat
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 from darklens.errors import BadInput, BadModel
 from darklens.files.atomic import atomic_folder
 from darklens.files.places import OwnFolder
-from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, own_file, write_card
+from darklens.hub.calibration import CALIBRATION_FILE, load_calibration
+from darklens.hub.card import CARD_FILE, ModelCard, WeightsCard, load_card, write_card
 from darklens.hub.folders import find_model
 from darklens.hub.preprocessing import model_preprocessing
 from darklens.hub.tensors import checked_tensors, largest_file
+from darklens.hub.verified import verified_bytes
 
 if TYPE_CHECKING:  # torch takes seconds to import, and listing cards does not need it
     from torch import Tensor, nn
@@ -40,7 +41,9 @@ _OF_DIFFUSERS = (
     "unet/diffusion_pytorch_model.safetensors",
 )
 MODEL_FOLDER = OwnFolder(
-    CARD_FILE, "name: ", frozenset({CARD_FILE, "README.md", _WEIGHTS_FILE, *_OF_DIFFUSERS})
+    CARD_FILE,
+    "name: ",
+    frozenset({CARD_FILE, "README.md", _WEIGHTS_FILE, CALIBRATION_FILE, *_OF_DIFFUSERS}),
 )
 """Files of a model folder; a folder with anything else in it is not replaced."""
 
@@ -61,7 +64,7 @@ def save_model(
     Args:
         folder: Folder to write.
         network: The trained network.
-        card: Its card; `weights` is filled in.
+        card: Its card; `weights` is filled in, and the calibration of other weights is dropped.
         write_more: Function that writes further files into the folder, such as those of a
             pipeline of another library.
 
@@ -75,7 +78,8 @@ def save_model(
     from safetensors.torch import save
 
     data = save(_halved(network.state_dict()), metadata={"format": "pt"})
-    card = replace(card, weights=WeightsCard(_WEIGHTS_FILE, hashlib.sha256(data).hexdigest()))
+    weights = WeightsCard(_WEIGHTS_FILE, hashlib.sha256(data).hexdigest())
+    card = replace(card, weights=weights, calibration=None)
     with atomic_folder(Path(folder), replaces=MODEL_FOLDER) as temporary:
         (temporary / _WEIGHTS_FILE).write_bytes(data)
         write_card(temporary, card)
@@ -85,7 +89,7 @@ def save_model(
 
 
 def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
-    """Load a classifier with its preprocessing and temperature.
+    """Load a classifier with its preprocessing, temperature and calibration.
 
     Args:
         model: Name of a shipped model, path of a model folder, or `owner/name` on the hub.
@@ -103,7 +107,10 @@ def load_classifier(model: str | Path, device: str = "cpu") -> "Classifier":
     spec = {key: value for key, value in card.network.items() if key != "in_channels"}
     build = partial(build_network, spec, in_channels=card.channels, classes=len(card.classes))
     network = _with_weights(build, folder, card)
-    return Classifier(network, card.classes, preprocessing, card.temperature, device, card)
+    calibration = load_calibration(folder, card, network)
+    return Classifier(
+        network, card.classes, preprocessing, card.temperature, device, card, calibration
+    )
 
 
 def card_of(model: "Classifier | Generator") -> ModelCard:
@@ -155,17 +162,7 @@ def verified_weights(folder: Path, card: ModelCard, *, most: int = _LARGEST) -> 
     """
     if card.weights is None:
         raise BadModel(f"{folder}: the card lists no weights")
-    path = own_file(folder, card.weights.file)
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > most:
-            raise BadModel(f"{path} is not a file of at most {most / 1e6:.0f} MB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise BadModel(f"cannot read the weights {path}: {error.strerror}") from error
-    if hashlib.sha256(data).hexdigest() != card.weights.sha256:
-        raise BadModel(f"{path} is damaged: its sha256 differs from the one in the card")
-    return data
+    return verified_bytes(folder, card.weights, most=most)
 
 
 def _card_of_kind(model: str | Path, kind: str) -> tuple[Path, ModelCard]:

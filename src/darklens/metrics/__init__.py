@@ -26,6 +26,14 @@ from darklens.metrics.classification import (
     confusion_matrix,
     macro_auc,
     roc_curve,
+    weighted_mean,
+)
+from darklens.metrics.conformal import (
+    conformal_quantile,
+    mean_set_size,
+    prediction_sets,
+    probability_above,
+    set_coverage,
 )
 from darklens.metrics.coverage import (
     CoverageScores,
@@ -78,6 +86,7 @@ __all__ = [
     "azimuthal_power_spectrum",
     "bootstrap_interval",
     "classifier_two_sample",
+    "conformal_quantile",
     "confusion_matrix",
     "coverage_scores",
     "ellipticity",
@@ -90,15 +99,20 @@ __all__ = [
     "kolmogorov_smirnov",
     "logistic_scores",
     "macro_auc",
+    "mean_set_size",
     "memorisation_test",
     "nearest_neighbours",
     "network_scores",
     "paired_difference",
     "pixel_histogram",
+    "prediction_sets",
+    "probability_above",
     "reliability_curve",
     "resampling_weights",
     "ring_radius",
     "roc_curve",
+    "set_coverage",
     "total_flux",
     "transfer_accuracy",
+    "weighted_mean",
 ]

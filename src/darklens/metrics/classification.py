@@ -6,10 +6,17 @@ have the leading axes of the weights. Without weights every image counts once.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 from scipy.stats import rankdata
 
-__all__ = ["accuracy", "auc_per_class", "confusion_matrix", "macro_auc", "roc_curve"]
+__all__ = [
+    "accuracy",
+    "auc_per_class",
+    "confusion_matrix",
+    "macro_auc",
+    "roc_curve",
+    "weighted_mean",
+]
 
 Labels = Int[np.ndarray, " n"]
 Probabilities = Float[np.ndarray, "n k"]
@@ -25,9 +32,20 @@ def accuracy(
     >>> float(accuracy(np.array([0, 1, 1]), p).round(3))
     0.667
     """
-    weights = _weights(labels, weights)
-    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    return np.asarray(weights @ correct / weights.sum(axis=-1))
+    return weighted_mean((probabilities.argmax(axis=1) == labels).astype(np.float64), weights)
+
+
+def weighted_mean(
+    values: Real[np.ndarray, " n"], weights: Weights | None = None
+) -> Float[np.ndarray, "*b"]:
+    """Mean of one value for each image; NaN where the weights are all zero.
+
+    >>> float(weighted_mean(np.array([1, 0, 0]), np.array([1.0, 1.0, 0.0])))
+    0.5
+    """
+    weights = _weights(values, weights)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(weights @ values / weights.sum(axis=-1))
 
 
 def auc_per_class(
@@ -115,5 +133,5 @@ def _auc(
         return np.asarray((plus * below).sum(axis=-1) / (plus.sum(axis=-1) * minus.sum(axis=-1)))
 
 
-def _weights(labels: Labels, weights: Weights | None) -> Weights:
-    return np.ones(len(labels)) if weights is None else weights
+def _weights(images: Real[np.ndarray, " n"], weights: Weights | None) -> Weights:
+    return np.ones(len(images)) if weights is None else weights

@@ -1,9 +1,9 @@
 """Training, validation and test data of a run: a folder or store, or endless simulations."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Num
@@ -14,7 +14,11 @@ from darklens.errors import BadConfig, BadData
 from darklens.progress import say
 from darklens.simulation import Simulator
 from darklens.train.data_check import DataNeeds, check_data, check_values
-from darklens.train.prepared_simulations import PreparedSimulations, prepare_simulations
+from darklens.train.prepared_simulations import (
+    PreparedSimulations,
+    prepare_simulations,
+    prepared_columns,
+)
 
 __all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
 
@@ -96,6 +100,7 @@ class TrainingData:
         test: Raw images used only for the final test, if any.
         pixel_scale: Pixel scale, if known [arcsec/pixel].
         workers: Worker processes that make batches; with 0 the training process makes them.
+        columns: What the preprocessing reported on each image of `val`, if it was done beforehand.
     """
 
     train: ImageDataset | FreshImages
@@ -105,6 +110,7 @@ class TrainingData:
     test: ImageDataset | None = None
     pixel_scale: float | None = None
     workers: int = 0
+    columns: Mapping[str, Sequence[Any]] | None = None
 
 
 def training_data(
@@ -215,12 +221,14 @@ def _prepared(
             preset, steps.spec, options.stream_seed, options.prepared_images
         ),
     }
+    files = {name: folder / "prepared" / f"{name}.npy" for name in parts}
     made = {
-        name: prepare_simulations(
-            part, folder / "prepared" / f"{name}.npy", workers=options.workers, quiet=quiet
-        )
+        name: prepare_simulations(part, files[name], workers=options.workers, quiet=quiet)
         for name, part in parts.items()
     }
+    columns = prepared_columns(parts["val"], files["val"])
     nothing = build_preprocessing([])
     scale = simulator.preset.grid.pixel_scale
-    return TrainingData(made["train"], made["val"], simulator.shape, nothing, pixel_scale=scale)
+    return TrainingData(
+        made["train"], made["val"], simulator.shape, nothing, pixel_scale=scale, columns=columns
+    )

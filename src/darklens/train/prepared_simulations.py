@@ -6,6 +6,7 @@ stopped, its finished shards are kept. The images are stored in half precision i
 """
 
 import errno
+import json
 import math
 import os
 import shutil
@@ -27,7 +28,7 @@ from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
 from darklens.workers import in_processes, processors
 
-__all__ = ["PreparedSimulations", "prepare_simulations"]
+__all__ = ["PreparedSimulations", "prepare_simulations", "prepared_columns"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,22 @@ def prepare_simulations(
     return ImageDataset.from_arrays(images, labels, classes=simulator.classes)
 
 
+def prepared_columns(wanted: PreparedSimulations, path: Path) -> dict[str, list[Any]]:
+    """What the preprocessing said of each image; nothing where an older run prepared them.
+
+    Args:
+        wanted: Which images, all of them prepared.
+        path: File of the images.
+    """
+    done = path.with_suffix(".done")
+    shards = [json.loads((done / str(k)).read_bytes() or "{}") for k in wanted.shards]
+    return {
+        name: [value for shard in shards for value in shard[name]]
+        for name in shards[0]
+        if all(name in shard for shard in shards)
+    }
+
+
 def _fill(
     wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int, quiet: bool
 ) -> None:
@@ -137,13 +154,20 @@ def _start(wanted: PreparedSimulations, path: Path) -> None:
 
 
 def _make_shard(number: int) -> None:
-    """Simulate and preprocess one shard and mark it as done."""
+    """Simulate and preprocess one shard, mark it as done and keep what the steps reported."""
     wanted, path = _worker["wanted"], _worker["path"]
     images = np.load(path, mmap_mode="r+")
+    columns: dict[str, list[Any]] = {}
     for index in wanted.images(number):
-        images[index] = _worker["steps"](_image(_worker["simulator"], wanted, index))
+        image = _image(_worker["simulator"], wanted, index)
+        (images[index],), said = _worker["steps"].explain(image[None])
+        for name, values in said.items():
+            columns.setdefault(name, []).extend(values)
     images.flush()
-    (path.with_suffix(".done") / str(number)).touch()
+    with atomic_file(path.with_suffix(".done") / str(number)) as temporary:
+        temporary.write_text(
+            json.dumps(columns, default=lambda value: value.item()), encoding="utf-8"
+        )
 
 
 def _image(

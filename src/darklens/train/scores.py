@@ -13,11 +13,24 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 
-from darklens.classify import Classifier, ClassifierNetwork
+from darklens.classify import (
+    Classifier,
+    ClassifierNetwork,
+    calibration_from,
+    dataset_outputs,
+    determined_temperature,
+)
 from darklens.data import ImageDataset
 from darklens.errors import DarklensError
-from darklens.hub import Metric, ModelCard, save_model, write_card
-from darklens.metrics import accuracy, bootstrap_interval, fit_temperature, macro_auc
+from darklens.hub import (
+    Metric,
+    ModelCard,
+    load_classifier,
+    save_calibration,
+    save_model,
+    write_card,
+)
+from darklens.metrics import accuracy, bootstrap_interval, macro_auc
 from darklens.progress import say
 from darklens.train.data import TrainingData
 from darklens.train.results import TrainedModel
@@ -38,7 +51,9 @@ def save_measured(
     calibrate: bool = True,
     quiet: bool = False,
 ) -> TrainedModel:
-    """Write a classifier, then its temperature and, if there is a test part, its scores.
+    """Write a classifier, then its temperature and calibration and, with a test part, its scores.
+
+    All are measured with the weights as they were written, in half precision.
 
     Args:
         folder: Model folder to write.
@@ -49,12 +64,11 @@ def save_measured(
         quiet: Report nothing but problems.
     """
     card = save_model(folder, network, card)
-    classifier = Classifier(network, card.classes, data.preprocessing)
+    written = load_classifier(folder).network
+    classifier = Classifier(written, card.classes, data.preprocessing, card.temperature)
     problem = None
     try:
-        if calibrate:
-            card = replace(card, temperature=fitted_temperature(classifier, data.val, say))
-            write_card(folder, card)
+        card = _calibrated(folder, classifier, card, data, temperature=calibrate)
         if data.test is None:
             say("no test scores: the data have no test part", quiet=quiet)
         else:
@@ -71,33 +85,48 @@ def save_measured(
     return TrainedModel(folder, card, problem)
 
 
+def _calibrated(
+    folder: Path, classifier: Classifier, card: ModelCard, data: TrainingData, *, temperature: bool
+) -> ModelCard:
+    """The card with temperature and calibration, once both are written."""
+    outputs = dataset_outputs(classifier, data.val)
+    labels = data.val.labels
+    if temperature:
+        card = replace(card, temperature=fitted_temperature(outputs.logits, labels, say))
+        write_card(folder, card)
+    try:
+        calibration = calibration_from(
+            outputs, labels, temperature=card.temperature, columns=data.columns
+        )
+    except DarklensError as error:
+        say(f"no prediction sets and no familiarity: {error}")
+        return card
+    words = f"validation part of the training data, {len(labels)} images"
+    return save_calibration(folder, card, calibration, data=words)
+
+
 def absent_classes(dataset: ImageDataset) -> list[str]:
     """Classes without any image in the data set."""
     present = set(np.unique(dataset.labels).tolist())
     return [name for k, name in enumerate(dataset.classes) if k not in present]
 
 
-def fitted_temperature(classifier: Classifier, val: ImageDataset, report: Report) -> float:
-    r"""Temperature that calibrates the classifier on the validation images; 1 where none does.
-
-    The likelihood of the labels has a maximum at a finite temperature if and only if some image is
-    misclassified, which limits how sharp the probabilities can be, and the logits of the true
-    classes exceed the others on average, so that the network does better than chance.
+def fitted_temperature(
+    logits: Float[np.ndarray, "n k"], labels: Int64[np.ndarray, " n"], report: Report
+) -> float:
+    """Temperature that calibrates the classifier on the validation images; 1 where none does.
 
     Args:
-        classifier: The classifier; its own temperature is ignored.
-        val: Validation images.
+        logits: Its output for them, before temperature and softmax.
+        labels: Their true classes.
         report: Takes one line if the images do not determine a temperature.
     """
-    logits = _logits(classifier, val)
-    if len(logits) and np.isfinite(logits).all():
-        true = logits[np.arange(len(logits)), val.labels]
-        some_wrong = bool((true < logits.max(axis=1)).any())
-        if some_wrong and float((true - logits.mean(axis=1)).mean()) > 0:
-            return round(fit_temperature(logits, val.labels), 4)
+    temperature = determined_temperature(logits, labels)
+    if temperature is not None:
+        return temperature
     report(
-        f"the temperature stays 1: {len(val)} validation images, "
-        f"{_right(logits, val.labels)} of them classified correctly, do not determine it"
+        f"the temperature stays 1: {len(labels)} validation images, "
+        f"{_right(logits, labels)} of them classified correctly, do not determine it"
     )
     return 1.0
 

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int, Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from darklens.classify import UNKNOWN, Answer
 from darklens.data import Panel
 from darklens.display import lens_picture
 from darklens.evaluate.classifier.scores import ClassifierScores
@@ -23,6 +24,7 @@ __all__ = [
     "roc_figure",
 ]
 
+_ALARM, _SOFT, _PALE = "#d1495b", "#5c6773", "#c4cad2"
 _BOOTSTRAP = 500  # resamples for the bars of the reliability figure
 
 
@@ -31,7 +33,7 @@ def roc_figure(
 ) -> Figure:
     """ROC curve of each class against the rest, with its AUC and interval in the legend."""
     figure, axes = _square_figure()
-    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--")
+    axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--")
     for index, name in enumerate(scores.classes):
         misses, hits = roc_curve(labels, probabilities, index)
         text = f"{in_figure(name)}   AUC {_with_interval(scores.scalars[f'auc_{name}'])}"
@@ -80,7 +82,7 @@ def reliability_figure(
         seed=scores.seed,
     )
     figure, axes = _square_figure()
-    axes.plot([0, 1], [0, 1], color="#c4cad2", linewidth=1, linestyle="--")
+    axes.plot([0, 1], [0, 1], color=_PALE, linewidth=1, linestyle="--")
     bars = np.maximum([right.value - right.low, right.high - right.value], 0)
     style: dict[str, Any] = {"color": COLOURS[0], "markersize": 5, "linewidth": 1.2, "capsize": 2}
     axes.errorbar(confidence, right.value, yerr=bars, fmt="o", **style)
@@ -97,34 +99,40 @@ def reliability_figure(
 
 
 def prediction_figure(
-    image: Num[np.ndarray, "c h w"],
-    probabilities: Sequence[float],
-    classes: Sequence[str],
-    panels: Sequence[Panel] = (),
-    *,
-    title: str = "",
+    image: Num[np.ndarray, "c h w"], answer: Answer, classes: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """The image of one lens, or the panels that explain it, beside bars of its probabilities."""
-    count = max(1, len(panels))
+    """The image of one lens, or the panels that explain it, beside bars of its probabilities.
+
+    Above them stands the answer. Where it is `unknown`, the bars are grey and without numbers.
+    """
+    count = max(1, len(answer.panels))
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(2.1 * (count + 1), 2.2), layout="constrained")
+        figure = Figure(figsize=(2.1 * (count + 1), 2.3), layout="constrained")
         *shown, right = figure.subplots(1, count + 1, width_ratios=(*[1.0] * count, 1.1))
-    if panels:
-        for axes, panel in zip(shown, panels, strict=True):
+    if answer.panels:
+        for axes, panel in zip(shown, answer.panels, strict=True):
             _draw_panel(axes, panel)
     else:
         shown[0].imshow(lens_picture(image))
         shown[0].set_axis_off()
-    colours = [COLOURS[index % len(COLOURS)] for index in range(len(classes))]
-    right.barh(range(len(classes)), probabilities, color=colours)
-    for row, value in enumerate(probabilities):
-        right.text(min(value, 0.72) + 0.02, row, f"{value:.3f}", va="center", fontsize=9)
-    right.set_yticks(range(len(classes)), [in_figure(name) for name in classes])
-    right.set(xlim=(0, 1))
-    right.invert_yaxis()
-    if title:
-        figure.suptitle(in_figure(title), fontsize=8, color="#5c6773")
+    _draw_bars(right, answer, classes)
+    words = f"{title}: {answer.summary}" if title else answer.summary
+    colour = _ALARM if answer.label == UNKNOWN else _SOFT
+    figure.suptitle(in_figure(words), fontsize=8, color=colour)
     return figure
+
+
+def _draw_bars(axes: Axes, answer: Answer, classes: Sequence[str]) -> None:
+    """Class probabilities as bars."""
+    unknown = answer.label == UNKNOWN
+    values = np.nan_to_num(answer.probabilities)
+    colours = [_PALE if unknown else COLOURS[k % len(COLOURS)] for k in range(len(classes))]
+    axes.barh(range(len(classes)), values, color=colours)
+    for row, value in enumerate([] if unknown else values):
+        axes.text(min(value, 0.72) + 0.02, row, f"{value:.3f}", va="center", fontsize=9)
+    axes.set_yticks(range(len(classes)), [in_figure(name) for name in classes])
+    axes.set(xlim=(0, 1))
+    axes.invert_yaxis()
 
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from darklens.classify import check_coverage
 from darklens.data import expand_stacks, find_images
 from darklens.errors import BadInput
 from darklens.evaluate.classifier.figures import prediction_figure
@@ -28,6 +29,7 @@ def predict(
     *,
     model: str = "default",
     output: Path | None = None,
+    coverage: float = 0.95,
     figures: Path | None = None,
     extension: str | None = None,
     stack: bool | None = None,
@@ -48,8 +50,9 @@ def predict(
             such a name can also be given as input.
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
-        figures: Folder for a figure of each image with its probabilities. Models that fit the
-            smooth lens also show the fit and its residual.
+        coverage: Probability with which the classes in the column `set` hold the true one.
+        figures: Folder for a figure of each image with its answer and probabilities. Models that
+            fit the smooth lens also show the fit and its residual.
         extension: Name or number of the extension to read from FITS files.
         stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
             of one image (false). By default the number of channels of the model decides.
@@ -59,8 +62,9 @@ def predict(
         quiet: Show no progress.
 
     Returns:
-        One row per image: `path`, `label`, `p_CLASS` for each class, the model's own columns, and
-        `error`.
+        One row per image: `path`, `label`, `p_CLASS` for each class, `set`, `familiarity`, the
+        model's own columns, and `error`. The label is `unknown` where the image is unlike those
+        that the model was calibrated on; `note` says why.
 
     Raises:
         BadInput: If an argument does not fit or no image is found.
@@ -68,6 +72,7 @@ def predict(
     """
     settings = dict(locals())
     check_outputs(output, figures)
+    check_coverage(coverage)
     if batch < 1 or workers < 1:
         raise BadInput("--batch and --workers must be at least 1")
     files = find_images(inputs)
@@ -79,6 +84,7 @@ def predict(
         classifier,
         paths,
         extension=extension,
+        coverage=coverage,
         batch=batch,
         workers=workers,
         panels=figures is not None,
@@ -88,7 +94,8 @@ def predict(
     for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
         if figures is not None:
             _write_figure(figures / picture_name(index, row.path), row, card.classes)
-        rows.append(replace(row, image=None, panels=()))
+        answer = replace(row.answer, panels=()) if row.answer else None
+        rows.append(replace(row, image=None, answer=answer))
     table = prediction_table(rows, card.classes)
     if output is not None:
         write_table(table, output)
@@ -98,11 +105,8 @@ def predict(
 
 
 def _write_figure(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
-    if row.image is None or row.probabilities is None:
+    if row.image is None or row.answer is None:
         return
-    title = str(Path(row.path.parent.name, row.path.name))
-    figure = prediction_figure(
-        row.image, row.probabilities.tolist(), classes, row.panels, title=title
-    )
+    name = str(Path(row.path.parent.name, row.path.name))
     with atomic_file(path) as temporary:
-        save_figure(figure, temporary)
+        save_figure(prediction_figure(row.image, row.answer, classes, title=name), temporary)

@@ -1,20 +1,18 @@
-"""Class probabilities of image files, one row per file, readable or not."""
+"""Answers for image files, one row per file, readable or not."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Num
+from jaxtyping import Num
 
-from darklens.classify import Classifier
+from darklens.classify import Answer, Classifier, answer_table, check_coverage
 from darklens.data import read_image
 from darklens.data.headers import Declared, declared
-from darklens.data.steps import Panel
 from darklens.errors import reason_of
 from darklens.evaluate.classifier.scores import same_shape_batches
 from darklens.hub import ModelCard, card_of
@@ -27,29 +25,22 @@ _MEMORY = 2**28  # bytes of images that are read together; a larger one is read 
 
 @dataclass(frozen=True)
 class FilePrediction:
-    """The result for one file: probabilities, or the reason why there are none.
+    """The result for one file: the model's answer, or the reason why there is none.
 
     Attributes:
         path: The file.
         image: Its image, or None when there is an error.
-        probabilities: Class probabilities, or None when there is an error.
+        answer: The model's answer, or None when there is an error.
         error: The reason, or empty.
-        panels: Panels that explain the image, if they were asked for.
-        said: Columns that the model's preprocessing adds.
     """
 
     path: Path
     image: Num[np.ndarray, "c h w"] | None
-    probabilities: Float[np.ndarray, " k"] | None
+    answer: Answer | None
     error: str = ""
-    panels: Sequence[Panel] = ()
-    said: Mapping[str, Any] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        if self.probabilities is None:
-            answer = visible(self.error) or "not classified"
-        else:
-            answer = f"probabilities {', '.join(f'{p:.3f}' for p in self.probabilities)}"
+        answer = repr(self.answer) if self.answer else visible(self.error) or "not classified"
         return f"FilePrediction({visible(self.path)!r}: {answer})"
 
 
@@ -58,6 +49,7 @@ def predict_files(
     paths: Sequence[Path],
     *,
     extension: str | None = None,
+    coverage: float = 0.95,
     batch: int = 64,
     workers: int = 1,
     panels: bool = False,
@@ -71,40 +63,32 @@ def predict_files(
         classifier: A model that was loaded with its card.
         paths: Image files, and images of stacks by their names.
         extension: Name or number of the extension of FITS files; the first image if None.
+        coverage: Probability with which a set is to hold the true class.
         batch: Images read and classified together, at most; large ones are fewer.
         workers: Threads that read.
         panels: Keep the panels that explain each image.
 
     Raises:
+        BadInput: If `coverage` is out of range.
         BadModel: If the classifier has no card.
     """
+    check_coverage(coverage)
+    classify = partial(_classify, partial(classifier.answer, coverage=coverage, panels=panels))
     read_one = partial(_read, card=card_of(classifier), extension=extension)
     with ThreadPoolExecutor(max(1, workers)) as pool:
         for chunk in _chunks(paths, batch):
             read = pool.map(read_one, *zip(*chunk, strict=True))
             for group in same_shape_batches(read, _kind, batch):
-                yield from _classify(classifier, group, panels=panels)
+                yield from classify(group)
 
 
 def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
-    """Table with path, label, p_CLASS for each class, the model's own columns, and error."""
-    further = dict.fromkeys(name for row in rows for name in row.said)
-    missing = np.full(len(classes), np.nan)
-    values = [missing if row.probabilities is None else row.probabilities for row in rows]
-    columns = np.array(values, dtype=np.float64).reshape(-1, len(classes))
-    labels = [
-        None if row.probabilities is None else classes[int(row.probabilities.argmax())]
-        for row in rows
-    ]
-    return pd.DataFrame(
-        {
-            "path": [visible(row.path) for row in rows],
-            "label": pd.Series(labels, dtype="string"),
-            **{f"p_{name}": columns[:, index] for index, name in enumerate(classes)},
-            **{name: [row.said.get(name) for row in rows] for name in further},
-            "error": pd.Series([visible(row.error) or None for row in rows], dtype="string"),
-        }
-    )
+    """Table with path, label, p_CLASS for each class, set, familiarity, further columns, error."""
+    table = answer_table([row.answer for row in rows], classes)
+    table.insert(0, "path", [visible(row.path) for row in rows])
+    errors = [visible(row.error) or None for row in rows]
+    table["error"] = pd.Series(errors, dtype="string")
+    return table
 
 
 def _chunks(paths: Sequence[Path], batch: int) -> Iterator[list[tuple[Path, Declared]]]:
@@ -144,30 +128,16 @@ def _kind(row: FilePrediction) -> tuple[object, ...]:
 
 
 def _classify(
-    classifier: Classifier, group: list[FilePrediction], *, panels: bool
+    answer: Callable[[Num[np.ndarray, "n c h w"]], Sequence[Answer]], group: list[FilePrediction]
 ) -> list[FilePrediction]:
-    """Fill in the probabilities of one batch; if that fails, go image by image."""
+    """Fill in the answers of one batch; if that fails, go image by image."""
     images = [row.image for row in group if row.image is not None]
     if not images:
         return group
     try:
-        shown: Sequence[Sequence[Panel]] = [()] * len(images)
-        if panels:
-            probabilities, said, shown = classifier.illustrate(np.stack(images))
-        else:
-            probabilities, said = classifier.explain(np.stack(images))
+        answers = answer(np.stack(images))
     except Exception as error:  # noqa: BLE001  one image, whatever it does, stops no other
         if len(group) > 1:
-            return [
-                row for single in group for row in _classify(classifier, [single], panels=panels)
-            ]
+            return [row for single in group for row in _classify(answer, [single])]
         return [replace(group[0], image=None, error=reason_of(error))]
-    return [
-        replace(
-            row,
-            probabilities=probabilities[index],
-            panels=shown[index],
-            said={name: column[index] for name, column in said.items()},
-        )
-        for index, row in enumerate(group)
-    ]
+    return [replace(row, answer=found) for row, found in zip(group, answers, strict=True)]

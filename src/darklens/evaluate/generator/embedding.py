@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Float32, Num
-from torch import Tensor, nn
 
-from darklens.classify import Classifier
+from darklens.classify import Classifier, last_linear, logits_and_features
 from darklens.errors import BadModel
 
 __all__ = ["Embedding", "embed_images", "join_embeddings"]
@@ -44,23 +43,14 @@ def embed_images(classifier: Classifier, images: Num[np.ndarray, "n c h w"]) -> 
     Raises:
         BadModel: If the network has no linear layer.
     """
-    layers = [part for part in classifier.network.modules() if isinstance(part, nn.Linear)]
-    if not layers:
+    if last_linear(classifier.network) is None:
         raise BadModel("the classifier has no linear layer, so there are no features before it")
     prepared, columns = classifier.preprocessing.explain(images)
-    seen: list[Tensor] = []
-
-    def look(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen.append(inputs[0])
-
-    hook = layers[-1].register_forward_pre_hook(look)
-    try:
-        with torch.inference_mode():
-            logits = classifier.network(torch.from_numpy(prepared).to(classifier.device)).double()
-            features = torch.stack(seen).mean(dim=0).float().cpu().numpy()
-            probabilities = (logits / classifier.temperature).softmax(1).cpu().numpy()
-    finally:
-        hook.remove()
+    with torch.inference_mode():
+        rows = torch.from_numpy(prepared).to(classifier.device)
+        logits, found = logits_and_features(classifier.network, rows)
+        features = found.float().cpu().numpy()
+        probabilities = (logits.double() / classifier.temperature).softmax(1).cpu().numpy()
     return Embedding(features, probabilities, columns)
 
 
