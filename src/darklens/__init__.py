@@ -4,8 +4,9 @@ The verbs of the command line are functions here with the same names and default
 package loads nothing heavy: each function is imported when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from darklens.lazy_imports import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
     from darklens.evaluate.classifier import evaluate_classifier, predict, stress_classifier
@@ -41,11 +42,7 @@ _HOMES = {
     "train_generator": "darklens.train",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = _lazy_names(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -12,7 +12,7 @@ from darklens.classify.calibration import (
 )
 from darklens.classify.familiarity import Familiarity
 from darklens.classify.features import last_linear, logits_and_features
-from darklens.classify.network import build_network, network_spec
+from darklens.classify.network import build_network, network_spec, register_network
 from darklens.classify.outputs import Outputs
 from darklens.classify.predictor import Classifier, check_coverage
 from darklens.classify.pretrained import load_imagenet
@@ -48,4 +48,5 @@ __all__ = [
     "load_imagenet",
     "logits_and_features",
     "network_spec",
+    "register_network",
 ]

@@ -1,4 +1,4 @@
-"""Build a classifier network from its name and settings."""
+"""Build a classifier network from its name and settings, and register further networks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,20 +11,32 @@ from darklens.classify.base import ClassifierNetwork
 from darklens.classify.reference import ReferenceClassifierConfig, ReferenceNetwork
 from darklens.classify.subspace import SubspaceConfig, SubspaceNetwork
 from darklens.errors import BadModel
-from darklens.nn import read_spec, write_spec
+from darklens.nn import NetworkRegistry
 
-__all__ = ["build_network", "network_spec"]
+__all__ = ["build_network", "network_spec", "register_network"]
 
-_CONFIGS: dict[str, type[Any]] = {
-    "reference": ReferenceClassifierConfig,
-    "subspace": SubspaceConfig,
-    "backbone": BackboneConfig,
-}
-_NETWORKS: dict[str, Callable[..., ClassifierNetwork]] = {
-    "reference": ReferenceNetwork,
-    "subspace": SubspaceNetwork,
-    "backbone": BackboneNetwork,
-}
+_REGISTRY: NetworkRegistry[ClassifierNetwork] = NetworkRegistry()
+
+
+def register_network(
+    name: str, config: type[Any], network: Callable[..., ClassifierNetwork]
+) -> None:
+    """Make a network known by name, so that cards and recipes can use it.
+
+    Args:
+        name: Name of the network in cards and recipes.
+        config: Its configuration, a frozen dataclass with a default for every field.
+        network: Its class, called as `network(config, in_channels=..., classes=...)`.
+
+    Raises:
+        ValueError: If the name or the configuration is already in use.
+    """
+    _REGISTRY.register(name, config, network)
+
+
+register_network("reference", ReferenceClassifierConfig, ReferenceNetwork)
+register_network("subspace", SubspaceConfig, SubspaceNetwork)
+register_network("backbone", BackboneConfig, BackboneNetwork)
 
 
 def build_network(
@@ -34,11 +46,11 @@ def build_network(
     classes: int = 3,
     size: tuple[int, int] | None = None,
 ) -> ClassifierNetwork:
-    """A network with fresh weights from its name and the fields of its configuration.
+    """Build a network with initial weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "reference", "backbone" or "subspace", **fields}`; fields that are left
-            out keep their defaults.
+        spec: `{"name": "reference", "backbone", "subspace" or a registered name, **fields}`;
+            omitted fields keep their defaults.
         in_channels: Channels of the preprocessed images.
         classes: Number of logits.
         size: Height and width of the preprocessed images, if they are known. Architectures that
@@ -48,19 +60,23 @@ def build_network(
         BadModel: If the name or a field is unknown, if a value is of the wrong type or out of
             range, or if the network cannot take images of this size.
     """
-    config = read_spec(spec, _CONFIGS)
-    name = spec["name"]
-    if name == "backbone" and "size" not in spec and size is not None and size[0] == size[1]:
+    config = _REGISTRY.read(spec)
+    if (
+        isinstance(config, BackboneConfig)
+        and "size" not in spec
+        and size is not None
+        and size[0] == size[1]
+    ):
         config = replace(config, size=int(size[0]))
-    network = _NETWORKS[name](config, in_channels=in_channels, classes=classes)
+    network = _REGISTRY.build(config, in_channels=in_channels, classes=classes)
     if size is not None:
         _try(network, torch.zeros(1, in_channels, *size))
     return network
 
 
 def network_spec(network: ClassifierNetwork) -> dict[str, Any]:
-    """The complete description from which `build_network` makes such a network again."""
-    return write_spec(network.config, _CONFIGS)
+    """The complete description from which `build_network` can rebuild the network."""
+    return _REGISTRY.spec(network)
 
 
 def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:

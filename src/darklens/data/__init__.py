@@ -4,8 +4,7 @@ Names that need torch or Lightning are imported on first use, so that simulating
 listing files start quickly.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.division import Division, divide
@@ -25,6 +24,7 @@ from darklens.data.stacks import expand_stacks
 from darklens.data.steps import Panel
 from darklens.data.store import Store, StoreWriter, open_store
 from darklens.data.writer import ImageWriter
+from darklens.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from darklens.data.augmentation import Augmentation
@@ -65,8 +65,4 @@ _HEAVY = {
     "LensDataModule": "darklens.data.datamodule",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HEAVY:
-        return getattr(import_module(_HEAVY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HEAVY)

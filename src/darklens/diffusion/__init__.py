@@ -10,7 +10,7 @@ from darklens.diffusion.ddpm import (
 )
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.diffusion.generator import GeneratedImages, Generator, SamplingOptions
-from darklens.diffusion.network import build_generator, generator_spec
+from darklens.diffusion.network import build_generator, generator_spec, register_generator
 from darklens.diffusion.noise import SeededNoise
 from darklens.diffusion.perceptron import CodePerceptron
 from darklens.diffusion.reference import ReferenceUNet
@@ -39,4 +39,5 @@ __all__ = [
     "heun",
     "multistep",
     "noise_levels",
+    "register_generator",
 ]

@@ -1,4 +1,4 @@
-"""Build a generator network from its name and settings."""
+"""Build a generator network from its name and settings, and register further networks."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -6,20 +6,32 @@ from typing import Any
 from darklens.diffusion.base import GeneratorNetwork
 from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceDiffusionConfig
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
-from darklens.nn import read_spec, write_spec
+from darklens.nn import NetworkRegistry
 
-__all__ = ["build_generator", "generator_spec"]
+__all__ = ["build_generator", "generator_spec", "register_generator"]
 
-_CONFIGS: dict[str, type[Any]] = {
-    "components": ComponentConfig,
-    "reference": ReferenceDiffusionConfig,
-    "diffusers": DiffusersConfig,
-}
-_NETWORKS: dict[str, Callable[..., GeneratorNetwork]] = {
-    "components": ComponentDiffusion,
-    "reference": DiscreteDiffusion,
-    "diffusers": DiscreteDiffusion,
-}
+_REGISTRY: NetworkRegistry[GeneratorNetwork] = NetworkRegistry()
+
+
+def register_generator(
+    name: str, config: type[Any], network: Callable[..., GeneratorNetwork]
+) -> None:
+    """Make a network known by name, so that cards and recipes can use it.
+
+    Args:
+        name: Name of the network in cards and recipes.
+        config: Its configuration, a frozen dataclass with a default for every field.
+        network: Its class, called as `network(config, channels=..., classes=...)`.
+
+    Raises:
+        ValueError: If the name or the configuration is already in use.
+    """
+    _REGISTRY.register(name, config, network)
+
+
+register_generator("components", ComponentConfig, ComponentDiffusion)
+register_generator("reference", ReferenceDiffusionConfig, DiscreteDiffusion)
+register_generator("diffusers", DiffusersConfig, DiscreteDiffusion)
 
 
 def build_generator(
@@ -28,8 +40,8 @@ def build_generator(
     """Build a network with initial weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "components", "reference" or "diffusers", **fields}`; omitted fields keep
-            their defaults.
+        spec: `{"name": "components", "reference", "diffusers" or a registered name, **fields}`;
+            omitted fields keep their defaults.
         channels: Channels of the preprocessed images.
         classes: Number of classes of the data.
 
@@ -37,11 +49,10 @@ def build_generator(
         BadModel: If the name or a field is unknown, or a value is of the wrong type or out of
             range.
     """
-    config = read_spec(spec, _CONFIGS)
-    return _NETWORKS[spec["name"]](config, channels=channels, classes=classes)
+    return _REGISTRY.build(_REGISTRY.read(spec), channels=channels, classes=classes)
 
 
 def generator_spec(network: GeneratorNetwork) -> dict[str, Any]:
     """The complete description from which `build_generator` can rebuild the network."""
-    spec = write_spec(network.config, _CONFIGS)
+    spec = _REGISTRY.spec(network)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}

@@ -4,8 +4,9 @@ Names are imported from `classifier`, `generator` and `fit` on first use: predic
 the simulator, and fitting does not need a network.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from darklens.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from darklens.evaluate.classifier.evaluation import evaluate_classifier
@@ -169,8 +170,4 @@ _HOMES = {
     "write_figure": "darklens.evaluate.figures",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

@@ -8,7 +8,7 @@ from darklens.nn.freezing import freeze_up_to
 from darklens.nn.plain_cnn import PlainBackbone
 from darklens.nn.run import RunConfig, build_trainer, fit, is_first_process
 from darklens.nn.schedule import Budget, cosine_restarts, one_cycle
-from darklens.nn.specs import read_spec, write_spec
+from darklens.nn.specs import NetworkRegistry
 from darklens.nn.stopping import Stopped, StopSignals
 from darklens.nn.subspace import SmoothSubspace
 from darklens.nn.symmetry import d4_average, d4_transform
@@ -19,6 +19,7 @@ __all__ = [
     "Budget",
     "BudgetedTask",
     "MovingAverage",
+    "NetworkRegistry",
     "OptimiserConfig",
     "PlainBackbone",
     "RunConfig",
@@ -38,7 +39,5 @@ __all__ = [
     "in_chunks",
     "is_first_process",
     "one_cycle",
-    "read_spec",
     "recover",
-    "write_spec",
 ]

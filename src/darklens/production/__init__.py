@@ -3,8 +3,9 @@
 Names are loaded when they are first asked for: simulating needs no network.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from darklens.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from darklens.production.converted import convert
@@ -26,8 +27,4 @@ _HOMES = {
     "simulate": "darklens.production.simulated",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOMES)

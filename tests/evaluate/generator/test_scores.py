@@ -144,7 +144,7 @@ def test_figures_and_report(
     assert shown[:12] != ["real"] * 12, "in random order"
     assert not re.search(r'alt="[^"]*(real|generated)', html), "nothing gives them away"
     assert ".truth { visibility: hidden; }" in html
-    for part in ("Memorisation", "tiny: vort", "in units of", "flux, sphere", "Inception (FID)"):
+    for part in ("Memorisation", "tiny: vort", "ratio to", "flux, sphere", "Inception (FID)"):
         assert part.lower() in html.lower(), part
     assert "Not computed" not in html
 
