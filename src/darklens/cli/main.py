@@ -110,9 +110,13 @@ VERBS = {
         "Write images from any files as one store, with their classes.",
         "written",
     ),
-    "models": Verb("darklens.cli.models:models", "List the models that are shipped or cached."),
+    "models": Verb(
+        "darklens.cli.models:models", "List the models that are shipped or cached.", "models"
+    ),
     "export": Verb(
-        "darklens.cli.export:export", "Write a model folder for sharing or for the hub."
+        "darklens.cli.export:export",
+        "Write a model folder for sharing or for the hub.",
+        "export",
     ),
     "demo": Verb(
         "darklens.evaluate:demo", "Simulate and classify a few lenses and write a report.", "demo"

@@ -1,4 +1,4 @@
-"""`darklens models`: what is shipped with the package and what the hub's cache holds."""
+"""`darklens models`: the models shipped with the package and those in the cache of the hub."""
 
 from pathlib import Path
 
@@ -7,24 +7,36 @@ from darklens.hub import ModelCard, cached_models, load_card, shipped_folders
 from darklens.naming import visible
 from darklens.progress import say
 
-__all__ = ["models"]
+__all__ = ["models", "show"]
+
+_HEAD = ("name", "where", "classes", "trained on", "scores", "size")
 
 
-def models() -> None:
-    """List the models that are shipped or cached: data, first metric, size."""
-    rows: list[tuple[str, ...]] = [("name", "where", "classes", "trained on", "scores", "size")]
+def models() -> list[tuple[str, ...]]:
+    """List the models that are shipped or cached: data, first metric, size.
+
+    Returns:
+        One row per model: name, where it is, classes, training data, first score, size.
+    """
+    rows: list[tuple[str, ...]] = []
     found = [(name, "shipped", folder) for name, folder in shipped_folders().items()]
     found += [(hub_id, "cached", folder) for hub_id, folder in cached_models().items()]
     for name, where, folder in found:
         try:
             rows.append(_row(name, where, load_card(folder), folder))
-        except (BadModel, OSError) as error:  # damaged, or somebody's card.yaml of another kind
+        except (BadModel, OSError) as error:  # damaged, or an unrelated card.yaml
             say(f"{name} ({where}) cannot be used: {error}")
-    if len(rows) == 1:
+    return rows
+
+
+def show(rows: list[tuple[str, ...]]) -> None:
+    """Print the models as a table."""
+    if not rows:
         print("No model is shipped or cached. `darklens train classifier` makes one.")
         return
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
+    table = [_HEAD, *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(_HEAD))]
+    for row in table:
         print(
             "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
@@ -39,7 +51,7 @@ def _row(name: str, where: str, card: ModelCard, folder: Path) -> tuple[str, ...
 
 
 def _first_metric(card: ModelCard) -> str:
-    """The card's first number with its interval."""
+    """The first score on the card with its interval."""
     if not card.metrics:
         return "-"
     first = card.metrics[0]

@@ -21,8 +21,8 @@ _CAPTIONS = {
         "the number of images."
     ),
     "reliability": (
-        "Accuracy against confidence. On the dashed line, the probabilities can be taken at "
-        "their word. The pale bars show where the images are."
+        "Accuracy against confidence. On the dashed line the probabilities are calibrated. The "
+        "pale bars show the distribution of the images."
     ),
 }
 _NAMES = {
@@ -41,12 +41,12 @@ def classifier_report(
     mistakes: Sequence[LensCard],
     shifts: StressTable | None = None,
 ) -> str:
-    """The report of an evaluation as HTML.
+    """Make the HTML report of an evaluation.
 
     Args:
         card: The model's card.
-        scores: What it scores.
-        data: What it was evaluated on, in words.
+        scores: Its scores.
+        data: Description of the data.
         figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`.
         mistakes: The most confident mistakes.
         shifts: What it scores on images that differ from its preset, if that was measured.
@@ -83,14 +83,20 @@ def _row(key: str, interval: Interval) -> dict[str, str]:
     defined = not np.isnan(interval.value)
     return {
         "key": key,
-        "name": _NAMES.get(key, f"AUC of {key.removeprefix('auc_')} against the rest"),
+        "name": _name(key),
         "value": f"{interval.value:.3f}" if defined else "-",
         "interval": f"{interval.low:.3f} to {interval.high:.3f}" if defined else "not defined",
     }
 
 
+def _name(key: str) -> str:
+    if key.startswith("auc_"):
+        return f"AUC of {key.removeprefix('auc_')} against the rest"
+    return _NAMES.get(key, key.replace("_", " ").capitalize())
+
+
 def _facts(card: ModelCard) -> dict[str, str]:
-    """What the report says of a model, in the order of the rows."""
+    """Facts about the model for the report, in the order of the rows."""
     size, training = card.input, card.training
     scale = f", {size.pixel_scale} arcsec a pixel" if size.pixel_scale else ""
     steps = (name for step in card.preprocessing for name in step)
@@ -100,7 +106,7 @@ def _facts(card: ModelCard) -> dict[str, str]:
         "Preprocessing": ", ".join(steps) or "none",
         "Network": str(card.network["name"]),
         "Temperature": f"{card.temperature:.3f}",
-        "Trained on": training.preset or training.data or "not said",
+        "Trained on": training.preset or training.data or "not stated",
         "Training": f"{training.images} images in {training.seconds:.0f} s on {training.machine}",
         "Command": training.command,
         "Licence": card.licence,

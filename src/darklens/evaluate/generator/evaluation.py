@@ -41,8 +41,8 @@ from darklens.files.configuration import write_configuration
 from darklens.files.places import check_folder
 from darklens.hub import (
     Metric,
-    card_of,
     find_model,
+    load_card,
     load_classifier,
     record_metrics,
 )
@@ -179,11 +179,10 @@ class _Tools:
                 self._load_classifier(name, shape, device)
 
     def _load_classifier(self, name: str, shape: tuple[int, ...], device: str) -> None:
-        classifier = load_classifier(name, device)
-        card = card_of(classifier)
+        card = load_card(find_model(name))
         reason = card.unsuitable(shape)
         if reason is None:
-            self.classifiers[card.name] = classifier
+            self.classifiers[card.name] = load_classifier(name, device)
         else:
             self.missing[card.name] = f"not computed: the images' shape {reason}"
 
