@@ -1,11 +1,12 @@
 """A classifier that is calibrated says when it does not know."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
 
-from darklens.classify import UNKNOWN, Classifier, calibrate, logits_and_features
+from darklens.classify import UNKNOWN, Classifier, build_network, calibrate, logits_and_features
 from darklens.data import ImageDataset, Panel, Preprocessing, build_preprocessing
 from darklens.data.steps import Images
 from darklens.errors import BadData, BadInput
@@ -156,3 +157,17 @@ def test_features_are_what_the_last_layer_sees() -> None:
     assert torch.equal(logits, network(rows))
     plain = nn.Flatten()
     assert torch.equal(*logits_and_features(plain, rows))
+
+
+def test_with_d4_the_answer_is_the_same_for_a_turned_image() -> None:
+    """Features and familiarity are averaged over the turns as the logits are."""
+    torch.manual_seed(0)
+    spec = {"name": "backbone", "backbone": "plain", "d4": True, "options": {"width": 4}}
+    turning = Classifier(build_network(spec), CLASSES, build_preprocessing([]))
+    images = np.random.default_rng(6).normal(size=(60, 1, 32, 32)).astype(np.float32)
+    labels = np.arange(60, dtype=np.int64) % 3
+    calibrate(turning, ImageDataset.from_arrays(images, labels, classes=CLASSES))
+    upright = turning.predict(images[:6])
+    for turned in (np.rot90(images[:6], axes=(2, 3)), images[:6, :, ::-1]):
+        table = turning.predict(turned.copy())
+        pd.testing.assert_frame_equal(table, upright, rtol=1e-3)

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from darklens.cli.main import main
-from darklens.data import StoreWriter
+from darklens.data import ImageDataset, StoreWriter
 from darklens.files.configuration import write_configuration
-from darklens.hub import load_card, load_classifier
+from darklens.hub import calibrate_model, export_model, load_card, load_classifier
 
 FILES = {
     "metrics.json",
@@ -62,6 +62,23 @@ def test_shifts_of_the_models_own_preset_go_into_the_report(
     assert "sky 10 % darker (" in report
     assert evaluate(*words[:4], "--preset", "model-1-legacy", "--output", output) == 0
     assert {path.name for path in output.iterdir()} == FILES, "the folder is replaced"
+
+
+def test_a_calibrated_model_is_scored_on_its_sets_and_refusals(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.arange(60, dtype=np.int64) % 3
+    data = ImageDataset.from_arrays(images(60), labels, classes=("no", "sphere", "vort"))
+    export_model(tiny_model, tmp_path / "model")
+    calibrate_model(tmp_path / "model", data, data="noise")
+    words = ["--model", tmp_path / "model", "--preset", "model-1-legacy", "--count", 6]
+    assert evaluate(*words, "--output", tmp_path / "out", "--coverage", "0.5") == 0
+    scores = json.loads((tmp_path / "out" / "metrics.json").read_text())["metrics"]
+    assert 0 <= scores["set_coverage"]["value"] <= 1
+    assert 1 <= scores["mean_set_size"]["value"] <= 3
+    assert "share_unfamiliar" in capsys.readouterr().out
+    assert "Share of images with the label unknown" in (tmp_path / "out/report.html").read_text()
+    assert evaluate(*words, "--output", tmp_path / "out", "--coverage", "95") == 2
 
 
 def test_a_tree_with_other_spellings(tiny_model: Path, tmp_path: Path) -> None:

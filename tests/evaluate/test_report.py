@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darklens.classify import Answer
 from darklens.evaluate import (
     ClassifierScores,
     LensSection,
@@ -57,7 +58,8 @@ def test_the_report_is_one_file_with_everything(
 ) -> None:
     _, probabilities, scores = sample
     image = np.random.default_rng(1).random((1, 40, 40))
-    mistake = lens_card(image, probabilities[0], CLASSES, name="<b>x</b>.npy", truth="vort")
+    answer = Answer("no", probabilities[0])
+    mistake = lens_card(image, answer, CLASSES, name="<b>x</b>.npy", truth="vort")
     html = classifier_report(
         load_card(tiny_model), scores, data="lenses & more", figures=figures, mistakes=[mistake]
     )
@@ -83,8 +85,9 @@ def test_a_report_without_mistakes_says_so(figures: Path, tiny_model: Path) -> N
 
 def test_the_demo_report_shows_every_section() -> None:
     image = np.random.default_rng(1).random((1, 40, 40))
-    known = lens_card(image, np.array([0.7, 0.2, 0.1]), CLASSES, name="a", truth="no")
-    unknown = lens_card(image, np.array([0.7, 0.2, 0.1]), CLASSES, name="b")
+    probabilities = np.array([0.7, 0.2, 0.1])
+    known = lens_card(image, Answer("no", probabilities), CLASSES, name="a", truth="no")
+    unknown = lens_card(image, Answer("unknown", probabilities), CLASSES, name="b")
     html = demo_report(
         "tiny", [LensSection("One", "first", [known]), LensSection("Two", "", [unknown])]
     )
@@ -92,3 +95,4 @@ def test_the_demo_report_shows_every_section() -> None:
     assert "<h2>Two</h2>" in html
     assert html.count("true class") == 1
     assert "width:70.0%" in html
+    assert "<b>\n      unknown</b>" in html or "<b>unknown</b>" in html

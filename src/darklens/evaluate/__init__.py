@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from darklens.evaluate.classifier.report import classifier_report
     from darklens.evaluate.classifier.scores import (
         ClassifierScores,
+        answer_images,
         classify_images,
         confident_mistakes,
         score_classifier,
+        stated_probabilities,
     )
     from darklens.evaluate.classifier.stress import StressTable, stress_classifier
     from darklens.evaluate.demonstration import demo
@@ -76,6 +78,7 @@ __all__ = [
     "SimulatedImages",
     "StressTable",
     "SummaryStatistics",
+    "answer_images",
     "classifier_report",
     "classify_images",
     "closest_picture",
@@ -108,6 +111,7 @@ __all__ = [
     "save_figure",
     "score_classifier",
     "score_generator",
+    "stated_probabilities",
     "stream_dataset",
     "stream_generator",
     "stream_simulations",
@@ -131,6 +135,7 @@ _HOMES = {
     "SimulatedImages": "darklens.evaluate.classifier.labelled_images",
     "StressTable": "darklens.evaluate.classifier.stress",
     "SummaryStatistics": "darklens.evaluate.generator.summary_statistics",
+    "answer_images": "darklens.evaluate.classifier.scores",
     "classifier_report": "darklens.evaluate.classifier.report",
     "classify_images": "darklens.evaluate.classifier.scores",
     "closest_picture": "darklens.evaluate.generator.figures",
@@ -163,6 +168,7 @@ _HOMES = {
     "save_figure": "darklens.evaluate.figures",
     "score_classifier": "darklens.evaluate.classifier.scores",
     "score_generator": "darklens.evaluate.generator.scores",
+    "stated_probabilities": "darklens.evaluate.classifier.scores",
     "stream_dataset": "darklens.evaluate.generator.image_sets",
     "stream_generator": "darklens.evaluate.generator.image_sets",
     "stream_simulations": "darklens.evaluate.generator.image_sets",

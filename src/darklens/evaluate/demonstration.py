@@ -14,7 +14,7 @@ from darklens.evaluate import (
     LensCard,
     LensSection,
     SimulatedImages,
-    classify_images,
+    answer_images,
     demo_report,
     lens_card,
 )
@@ -128,12 +128,12 @@ def _shared_images() -> Path | None:
 
 def _classified(images: LabelledImages, classifier: Classifier) -> list[LensCard]:
     """Report cards of all images, with prediction and true class."""
-    probabilities = classify_images(classifier, images)
+    answers = answer_images(classifier, images)
     truth = np.asarray(images.classes)[images.labels]
     return [
         lens_card(
             images[index][0],
-            probabilities[index],
+            answers[index],
             classifier.classes,
             name=images.ids[index],
             truth=str(truth[index]),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Num
 from jinja2 import Environment, PackageLoader
 
 from darklens import __version__
+from darklens.classify import Answer
 from darklens.display import lens_picture, picture_uri
 from darklens.naming import visible
 
@@ -29,7 +30,7 @@ class LensCard:
     Attributes:
         name: Its origin.
         picture: Data URI of its picture.
-        label: Predicted class.
+        label: Predicted class, or `unknown`.
         probabilities: Probability of each class.
         truth: True class, or empty if unknown.
     """
@@ -52,7 +53,7 @@ class LensSection:
 
 def lens_card(
     image: Num[np.ndarray, "c h w"],
-    probabilities: Float[np.ndarray, " k"],
+    answer: Answer,
     classes: Sequence[str],
     *,
     name: str,
@@ -62,8 +63,8 @@ def lens_card(
     return LensCard(
         name=visible(name),
         picture=picture_uri(lens_picture(image)),
-        label=classes[int(probabilities.argmax())],
-        probabilities=dict(zip(classes, probabilities.tolist(), strict=True)),
+        label=answer.label,
+        probabilities=dict(zip(classes, np.nan_to_num(answer.probabilities).tolist(), strict=True)),
         truth=truth,
     )
 

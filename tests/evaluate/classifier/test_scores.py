@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darklens.classify import UNKNOWN, Answer
 from darklens.data import ImageDataset, open_dataset
 from darklens.errors import BadData
 from darklens.evaluate import (
@@ -13,6 +14,7 @@ from darklens.evaluate import (
     confident_mistakes,
     labels_for,
     score_classifier,
+    stated_probabilities,
 )
 from darklens.hub import load_classifier
 from darklens.metrics import accuracy, macro_auc
@@ -39,6 +41,37 @@ def test_scores_are_the_metrics(labels: np.ndarray, probabilities: np.ndarray) -
     assert scores.confusion.value.sum() == 60
     for item in scores.scalars.values():
         assert item.low <= item.value <= item.high
+
+
+def test_refusals_and_sets_have_scores_beside_the_accuracy_over_all_images() -> None:
+    sure = np.array([0.9, 0.1])
+    answers = [
+        Answer("no", sure, ("no",), 0.5),
+        Answer("no", sure, ("no", "vort"), 0.03),
+        Answer(UNKNOWN, sure, ("no", "vort"), 0.001),
+        Answer(UNKNOWN, np.full(2, np.nan), ("no", "vort"), np.nan),
+    ]
+    probabilities = stated_probabilities(answers)
+    assert probabilities[3].tolist() == [0.5, 0.5]
+    labels = np.array([0, 1, 1, 1])
+    scores = score_classifier(labels, probabilities, ("no", "vort"), answers=answers, resamples=20)
+    found = {name: float(item.value) for name, item in scores.scalars.items()}
+    assert found["accuracy"] == 0.25
+    assert found["accuracy_answered"] == 0.5
+    assert found["share_unknown"] == 0.5
+    assert found["share_unfamiliar"] == 0.5
+    assert found["set_coverage"] == 1
+    assert found["mean_set_size"] == 1.75
+
+
+def test_a_model_without_calibration_has_no_such_scores(
+    labels: np.ndarray, probabilities: np.ndarray
+) -> None:
+    answers = [Answer("no", row) for row in probabilities]
+    scores = score_classifier(
+        labels, probabilities, ("no", "sphere", "vort"), answers=answers, resamples=20
+    )
+    assert list(scores.scalars)[-1] == "expected_calibration_error"
 
 
 def test_scores_repeat_with_their_seed(labels: np.ndarray, probabilities: np.ndarray) -> None:

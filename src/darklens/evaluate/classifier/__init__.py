@@ -13,9 +13,11 @@ from darklens.evaluate.classifier.prediction import FilePrediction, predict_file
 from darklens.evaluate.classifier.report import classifier_report
 from darklens.evaluate.classifier.scores import (
     ClassifierScores,
+    answer_images,
     classify_images,
     confident_mistakes,
     score_classifier,
+    stated_probabilities,
 )
 from darklens.evaluate.classifier.stress import StressTable, stress_classifier
 
@@ -25,6 +27,7 @@ __all__ = [
     "LabelledImages",
     "SimulatedImages",
     "StressTable",
+    "answer_images",
     "classifier_report",
     "classify_images",
     "confident_mistakes",
@@ -38,5 +41,6 @@ __all__ = [
     "reliability_figure",
     "roc_figure",
     "score_classifier",
+    "stated_probabilities",
     "stress_classifier",
 ]

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from darklens import __version__
+from darklens.classify import Answer, check_coverage
 from darklens.data import open_dataset
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -16,8 +18,8 @@ from darklens.evaluate import (
     LabelledImages,
     LensCard,
     SimulatedImages,
+    answer_images,
     classifier_report,
-    classify_images,
     confident_mistakes,
     confusion_figure,
     labels_for,
@@ -25,6 +27,7 @@ from darklens.evaluate import (
     reliability_figure,
     roc_figure,
     score_classifier,
+    stated_probabilities,
     write_figure,
 )
 from darklens.evaluate.classifier.held_out import open_held_out
@@ -59,6 +62,7 @@ def evaluate_classifier(
     seed: int = 1_000_003,
     output: Path = Path("evaluation"),
     resamples: int = 2000,
+    coverage: float = 0.95,
     stress: bool = False,
     stress_count: int = 300,
     batch: int = 64,
@@ -82,6 +86,7 @@ def evaluate_classifier(
         seed: Seed of the fresh simulations; use one that no training run used.
         output: Folder to write; an earlier evaluation there is replaced.
         resamples: Bootstrap resamples.
+        coverage: Probability with which a prediction set is to hold the true class.
         stress: Also run the model over images that differ from its preset, one shift at a time,
             and over images of no lens: a table in the report, stress.md, stress.csv, stress.json.
         stress_count: Number of images of each shift.
@@ -106,6 +111,7 @@ def evaluate_classifier(
         raise BadInput("give either --data PATH, --preset NAME or --run FOLDER")
     if min(count, resamples, stress_count, batch) < 1:
         raise BadInput("--count, --resamples, --stress-count and --batch must be at least 1")
+    check_coverage(coverage)
     check_folder(output, replaces=EVALUATION)
     of_run = run is not None and model == "default"
     folder = find_model(run / "model" if of_run and run is not None else model)
@@ -118,14 +124,18 @@ def evaluate_classifier(
     else:
         chosen = _of_preset(preset or own_preset(card), count, seed)
     labels = labels_for(chosen.images, card.classes)
-    probabilities = classify_images(
+    answers = answer_images(
         classifier,
         chosen.images,
+        coverage=coverage,
         batch=batch,
         progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
     )
     say("bootstrap intervals, figures and report", quiet=quiet)
-    scores = score_classifier(labels, probabilities, card.classes, resamples=resamples)
+    probabilities = stated_probabilities(answers)
+    scores = score_classifier(
+        labels, probabilities, card.classes, answers=answers, resamples=resamples
+    )
     shifts = None
     if stress:
         shifts = stress_classifier(
@@ -139,7 +149,7 @@ def evaluate_classifier(
             quiet=quiet,
         )
     with atomic_folder(output, replaces=EVALUATION) as temporary:
-        _write_report(temporary, chosen, labels, probabilities, scores, card, shifts)
+        _write_report(temporary, chosen, labels, answers, scores, card, shifts)
         write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
     if record:
         command = f"darklens evaluate classifier --model {card.name} {chosen.source}"
@@ -180,13 +190,14 @@ def _write_report(
     folder: Path,
     chosen: _Chosen,
     labels: np.ndarray,
-    probabilities: np.ndarray,
+    answers: Sequence[Answer],
     scores: ClassifierScores,
     card: ModelCard,
     shifts: StressTable | None,
 ) -> None:
     """Write metrics.json, the figures, the tables of shifts and report.html."""
     _write_metrics(folder / "metrics.json", scores, card, chosen.words)
+    probabilities = stated_probabilities(answers)
     figures = {
         "roc": roc_figure(labels, probabilities, scores),
         "confusion": confusion_figure(scores),
@@ -194,7 +205,7 @@ def _write_report(
     }
     for name, figure in figures.items():
         write_figure(figure, folder, name)
-    mistakes = _mistakes(chosen.images, labels, probabilities, card)
+    mistakes = _mistakes(chosen.images, labels, answers, card)
     html = classifier_report(
         card, scores, data=chosen.words, figures=folder, mistakes=mistakes, shifts=shifts
     )
@@ -204,17 +215,17 @@ def _write_report(
 
 
 def _mistakes(
-    images: LabelledImages, labels: np.ndarray, probabilities: np.ndarray, card: ModelCard
+    images: LabelledImages, labels: np.ndarray, answers: Sequence[Answer], card: ModelCard
 ) -> list[LensCard]:
     return [
         lens_card(
             images[index][0],
-            probabilities[index],
+            answers[index],
             card.classes,
             name=images.ids[index],
             truth=card.classes[labels[index]],
         )
-        for index in confident_mistakes(labels, probabilities, _MISTAKES_SHOWN)
+        for index in confident_mistakes(labels, stated_probabilities(answers), _MISTAKES_SHOWN)
     ]
 
 

@@ -29,7 +29,19 @@ _NAMES = {
     "accuracy": "Accuracy",
     "macro_auc": "Mean AUC of the classes",
     "expected_calibration_error": "Expected calibration error",
+    "set_coverage": "Coverage of the prediction sets",
+    "mean_set_size": "Mean number of classes in a set",
+    "share_unfamiliar": "Share of unfamiliar images",
+    "share_unknown": "Share of images with the label unknown",
+    "accuracy_answered": "Accuracy of the answered images",
 }
+_TILES = (
+    "accuracy",
+    "macro_auc",
+    "expected_calibration_error",
+    "share_unknown",
+    "accuracy_answered",
+)
 
 
 def classifier_report(
@@ -62,7 +74,7 @@ def classifier_report(
             f"{count} {name}" for name, count in zip(scores.classes, scores.counts, strict=True)
         ),
         resamples=scores.resamples,
-        tiles=[row for row in rows if row["key"] in _NAMES],
+        tiles=[row for row in rows if row["key"] in _TILES],
         figures=[
             {"name": name, "caption": caption, "source": _embedded(figures / f"{name}.svg")}
             for name, caption in _CAPTIONS.items()

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Float, Int, Num
 
-from darklens.classify import Classifier
+from darklens.classify import UNFAMILIAR, UNKNOWN, Answer, Classifier
 from darklens.data.datasets import BadImage
 from darklens.data.survey import ImageProblem, problems_in_words
 from darklens.errors import BadData
@@ -21,14 +21,19 @@ from darklens.metrics import (
     confusion_matrix,
     expected_calibration_error,
     macro_auc,
+    mean_set_size,
+    set_coverage,
+    weighted_mean,
 )
 
 __all__ = [
     "ClassifierScores",
+    "answer_images",
     "classify_images",
     "confident_mistakes",
     "same_shape_batches",
     "score_classifier",
+    "stated_probabilities",
 ]
 
 Item = TypeVar("Item")
@@ -42,7 +47,9 @@ class ClassifierScores:
     Attributes:
         classes: Class names.
         counts: Number of images of each class.
-        scalars: `accuracy`, `macro_auc`, `auc_CLASS` and `expected_calibration_error`.
+        scalars: `accuracy`, `macro_auc`, `auc_CLASS` and `expected_calibration_error`; for
+            calibrated models also `set_coverage`, `mean_set_size`, `share_unfamiliar`,
+            `share_unknown` and `accuracy_answered`.
         confusion: Number of images by true class (rows) and predicted class (columns).
         resamples: Number of bootstrap resamples.
         seed: Seed of the resamples.
@@ -78,7 +85,32 @@ def classify_images(
     batch: int = 64,
     progress: Progress = iter,
 ) -> Float[np.ndarray, "n k"]:
-    """Class probabilities of every image, reading one batch at a time.
+    """Class probabilities of every image; see `answer_images` and `stated_probabilities`."""
+    return stated_probabilities(answer_images(classifier, images, batch=batch, progress=progress))
+
+
+def stated_probabilities(answers: Sequence[Answer]) -> Float[np.ndarray, "n k"]:
+    """Class probabilities; where the fit of an image failed, all classes are equally probable."""
+    probabilities = np.array([answer.probabilities for answer in answers])
+    return np.where(np.isnan(probabilities), 1 / probabilities.shape[1], probabilities)
+
+
+def answer_images(
+    classifier: Classifier,
+    images: LabelledImages,
+    *,
+    coverage: float = 0.95,
+    batch: int = 64,
+    progress: Progress = iter,
+) -> list[Answer]:
+    """What a classifier says of every image, reading one batch at a time.
+
+    Args:
+        classifier: A model that was loaded with its card.
+        images: The images.
+        coverage: Probability with which a set is to hold the true class.
+        batch: Images in memory at once.
+        progress: Wraps the loop over the images.
 
     Raises:
         BadModel: If the classifier was not loaded with its card.
@@ -101,10 +133,10 @@ def classify_images(
                 yield image
 
     batches = same_shape_batches(read(), lambda image: image.shape, batch)
-    found = [classifier.probabilities(np.stack(group)) for group in batches]
+    found = [classifier.answer(np.stack(group), coverage=coverage) for group in batches]
     if bad:
         raise BadData(problems_in_words(bad, len(images)))
-    return np.concatenate(found)
+    return [answer for group in found for answer in group]
 
 
 def score_classifier(
@@ -112,10 +144,21 @@ def score_classifier(
     probabilities: Float[np.ndarray, "n k"],
     classes: Sequence[str],
     *,
+    answers: Sequence[Answer] = (),
     resamples: int = 2000,
     seed: int = 0,
 ) -> ClassifierScores:
-    """Accuracy, AUC, calibration error and confusion matrix with their intervals."""
+    """Accuracy, AUC, calibration error and confusion matrix with their intervals.
+
+    Args:
+        labels: True classes.
+        probabilities: Class probabilities. The most probable class counts for all images, whether
+            or not their label is `unknown`.
+        classes: Class names.
+        answers: What the classifier says of each image; gives the scores of sets and refusals.
+        resamples: Bootstrap resamples.
+        seed: Seed of the resamples.
+    """
 
     def interval(statistic: Callable[..., Any], *, centred: bool = False) -> Interval:
         return bootstrap_interval(
@@ -136,6 +179,8 @@ def score_classifier(
     scalars["expected_calibration_error"] = Interval(
         error.value, np.asarray(np.maximum(error.low, 0.0)), error.high
     )
+    for name, statistic in _statistics_of(answers, classes).items():
+        scalars[name] = interval(statistic)
     return ClassifierScores(
         classes=tuple(classes),
         counts=tuple(int((labels == index).sum()) for index in range(len(classes))),
@@ -144,6 +189,31 @@ def score_classifier(
         resamples=resamples,
         seed=seed,
     )
+
+
+def _statistics_of(
+    answers: Sequence[Answer], classes: Sequence[str]
+) -> dict[str, Callable[..., Float[np.ndarray, "*b"]]]:
+    """Scores of refusals and sets; none for a model that has neither."""
+    unknown = np.array([answer.label == UNKNOWN for answer in answers], dtype=np.float64)
+    sets = np.array([[name in answer.possible for name in classes] for answer in answers])
+    familiarity = np.array([answer.familiarity for answer in answers])
+    found: dict[str, Callable[..., Any]] = {}
+    if sets.any():
+        unfamiliar = (familiarity < UNFAMILIAR).astype(np.float64)
+        found |= {
+            "set_coverage": lambda labels, _, weights: set_coverage(labels, sets, weights),
+            "mean_set_size": lambda _, __, weights: mean_set_size(sets, weights),
+            "share_unfamiliar": lambda _, __, weights: weighted_mean(unfamiliar, weights),
+        }
+    if sets.any() or unknown.any():
+        found |= {
+            "share_unknown": lambda _, __, weights: weighted_mean(unknown, weights),
+            "accuracy_answered": lambda labels, probabilities, weights: accuracy(
+                labels, probabilities, weights * (1 - unknown)
+            ),
+        }
+    return found
 
 
 def confident_mistakes(
