@@ -111,8 +111,8 @@ def test_all_bad_images_are_named_and_nothing_is_written(
     ("arrays", "message"),
     [
         ({"labels": np.arange(60) % 2}, "add an array 'classes'"),
-        ({"labels": np.full(60, "../../evil")}, "cannot be the name of a class"),
-        ({"labels": np.full(60, "a/b")}, "cannot be the name of a class"),
+        ({"labels": np.full(60, "../../evil")}, "cannot be a class name"),
+        ({"labels": np.full(60, "a/b")}, "cannot be a class name"),
         ({"labels": np.full(60, -1), "classes": KINDS}, "whole numbers from 0 to 2"),
     ],
 )

@@ -85,7 +85,7 @@ def test_it_says_what_it_does(tiny_generator: Path, tmp_path: Path) -> None:
         (["--batch=0"], "batch"),
         (["--guidance=nan"], "guidance"),
         (["--device=abacus"], "abacus"),
-        (["--output=.."], "not the name"),
+        (["--output=.."], "not a valid name"),
     ],
 )
 def test_wrong_input_exits_with_2_and_one_line(
