@@ -54,7 +54,7 @@ def test_shifts_of_the_models_own_preset_go_into_the_report(
     output = tmp_path / "evaluation"
     words = ["--model", tiny_model, "--count", 3, "--stress", "--stress-count", 1]
     assert evaluate(*words, "--output", output) == 0
-    tables = {"stress.md", "stress.csv", "stress.json"}
+    tables = {f"stress.{end}" for end in ("md", "csv", "json", "png", "svg")}
     assert {path.name for path in output.iterdir()} == FILES | tables
     assert "model-1-legacy" in json.loads((output / "metrics.json").read_text())["data"]
     report = (output / "report.html").read_text()

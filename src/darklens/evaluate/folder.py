@@ -5,7 +5,7 @@ from darklens.files.configuration import own_folder
 __all__ = ["EVALUATION"]
 
 _STRESS = ("stress.md", "stress.csv", "stress.json")
-_FIGURES = ("roc", "confusion", "reliability", "images", "physics", "frechet", "closest")
+_FIGURES = ("roc", "confusion", "reliability", "images", "physics", "frechet", "closest", "stress")
 EVALUATION = own_folder(
     "evaluate",
     [

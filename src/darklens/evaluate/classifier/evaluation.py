@@ -33,8 +33,9 @@ from darklens.evaluate import (
 from darklens.evaluate.classifier.held_out import open_held_out
 from darklens.evaluate.classifier.stress import (
     StressTable,
-    own_preset,
+    base_preset,
     stress_classifier,
+    stress_figure,
     write_stress,
 )
 from darklens.evaluate.folder import EVALUATION
@@ -117,12 +118,13 @@ def evaluate_classifier(
     folder = find_model(run / "model" if of_run and run is not None else model)
     classifier = load_classifier(folder, device)
     card = card_of(classifier)
+    base = base_preset(card, preset) if stress else preset
     if run is not None:
         chosen = _of_run(run, part, data)
     elif data is not None:
         chosen = _of_data(data, split)
     else:
-        chosen = _of_preset(preset or own_preset(card), count, seed)
+        chosen = _of_preset(str(base), count, seed)
     labels = labels_for(chosen.images, card.classes)
     answers = answer_images(
         classifier,
@@ -140,7 +142,7 @@ def evaluate_classifier(
     if stress:
         shifts = stress_classifier(
             model=str(folder),
-            preset=preset,
+            preset=base,
             count=stress_count,
             seed=seed,
             batch=batch,
@@ -205,12 +207,13 @@ def _write_report(
     }
     for name, figure in figures.items():
         write_figure(figure, folder, name)
+    if shifts is not None:
+        write_stress(shifts, folder)
+        write_figure(stress_figure(shifts), folder, "stress")
     mistakes = _mistakes(chosen.images, labels, answers, card)
     html = classifier_report(
         card, scores, data=chosen.words, figures=folder, mistakes=mistakes, shifts=shifts
     )
-    if shifts is not None:
-        write_stress(shifts, folder)
     (folder / "report.html").write_text(html, encoding="utf-8")
 
 

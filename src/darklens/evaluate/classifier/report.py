@@ -59,7 +59,8 @@ def classifier_report(
         card: The model's card.
         scores: Its scores.
         data: Description of the data.
-        figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`.
+        figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`, and with
+            `stress.svg` if there are shifts.
         mistakes: The most confident mistakes.
         shifts: What it scores on images that differ from its preset, if that was measured.
     """
@@ -83,6 +84,7 @@ def classifier_report(
         mistakes=mistakes,
         mistake_count=int(counts.sum() - np.trace(counts)),
         shifts=shifts,
+        shifts_figure=_embedded(figures / "stress.svg") if shifts else None,
         model=_facts(card),
     )
 

@@ -13,6 +13,7 @@ from darklens.evaluate.classifier.stress import (
     StressTable,
     load_shifts,
     stress_classifier,
+    stress_figure,
     write_stress,
 )
 from darklens.evaluate.classifier.stress.answers import answers_to
@@ -83,6 +84,16 @@ def test_files_say_the_same(table: StressTable, tmp_path: Path) -> None:
     assert "coverage" not in text, "no column without a value"
     assert "counts of a CCD (the preset has no noise.ccd)" in text
     assert {line.count("|") for line in text.splitlines()} == {0, 11, 5}
+
+
+def test_the_figure_has_a_line_for_each_shift_that_applies(table: StressTable) -> None:
+    accuracy_axes, alarm_axes = stress_figure(table).axes
+    names = [label.get_text() for label in accuracy_axes.get_yticklabels()]
+    assert names == ["no shift", "axis ratio 0.8", "8-bit integers"]
+    points = accuracy_axes.containers[0].lines[0].get_xdata()
+    shown = table.rows["accuracy"][[0, 1, 3]]
+    assert np.allclose(points, 100 * shown)
+    assert alarm_axes.get_xlabel() == "false alarms [%]"
 
 
 @pytest.mark.parametrize(

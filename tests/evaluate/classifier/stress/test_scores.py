@@ -33,6 +33,9 @@ def test_every_score_of_six_images() -> None:
     assert (scores.accuracy_low, scores.accuracy_high) == pytest.approx((0.188, 0.812), abs=1e-3)
     assert scores.accuracy_answered == pytest.approx(2 / 4)
     assert scores.false_alarms == pytest.approx(1 / 2)
+    assert (scores.false_alarms_low, scores.false_alarms_high) == pytest.approx(
+        (0.0945, 0.9055), abs=1e-3
+    )
     assert scores.detections == pytest.approx(1 / 4)
     assert scores.refused == pytest.approx(2 / 6)
     assert scores.unfamiliar == pytest.approx(3 / 6)

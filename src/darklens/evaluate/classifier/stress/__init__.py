@@ -1,10 +1,12 @@
 """A classifier under shifts: how far it holds on images that its preset does not draw.
 
-Arrows inside point one way: run -> shifts | sources | tables -> changes | containers | not_lenses
-| answers | scores.
+Arrows inside point one way: run | figure -> rows -> shifts | sources | tables -> changes |
+containers | not_lenses | answers | scores.
 """
 
-from darklens.evaluate.classifier.stress.run import own_preset, stress_classifier
+from darklens.evaluate.classifier.stress.figure import stress_figure
+from darklens.evaluate.classifier.stress.rows import base_preset
+from darklens.evaluate.classifier.stress.run import stress_classifier
 from darklens.evaluate.classifier.stress.shifts import Shift, load_shifts
 from darklens.evaluate.classifier.stress.tables import ShownTable, StressTable, write_stress
 
@@ -12,8 +14,9 @@ __all__ = [
     "Shift",
     "ShownTable",
     "StressTable",
+    "base_preset",
     "load_shifts",
-    "own_preset",
     "stress_classifier",
+    "stress_figure",
     "write_stress",
 ]

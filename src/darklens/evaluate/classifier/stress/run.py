@@ -6,37 +6,25 @@ the shift leaves the draws as they are.
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from darklens.classify import Classifier
-from darklens.errors import BadInput, BadPreset, DarklensError
+from darklens.errors import BadInput, DarklensError
 from darklens.evaluate.classifier.stress.answers import Answers, answers_to, joined
-from darklens.evaluate.classifier.stress.changes import PresetContent, read_content
-from darklens.evaluate.classifier.stress.not_lenses import NOT_LENSES
+from darklens.evaluate.classifier.stress.rows import Row, base_preset, table_rows
 from darklens.evaluate.classifier.stress.scores import StressScores, score_answers
-from darklens.evaluate.classifier.stress.shifts import NO_SHIFT, Shift, load_shifts, shifted_preset
-from darklens.evaluate.classifier.stress.sources import ImageSource, NotLenses, ShiftedLenses
-from darklens.evaluate.classifier.stress.tables import NOT_LENS_GROUPS, StressTable
-from darklens.hub import ModelCard, card_of, find_model, load_classifier
+from darklens.evaluate.classifier.stress.shifts import Shift, load_shifts
+from darklens.evaluate.classifier.stress.sources import ImageSource
+from darklens.evaluate.classifier.stress.tables import StressTable
+from darklens.hub import card_of, find_model, load_classifier
 from darklens.progress import progress_bar
-from darklens.simulation import Preset, preset_names
 from darklens.workers import in_processes
 
 __all__ = ["stress_classifier"]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the table: its images, or the reason why there are none."""
-
-    group: str
-    shift: str
-    source: ImageSource | None
-    reason: str = ""
 
 
 def stress_classifier(
@@ -77,8 +65,8 @@ def stress_classifier(
     folder = find_model(model)
     classifier = load_classifier(folder, device)
     card = card_of(classifier)
-    name = preset or own_preset(card)
-    rows = _rows(name, card, load_shifts() if shifts is None else shifts)
+    name = base_preset(card, preset)
+    rows = table_rows(name, card, load_shifts() if shifts is None else shifts)
     jobs = [
         (number, row.source, range(start, min(start + batch, count)), seed)
         for number, row in enumerate(rows)
@@ -103,54 +91,6 @@ def stress_classifier(
         seed=seed,
         rows=_scored(rows, found, reasons, card.classes),
     )
-
-
-def own_preset(card: ModelCard) -> str:
-    """The preset that a model was trained on.
-
-    Raises:
-        BadInput: If its card names none.
-    """
-    if card.training.preset is None:
-        raise BadInput(f"the card of '{card.name}' names no preset to shift: give --preset")
-    return card.training.preset
-
-
-def _rows(name: str, card: ModelCard, shifts: Sequence[Shift]) -> list[Row]:
-    """All rows of the table; the first is of the preset's own images."""
-    content = read_content(name)
-    own = content.preset()
-    unsuitable = card.unsuitable((1, *own.grid.shape))
-    if unsuitable:
-        raise BadInput(f"an image of the preset {name} {unsuitable}")
-    labels = {label: card.classes.index(label) for label in own.classes if label in card.classes}
-    if len(labels) < 2:
-        raise BadInput(
-            f"the preset {name} has not the classes {', '.join(card.classes)} of '{card.name}'"
-        )
-    lenses = [_shifted(content, labels, shift) for shift in (NO_SHIFT, *shifts)]
-    kinds = [Row(NOT_LENS_GROUPS[0], kind, NotLenses(kind, own)) for kind in NOT_LENSES]
-    others = [_other(content, other, name) for other in preset_names() if other != name]
-    return [*lenses, *kinds, *others]
-
-
-def _shifted(content: PresetContent, labels: dict[str, int], shift: Shift) -> Row:
-    try:
-        preset = shifted_preset(content, shift)
-    except BadPreset as error:
-        return Row(shift.group, shift.name, None, str(error))
-    return Row(shift.group, shift.name, ShiftedLenses(preset, labels, shift.image))
-
-
-def _other(content: PresetContent, other: str, name: str) -> Row:
-    """Lenses of another preset on the model's own pixel grid."""
-    group = NOT_LENS_GROUPS[1]
-    if f"{other}-".startswith(f"{name}-") or f"{name}-".startswith(f"{other}-"):
-        return Row(group, other, None, f"of one family with {name}")
-    theirs = read_content(other)
-    values = {**theirs.values, "grid": content.values["grid"]}
-    preset: Preset = PresetContent(values, theirs.folder).preset()
-    return Row(group, other, ShiftedLenses(preset, dict.fromkeys(preset.classes, -1)))
 
 
 Job = tuple[int, ImageSource, range, int]

@@ -1,11 +1,11 @@
 r"""Scores of the answers to one kind of images: right, refused, false alarms, calibration.
 
 A false alarm is an image without substructure that is answered with another class. An image is
-refused where it gets no class, or the label `unknown`. The interval of the accuracy is Wilson's.
+refused where it gets no class, or the label `unknown`. Intervals are Wilson's.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,7 +15,7 @@ from darklens.classes import CLASSES, canonical_class
 from darklens.evaluate.classifier.stress.answers import Answers
 from darklens.metrics import expected_calibration_error, macro_auc
 
-__all__ = ["SCORES", "StressScores", "familiarity_auc", "score_answers"]
+__all__ = ["StressScores", "familiarity_auc", "score_answers"]
 
 CONFIDENT = 0.95
 UNFAMILIAR = 0.05
@@ -35,6 +35,8 @@ class StressScores:
         accuracy_answered: The same share among those that are not refused.
         macro_auc: Mean area under the curve of each class against the rest.
         false_alarms: Share of other classes among the answers to lenses of the class `no`.
+        false_alarms_low: Lower end of its 95 % interval.
+        false_alarms_high: Upper end.
         detections: Share of all other lenses that are answered with a class other than `no`.
         refused: Share without an answer.
         unfamiliar: Share of familiarity below 0.05.
@@ -54,6 +56,8 @@ class StressScores:
     accuracy_answered: float = NAN
     macro_auc: float = NAN
     false_alarms: float = NAN
+    false_alarms_low: float = NAN
+    false_alarms_high: float = NAN
     detections: float = NAN
     refused: float = NAN
     unfamiliar: float = NAN
@@ -62,9 +66,6 @@ class StressScores:
     confident_mistakes: float = NAN
     calibration_error: float = NAN
     familiarity_auc: float = NAN
-
-
-SCORES = tuple(field.name for field in fields(StressScores))
 
 
 def score_answers(
@@ -116,11 +117,8 @@ def _judged(answers: Answers) -> tuple[Bool[np.ndarray, " n"], Float[np.ndarray,
 def _accuracy(answers: Answers, right: Bool[np.ndarray, " n"]) -> dict[str, float]:
     """Scores of all classes alike."""
     labels, probabilities = answers.labels, answers.probabilities
-    interval = binomtest(int(right.sum()), right.size).proportion_ci(method="wilson")
     scores = {
-        "accuracy": _share(right),
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        **_with_interval("accuracy", right),
         "accuracy_answered": _share(right[answers.answered]),
     }
     usable = np.isfinite(probabilities).all(axis=1)
@@ -142,9 +140,18 @@ def _detection(answers: Answers, classes: Sequence[str]) -> dict[str, float]:
     without = answers.labels == smooth
     called = np.nan_to_num(answers.probabilities).argmax(axis=1) != smooth
     return {
-        "false_alarms": _share(called[without & answers.answered]),
+        **_with_interval("false_alarms", called[without & answers.answered]),
         "detections": _share((called & answers.answered)[~without]),
     }
+
+
+def _with_interval(name: str, chosen: Bool[np.ndarray, " n"]) -> dict[str, float]:
+    """Share of true values with Wilson's 95 % interval; nothing of none."""
+    if not chosen.size:
+        return {}
+    interval = binomtest(int(chosen.sum()), chosen.size).proportion_ci(method="wilson")
+    ends = {f"{name}_low": float(interval.low), f"{name}_high": float(interval.high)}
+    return {name: _share(chosen), **ends}
 
 
 def _share(chosen: Bool[np.ndarray, " n"]) -> float:

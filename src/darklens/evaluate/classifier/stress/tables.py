@@ -47,11 +47,11 @@ WITHOUT_TRUTH = {
 }
 _DECIMALS = {"macro_auc": 4, "familiarity_auc": 4, "set_size": 2, "calibration_error": 3}
 NOTES = (
-    "Right: the most probable class is the true one, whether or not the image is refused, with "
-    "Wilson's 95 % interval. False alarms: lenses without substructure among the answered ones "
-    "that are called something else. Detections: lenses with substructure that are answered and "
-    "called one of the classes with it. Refused: no answer, or `unknown`. Unfamiliar: a "
-    "familiarity below 0.05."
+    "Right: the most probable class is the true one, whether or not the image is refused. False "
+    "alarms: lenses without substructure among the answered ones that are called something else. "
+    "Detections: lenses with substructure that are answered and called one of the classes with "
+    "it. Refused: no answer, or `unknown`. Unfamiliar: a familiarity below 0.05. In brackets "
+    "Wilson's 95 % intervals."
 )
 
 
@@ -190,6 +190,6 @@ def _cell(name: str, row: dict[Any, Any]) -> str:
     if name in _DECIMALS:
         return f"{value:.{_DECIMALS[name]}f}"
     text = f"{100 * value:.1f}"
-    if name == "accuracy":
-        text += f" ({100 * row['accuracy_low']:.1f} to {100 * row['accuracy_high']:.1f})"
+    if f"{name}_low" in row:
+        text += f" ({100 * row[f'{name}_low']:.1f} to {100 * row[f'{name}_high']:.1f})"
     return text
