@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from darklens.data import ImageDataset
 from darklens.errors import BadInput, BadPreset
 from darklens.evaluate.classifier.stress import (
     Shift,
@@ -19,7 +20,7 @@ from darklens.evaluate.classifier.stress import (
 from darklens.evaluate.classifier.stress.answers import answers_to
 from darklens.evaluate.classifier.stress.changes import Change
 from darklens.evaluate.classifier.stress.not_lenses import NOT_LENSES
-from darklens.hub import load_classifier
+from darklens.hub import calibrate_model, export_model, load_classifier
 from darklens.metrics import accuracy
 from darklens.simulation import Simulator, preset_names
 
@@ -63,6 +64,22 @@ def test_accuracy_is_that_of_the_same_images(table: StressTable, tiny_model: Pat
     lenses = Simulator("model-1-legacy").simulate(4, seed=1_000_003)
     right = accuracy(lenses.labels, load_classifier(tiny_model).probabilities(lenses.images))
     assert table.rows["accuracy"][0] == right
+
+
+def test_a_calibrated_model_is_scored_by_its_sets_and_familiarity(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "tiny"
+    export_model(tiny_model, folder)
+    own = Simulator("model-1-legacy").simulate(60, seed=5)
+    images = ImageDataset.from_arrays(own.images, own.labels, classes=own.classes)
+    calibrate_model(folder, images, data="simulations")
+    rows = stress(folder, shifts=(), count=9).rows.set_index("shift")
+    assert rows.loc["no shift", "familiarity_auc"] == 0.5
+    assert rows.loc["no shift", "coverage"] > 0.6
+    assert 1 <= rows.loc["no shift", "set_size"] <= 3
+    assert rows.loc["empty sky", "familiarity_auc"] > 0.8
+    assert 0 <= rows.loc["no shift", "unfamiliar"] < rows.loc["empty sky", "unfamiliar"] <= 1
 
 
 def test_two_workers_give_the_same_table(table: StressTable, tiny_model: Path) -> None:

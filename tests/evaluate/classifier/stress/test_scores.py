@@ -20,7 +20,7 @@ SIX = {
     "p_no": [0.01, 0.9, 0.1, 0.6, 0.2, np.nan],
     "p_sphere": [0.97, 0.05, 0.8, 0.2, 0.2, np.nan],
     "p_vort": [0.02, 0.05, 0.1, 0.2, 0.6, np.nan],
-    "set": ["no|sphere", "no", "sphere", "no|vort", "no|sphere|vort", None],
+    "set": ["no|sphere", "no", "sphere", "no", "no|sphere|vort", None],
     "familiarity": [0.5, 0.04, 0.3, 0.9, 0.0, None],
 }
 LABELS = [0, 0, 1, 2, 2, 1]
@@ -39,8 +39,8 @@ def test_every_score_of_six_images() -> None:
     assert scores.detections == pytest.approx(1 / 4)
     assert scores.refused == pytest.approx(2 / 6)
     assert scores.unfamiliar == pytest.approx(3 / 6)
-    assert scores.coverage == pytest.approx(5 / 6)
-    assert scores.set_size == pytest.approx(9 / 6)
+    assert scores.coverage == pytest.approx(3 / 4)
+    assert scores.set_size == pytest.approx(5 / 4)
     assert scores.confident_mistakes == pytest.approx(1 / 6)
     assert 0 <= scores.calibration_error <= 1
     assert scores.familiarity_auc == pytest.approx((4.5 + 5) / 12)
@@ -74,7 +74,7 @@ def test_images_that_cannot_be_used_are_refused_and_least_familiar() -> None:
     scores = score_answers(together, CLASSES, np.array([0.5]))
     assert scores.refused == pytest.approx(4 / 8)
     assert scores.accuracy == pytest.approx(3 / 8)
-    assert scores.coverage == pytest.approx(5 / 8)
+    assert scores.coverage == pytest.approx(3 / 4)
 
 
 def test_classes_without_no_have_no_false_alarms() -> None:

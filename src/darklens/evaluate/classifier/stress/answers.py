@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float, Int, Num
 
-from darklens.classify import Classifier
+from darklens.classify import UNKNOWN, Classifier
 from darklens.errors import BadInput
 
 __all__ = ["Answers", "answers_in", "answers_to", "joined"]
-
-_REFUSED = "unknown"
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def answers_in(
     return Answers(
         labels=labels,
         probabilities=probabilities,
-        answered=(answer.notna() & (answer != _REFUSED).fillna(False)).to_numpy(dtype=bool),
+        answered=(answer.notna() & (answer != UNKNOWN).fillna(False)).to_numpy(dtype=bool),
         in_set=in_set,
         familiarity=familiarity,
     )

@@ -12,13 +12,13 @@ from jaxtyping import Bool, Float
 from scipy.stats import binomtest
 
 from darklens.classes import CLASSES, canonical_class
+from darklens.classify import UNFAMILIAR
 from darklens.evaluate.classifier.stress.answers import Answers
 from darklens.metrics import expected_calibration_error, macro_auc
 
 __all__ = ["StressScores", "familiarity_auc", "score_answers"]
 
 CONFIDENT = 0.95
-UNFAMILIAR = 0.05
 
 NAN = float("nan")
 
@@ -40,8 +40,8 @@ class StressScores:
         detections: Share of all other lenses that are answered with a class other than `no`.
         refused: Share without an answer.
         unfamiliar: Share of familiarity below 0.05.
-        coverage: Share whose prediction set holds the true class.
-        set_size: Mean number of classes in a prediction set.
+        coverage: Share of the answered whose prediction set holds the true class.
+        set_size: Mean number of classes in their prediction sets.
         confident_mistakes: Share answered wrongly with a probability of 0.95 or more; of images
             of no class any answer is wrong.
         calibration_error: Expected calibration error.
@@ -86,8 +86,8 @@ def score_answers(
     }
     if answers.familiarity is not None:
         scores["unfamiliar"] = _share(answers.familiarity < UNFAMILIAR)
-    if answers.in_set is not None:
-        scores["set_size"] = float(answers.in_set.sum(axis=1).mean())
+    if answers.in_set is not None and answers.answered.any():
+        scores["set_size"] = float(answers.in_set[answers.answered].sum(axis=1).mean())
     if (answers.labels >= 0).all():
         scores |= _accuracy(answers, right) | _detection(answers, classes)
     return StressScores(len(answers), **scores)
@@ -127,7 +127,8 @@ def _accuracy(answers: Answers, right: Bool[np.ndarray, " n"]) -> dict[str, floa
         scores["macro_auc"] = float(macro_auc(*found))
         scores["calibration_error"] = float(expected_calibration_error(*found))
     if answers.in_set is not None:
-        scores["coverage"] = _share(answers.in_set[np.arange(labels.size), labels])
+        with_truth = answers.in_set[np.arange(labels.size), labels]
+        scores["coverage"] = _share(with_truth[answers.answered])
     return scores
 
 

@@ -50,8 +50,8 @@ NOTES = (
     "Right: the most probable class is the true one, whether or not the image is refused. False "
     "alarms: lenses without substructure among the answered ones that are called something else. "
     "Detections: lenses with substructure that are answered and called one of the classes with "
-    "it. Refused: no answer, or `unknown`. Unfamiliar: a familiarity below 0.05. In brackets "
-    "Wilson's 95 % intervals."
+    "it. Refused: no answer, or `unknown`. Unfamiliar: a familiarity below 0.05. Sets: the "
+    "prediction sets of the answered. In brackets Wilson's 95 % intervals."
 )
 
 
