@@ -136,7 +136,7 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
         (["--generated={made}", "--preset=common-test-1"], "generated images are 1 x 16 x 16"),
         (["--generated={made}", "--data={made}", "--folds=1"], "--folds must be from 2"),
         (["--generated={made}", "--preset=common-test-1", "--folds=2"], "--folds splits --data"),
-        (["--generated={made}", "--data={made}", "--count=5"], "scores need 20"),
+        (["--generated={made}", "--data={made}", "--count=5"], "scores need at least 20"),
         (["--generated={made}", "--data={made}", "--splits=0"], "--splits must be from 1"),
         (["--generated={made}", "--data={made}", "--record"], "--record needs --model"),
         (["--generated={made}", "--data={made}", "--classifier=guess"], "no model 'guess'"),

@@ -87,7 +87,7 @@ def test_same_seed_same_scores() -> None:
 
 def test_too_few_images() -> None:
     features, labels = sample(19, seed=10)
-    with pytest.raises(BadData, match="19 real and 19 generated images: scores need 20"):
+    with pytest.raises(BadData, match="19 real and 19 generated images: scores need at least 20"):
         score_frechet(features, features, labels, labels)
 
 
