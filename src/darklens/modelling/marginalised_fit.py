@@ -40,7 +40,7 @@ _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estim
 _BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 2  # squared deviations of nuisance, above which the lens is fitted again
 _NOISE_ROUNDS = 2
-_OUTLIER, _CLIPPINGS = 4.0, 3
+_OUTLIER = 5.0
 
 
 def marginalised_model(preset: Preset, *, line: bool = False, draws: int) -> SmoothModel:
@@ -237,9 +237,6 @@ def _measured_noise(data: Image, mean: Image) -> Image:
 
 
 def _variance(deviations: Float[np.ndarray, " n"]) -> float:
-    """Variance without outliers."""
-    kept = deviations
-    for _ in range(_CLIPPINGS):
-        middle, spread = float(kept.mean()), float(kept.std())
-        kept = deviations[np.abs(deviations - middle) <= _OUTLIER * spread]
-    return float(np.var(kept)) if kept.size else float(np.var(deviations))
+    """Variance without the rarest outliers; where most pixels are flat, the others are none."""
+    middle, spread = float(deviations.mean()), float(deviations.std())
+    return float(np.var(deviations[np.abs(deviations - middle) <= _OUTLIER * spread]))

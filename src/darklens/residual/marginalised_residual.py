@@ -45,6 +45,7 @@ Map = Float32[np.ndarray, "i j"]
 _LINE_BINNING = 2  # of the maps, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
+_GOOD = 1.2  # reduced chi-square of a fit that need not converge
 _LEAST_SHARE = 0.02  # of what is projected out
 _NOTE = (
     "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
@@ -173,9 +174,10 @@ class MarginalisedResidual:
         return np.stack(maps), columns
 
     def _verdict(self, found: _Found) -> str:
-        if not (found.smooth.fit.converged or found.line.fit.converged):
-            return "not converged"
         least = min(found.smooth.fit.chi_square, found.line.fit.chi_square)
+        converged = found.smooth.fit.converged or found.line.fit.converged
+        if not converged and least > _GOOD:
+            return "not converged"
         return "unlike the preset" if least > self._largest else "ok"
 
     def _found_or_reason(self, image: Float32[np.ndarray, "c h w"]) -> _Found | str:
