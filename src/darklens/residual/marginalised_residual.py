@@ -46,6 +46,7 @@ _LINE_BINNING = 2  # of the maps, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
 _GOOD = 1.2  # reduced chi-square of a fit that need not converge
+_LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
 _LEAST_SHARE = 0.02  # of what is projected out
 _NOTE = (
     "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
@@ -266,9 +267,9 @@ class MarginalisedResidual:
             *compressed(found.maps.line),
             self._residual(line),
             compressed(found.beside.point),
-            *(np.full(found.maps.point.shape, number) for number in numbers),
+            *(np.full(found.maps.point.shape, number) for number in np.clip(numbers, -3.0, 3.0)),
         ]
-        return np.stack(maps).astype(np.float32)
+        return np.clip(np.stack(maps), -_LARGEST, _LARGEST).astype(np.float32)
 
     def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:
         return central(image, self._size, self._binning)
