@@ -269,7 +269,7 @@ class MarginalisedResidual:
             compressed(found.beside.point),
             *(np.full(found.maps.point.shape, number) for number in np.clip(numbers, -3.0, 3.0)),
         ]
-        return np.clip(np.stack(maps), -_LARGEST, _LARGEST).astype(np.float32)
+        return np.asarray(np.clip(np.stack(maps), -_LARGEST, _LARGEST), dtype=np.float32)
 
     def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:
         return central(image, self._size, self._binning)
