@@ -145,6 +145,7 @@ def evaluate_classifier(
             preset=base,
             count=stress_count,
             seed=seed,
+            coverage=coverage,
             batch=batch,
             workers=workers,
             device=device,

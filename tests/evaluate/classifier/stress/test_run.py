@@ -78,6 +78,8 @@ def test_a_calibrated_model_is_scored_by_its_sets_and_familiarity(
     assert rows.loc["no shift", "familiarity_auc"] == 0.5
     assert rows.loc["no shift", "coverage"] > 0.6
     assert 1 <= rows.loc["no shift", "set_size"] <= 3
+    smaller = stress(folder, shifts=(), count=9, coverage=0.5).rows
+    assert smaller["set_size"][0] < rows.loc["no shift", "set_size"]
     assert rows.loc["empty sky", "familiarity_auc"] > 0.8
     assert 0 <= rows.loc["no shift", "unfamiliar"] < rows.loc["empty sky", "unfamiliar"] <= 1
 

@@ -38,11 +38,15 @@ class Answers:
 
 
 def answers_to(
-    classifier: Classifier, images: Num[np.ndarray, "n c h w"], labels: Int[np.ndarray, " n"]
+    classifier: Classifier,
+    images: Num[np.ndarray, "n c h w"],
+    labels: Int[np.ndarray, " n"],
+    *,
+    coverage: float = 0.95,
 ) -> Answers:
-    """What a classifier answers to images of known classes."""
+    """What a classifier answers to images of known classes, with sets of this coverage."""
     try:
-        table = classifier.predict(images)
+        table = classifier.predict(images, coverage=coverage)
     except BadInput:  # none of them can be used
         table = pd.DataFrame({"label": pd.Series([None] * len(images), dtype="string")})
     return answers_in(table, labels, classifier.classes)

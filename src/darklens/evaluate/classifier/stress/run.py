@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darklens.classify import Classifier
+from darklens.classify import Classifier, check_coverage
 from darklens.errors import BadInput, DarklensError
 from darklens.evaluate.classifier.stress.answers import Answers, answers_to, joined
 from darklens.evaluate.classifier.stress.rows import Row, base_preset, table_rows
@@ -34,6 +34,7 @@ def stress_classifier(
     shifts: Sequence[Shift] | None = None,
     count: int = 300,
     seed: int = 1_000_003,
+    coverage: float = 0.95,
     batch: int = 64,
     workers: int = 1,
     device: str = "cpu",
@@ -47,6 +48,7 @@ def stress_classifier(
         shifts: The shifts; the shipped ones if None. Images without a shift always come first.
         count: Number of images of each shift, of all classes in turn.
         seed: Seed of the images; use one that no training run used.
+        coverage: Probability with which a prediction set is to hold the true class.
         batch: Images in memory at once.
         workers: Processes that simulate and classify; the table is the same for any number.
         device: Torch device, such as cpu or cuda.
@@ -60,6 +62,7 @@ def stress_classifier(
         BadPreset: If the preset is wrong.
         BadModel: If the model cannot be loaded.
     """
+    check_coverage(coverage)
     if count < 1 or batch < 1:
         raise BadInput("--stress-count and --batch must be at least 1")
     folder = find_model(model)
@@ -68,14 +71,14 @@ def stress_classifier(
     name = base_preset(card, preset)
     rows = table_rows(name, card, load_shifts() if shifts is None else shifts)
     jobs = [
-        (number, row.source, range(start, min(start + batch, count)), seed)
+        (number, row.source, range(start, min(start + batch, count)), seed, coverage)
         for number, row in enumerate(rows)
         if row.source is not None
         for start in range(0, count, batch)
     ]
     found: dict[int, dict[int, Answers]] = {number: {} for number, _ in enumerate(rows)}
     reasons = {number: row.reason for number, row in enumerate(rows)}
-    total = sum(len(indices) for _, _, indices, _ in jobs)
+    total = sum(len(indices) for _, _, indices, *_ in jobs)
     with progress_bar(total, "shifts", f"classifying {total} shifted images", quiet=quiet) as bar:
         for number, start, answers in _all_answers(jobs, classifier, folder, device, workers):
             if isinstance(answers, Answers):
@@ -93,7 +96,7 @@ def stress_classifier(
     )
 
 
-Job = tuple[int, ImageSource, range, int]
+Job = tuple[int, ImageSource, range, int, float]
 Answered = tuple[int, int, Answers | str]
 
 
@@ -124,18 +127,26 @@ def _begin(folder: str, device: str) -> None:
     _worker["classifier"] = load_classifier(folder, device)
 
 
-def _answer_in_worker(number: int, source: ImageSource, indices: range, seed: int) -> Answered:
-    return _answered(_worker["classifier"], number, source, indices, seed)
+def _answer_in_worker(
+    number: int, source: ImageSource, indices: range, seed: int, coverage: float
+) -> Answered:
+    return _answered(_worker["classifier"], number, source, indices, seed, coverage)
 
 
 def _answered(
-    classifier: Classifier, number: int, source: ImageSource, indices: range, seed: int
+    classifier: Classifier,
+    number: int,
+    source: ImageSource,
+    indices: range,
+    seed: int,
+    coverage: float,
 ) -> Answered:
     try:
         images, labels = zip(*(source.image(index, seed) for index in indices), strict=True)
     except DarklensError as error:
         return number, indices.start, str(error)
-    return number, indices.start, answers_to(classifier, np.stack(images), np.array(labels))
+    answers = answers_to(classifier, np.stack(images), np.array(labels), coverage=coverage)
+    return number, indices.start, answers
 
 
 def _scored(
