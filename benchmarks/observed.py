@@ -30,9 +30,9 @@ from PIL import Image
 
 from darklens.classify import Classifier
 from darklens.cutouts import central_cutout
+from darklens.data.containers import transformed
 from darklens.errors import BadInput
 from darklens.evaluate.classifier.stress.answers import Answers, answers_to, joined
-from darklens.evaluate.classifier.stress.containers import transformed
 from darklens.evaluate.classifier.stress.scores import score_answers
 from darklens.evaluate.classifier.stress.tables import (
     NOTES,

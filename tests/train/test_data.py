@@ -12,8 +12,9 @@ from darklens.cli.main import main
 from darklens.data import build_preprocessing, divide
 from darklens.data.parts_list import PARTS_FILE, read_parts
 from darklens.errors import BadConfig, BadData
-from darklens.train.data import DataOptions, training_data
+from darklens.train.data import training_data
 from darklens.train.data_check import DataNeeds
+from darklens.train.data_options import DataOptions
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 NOTHING = build_preprocessing([])

@@ -16,10 +16,11 @@ from darklens.train.prepared_simulations import (
     prepare_simulations,
     prepared_columns,
 )
+from darklens.train.stored_copies import stored_copy
 
 STEPS = [{"center_crop": {"size": 32}}, {"sqrt": {"scale": 0.01}}]
 RESIDUAL = {"preset": "common-test-1", "size": 80, "binning": 2}
-WANTED = PreparedSimulations("model-1-legacy", STEPS, seed=3, count=7, shard=4)
+WANTED = PreparedSimulations(["model-1-legacy"], STEPS, seed=3, count=7, shard=4)
 
 
 def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_they_are_what_the_preprocessing_makes(tmp_path: Path) -> None:
 
 def test_what_the_preprocessing_says_is_kept(tmp_path: Path) -> None:
     wanted = PreparedSimulations(
-        "common-test-1", [{"smooth_residual": RESIDUAL}], seed=3, count=3, shard=2
+        ["common-test-1"], [{"smooth_residual": RESIDUAL}], seed=3, count=3, shard=2
     )
     prepare_simulations(wanted, tmp_path / "val.npy", workers=1, quiet=True)
     columns = prepared_columns(wanted, tmp_path / "val.npy")
@@ -45,7 +46,7 @@ def test_what_the_preprocessing_says_is_kept(tmp_path: Path) -> None:
 
 def test_a_stopped_run_keeps_what_is_done(tmp_path: Path) -> None:
     path = tmp_path / "train.npy"
-    whole = np.array(prepare_simulations(WANTED, path, workers=1, quiet=True).images())
+    whole = np.array(prepare_simulations(WANTED, path, workers=2, quiet=True).images())
     (path.with_suffix(".done") / "1").unlink()
     images = np.load(path, mmap_mode="r+")
     images[0] = 0.0  # of a shard that is done, so it must not be made again
@@ -59,7 +60,7 @@ def test_a_stopped_run_keeps_what_is_done(tmp_path: Path) -> None:
 def test_other_images_are_not_taken(tmp_path: Path) -> None:
     path = tmp_path / "train.npy"
     prepare_simulations(WANTED, path, workers=1, quiet=True)
-    other = PreparedSimulations("model-1-legacy", STEPS, seed=4, count=7)
+    other = PreparedSimulations(["model-1-legacy"], STEPS, seed=4, count=7)
     with pytest.raises(BadConfig, match="other images"):
         prepare_simulations(other, path, workers=1, quiet=True)
 
@@ -69,7 +70,7 @@ def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
     line = text[text.index("instrument:") :].splitlines()[0]
     (tmp_path / "own.yaml").write_text(text.replace(line, "instrument: {psf: {pixels: psf.npy}}"))
     np.save(tmp_path / "psf.npy", np.full((3, 3), 1 / 9))
-    wanted = PreparedSimulations(str(tmp_path / "own.yaml"), STEPS, seed=3, count=2)
+    wanted = PreparedSimulations([str(tmp_path / "own.yaml")], STEPS, seed=3, count=2)
     prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
     np.save(tmp_path / "psf.npy", np.eye(3) / 3)
     with pytest.raises(BadConfig, match="other images"):
@@ -77,10 +78,51 @@ def test_a_swapped_psf_makes_other_images(tmp_path: Path) -> None:
 
 
 def test_no_room_for_the_images_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
-    wanted = PreparedSimulations("model-1-legacy", STEPS, seed=3, count=10**12)
+    wanted = PreparedSimulations(["model-1-legacy"], STEPS, seed=3, count=10**12)
     with pytest.raises(BadInput, match=r"cannot write .*train\.npy"):
         prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
     assert not (tmp_path / "train.npy").exists()
+
+
+def test_presets_take_turns_lens_by_lens(tmp_path: Path) -> None:
+    presets = ["common-test-1", "common-test-1-wide"]
+    wanted = PreparedSimulations(presets, STEPS, seed=3, count=8)
+    dataset = prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+    assert dataset.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1]
+    for index, preset in ((2, presets[0]), (3, presets[1]), (6, presets[0])):
+        image = Simulator(preset).lens(index, seed=3).image
+        expected = model_preprocessing(STEPS)(image).astype(np.float16)
+        assert np.array_equal(dataset.images([index])[0], expected)
+
+
+def test_presets_of_other_sizes_do_not_mix(tmp_path: Path) -> None:
+    wanted = PreparedSimulations(["model-1", "model-2"], STEPS, seed=3, count=8)
+    with pytest.raises(BadConfig, match="model-1 and model-2 have different classes or sizes"):
+        prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True)
+
+
+def test_copies_are_prepared_in_place_of_the_counts(tmp_path: Path) -> None:
+    wanted = PreparedSimulations(["model-1-legacy"], STEPS, seed=3, count=6, copies=True)
+    made = prepare_simulations(wanted, tmp_path / "train.npy", workers=1, quiet=True).images()
+    counts = Simulator("model-1-legacy").simulate(6, seed=3).images
+    copies = [stored_copy(counts[i], np.random.default_rng([3, i])) for i in range(6)]
+    assert any(not np.array_equal(a, b) for a, b in zip(counts, copies, strict=True))
+    expected = model_preprocessing(STEPS).batch(np.stack(copies)).astype(np.float16)
+    assert np.array_equal(made, expected)
+
+
+def test_images_that_cannot_be_fitted_are_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.npy"
+    prepare_simulations(WANTED, path, workers=1, quiet=True)
+    images = np.load(path, mmap_mode="r+")
+    images[[1, 4]] = np.nan  # as the workers leave them
+    images.flush()
+    dataset = prepare_simulations(WANTED, path, workers=1, quiet=False)
+    assert dataset.labels.tolist() == [0, 2, 0, 2, 0]
+    assert np.isfinite(dataset.images()).all()
+    assert "2 of 7 simulations could not be fitted and are left out" in capsys.readouterr().err
 
 
 def test_a_run_on_prepared_images(tmp_path: Path) -> None:

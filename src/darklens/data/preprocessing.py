@@ -53,6 +53,11 @@ class Preprocessing:
         """The declaration as plain lists and dicts, from which it can be rebuilt."""
         return [{name: dict(given) for name, given in item.items()} for item in self._spec]
 
+    @property
+    def explains(self) -> bool:
+        """Whether a step fits each image and reports on it, which takes longer than reading it."""
+        return any(isinstance(step, ExplainingStep) for step in self._steps)
+
     def __call__(self, image: Shaped[np.ndarray, "c h w"]) -> Float32[np.ndarray, "d i j"]:
         """The network's input for one raw image."""
         prepared: Float32[np.ndarray, "d i j"] = self.batch(image[None])[0]

@@ -4,7 +4,8 @@
 """
 
 from darklens.train.classifier import train_classifier
-from darklens.train.data import DataOptions, TrainingData, training_data
+from darklens.train.data import TrainingData, training_data
+from darklens.train.data_options import DataOptions
 from darklens.train.generator import train_generator
 from darklens.train.results import CrossValidation, TrainedModel
 from darklens.train.settings import CardOptions

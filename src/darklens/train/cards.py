@@ -40,6 +40,7 @@ def model_card(
         output: What becomes of generated images; for a generator.
     """
     words = settings.card
+    prepared = settings.data.prepared_images or data.preprocessing.spec != preprocessing.spec
     return ModelCard(
         name=settings.name,
         kind=settings.KIND,
@@ -51,13 +52,15 @@ def model_card(
         preprocessing=tuple(preprocessing.spec),
         network=network,
         output=output,
-        training=_training_card(settings, task, preparation),
+        training=_training_card(settings, task, preparation if prepared else None),
         licence=words.licence,
     )
 
 
-def _training_card(settings: RunSettings, task: BudgetedTask, preparation: float) -> TrainingCard:
-    """How the weights were made; the preparation counts where images are prepared beforehand."""
+def _training_card(
+    settings: RunSettings, task: BudgetedTask, preparation: float | None
+) -> TrainingCard:
+    """How the weights were made; of several presets the card names the first."""
     data = settings.data
     return TrainingCard(
         command=command_line(settings.verb, settings.folder),
@@ -66,11 +69,11 @@ def _training_card(settings: RunSettings, task: BudgetedTask, preparation: float
         machine=machine_name(),
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         version=__version__,
-        preset=None if data.preset is None else Path(data.preset).stem,
+        preset=Path(data.presets[0]).stem if data.presets else None,
         data=None if data.path is None else _printable(data.path.name),
         recipe=settings.name,
         init=settings.init,
-        preparation_seconds=round(preparation, 1) if data.prepared_images else None,
+        preparation_seconds=None if preparation is None else round(preparation, 1),
     )
 
 

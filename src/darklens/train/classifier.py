@@ -25,7 +25,8 @@ from darklens.nn import Budget, RunConfig, can_resume, freeze_up_to
 from darklens.progress import say
 from darklens.train.cards import model_card
 from darklens.train.cross_validation import cross_validate
-from darklens.train.data import DataOptions, TrainingData, training_data
+from darklens.train.data import TrainingData, training_data
+from darklens.train.data_options import DataOptions
 from darklens.train.results import CrossValidation, TrainedModel
 from darklens.train.run import Run, open_run
 from darklens.train.scores import absent_classes, save_measured

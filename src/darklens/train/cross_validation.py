@@ -18,6 +18,7 @@ from darklens.files.configuration import write_configuration
 from darklens.hub import load_card
 from darklens.nn import can_resume, is_first_process
 from darklens.progress import say
+from darklens.train.data import PREPARED
 from darklens.train.results import CrossValidation, TrainedModel
 from darklens.train.settings import RunSettings
 
@@ -41,10 +42,8 @@ def cross_validate(
         DarklensError: If a fold cannot be trained; the models before it stay.
     """
     data = settings.data
-    if data.path is None or data.preset is not None:
-        raise BadConfig(
-            "--data.fold: all divides the images of --data.path; give it, and no preset"
-        )
+    if data.path is None:
+        raise BadConfig("--data.fold: all splits the images of --data.path; give it")
     quiet = settings.quiet or not is_first_process()
     folder = settings.folder
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]
@@ -56,7 +55,7 @@ def cross_validate(
             models.append(TrainedModel(place / "model", load_card(place / "model")))
             continue
         say(f"fold {number} of {data.folds}", quiet=quiet)
-        fold = replace(data, fold=number)
+        fold = replace(data, fold=number, cache=data.cache or folder / PREPARED)
         models.append(train(replace(settings, data=fold, output=place, resume=place in begun)))
     if is_first_process():
         write_configuration(folder / "config.yaml", settings.verb, vars(settings))

@@ -13,62 +13,22 @@ from darklens.data.survey import survey_images
 from darklens.errors import BadConfig, BadData
 from darklens.progress import say
 from darklens.simulation import Simulator
-from darklens.train.data_check import DataNeeds, check_data, check_values
+from darklens.train.data_check import DataNeeds, check_data, check_values, report_left_out
+from darklens.train.data_options import DataOptions
+from darklens.train.fitting import check_size
+from darklens.train.mixture import check_mixture, mixed
+from darklens.train.prepared_files import prepare_files
 from darklens.train.prepared_simulations import (
     PreparedSimulations,
     prepare_simulations,
     prepared_columns,
 )
 
-__all__ = ["DataOptions", "SimulatedStream", "TrainingData", "training_data"]
+__all__ = ["PREPARED", "SimulatedStream", "TrainingData", "training_data"]
 
 NEEDS = DataNeeds()
+PREPARED = "prepared"  # subfolder of a run
 _SAMPLE = 24
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """Where the images come from and how they are split.
-
-    Attributes:
-        path: Folder in the DeepLense layout, or a store, with parts train, val and test. Without
-            test, the reference protocol splits val 90:10 into selection and test; without val,
-            one fold is held out for validation.
-        preset: Train instead on an endless stream of fresh simulations of this preset (name or
-            YAML file).
-        split_seed: Seed of the split of a folder or store.
-        folds: Without a folder val, one image in this many is held out for validation.
-        fold: Cross-validation: the fold of the training images to test on, from 1 to folds; all
-            trains one model for each fold.
-        value_range: Lowest and highest pixel value expected by the preprocessing; other images
-            are refused.
-        stream_seed: Seed of the simulated training images.
-        validation_seed: Seed of the simulated validation images.
-        validation_images: Number of simulated validation images.
-        epoch_images: Simulated training images between two validations.
-        prepared_images: Simulate and preprocess this many training images once before training,
-            instead of fresh ones in each step; for a preprocessing or a simulation that takes
-            longer than a step.
-        expected: Simulate expected counts without photon noise, for a generator.
-        batch_size: Images per step on each device.
-        workers: Processes that read or simulate images; 0 uses the training process. For
-            prepared_images, 0 means one per CPU core.
-    """
-
-    path: Path | None = None
-    preset: str | None = None
-    split_seed: int = 0
-    folds: int = 10
-    fold: int | Literal["all"] | None = None
-    value_range: tuple[float, float] | None = None
-    stream_seed: int = 1_000_001
-    validation_seed: int = 1_000_002
-    validation_images: int = 3000
-    epoch_images: int = 16384
-    prepared_images: int = 0
-    expected: bool = False
-    batch_size: int = 32
-    workers: int = 0
 
 
 class SimulatedStream:
@@ -135,28 +95,15 @@ def training_data(
         BadData: If the layout of the folder is unknown, its parts have different classes or share
             images, or images are unusable.
     """
-    if options.validation_images < 1 or options.epoch_images < 1 or options.prepared_images < 0:
-        raise BadConfig("--data.validation-images and --data.epoch-images must be positive")
+    options = options.resolved()
     if options.value_range is not None:
         needs = replace(needs, value_range=options.value_range)
-    if options.path is not None and options.preset is None:
-        if options.prepared_images or options.expected:
-            raise BadConfig(
-                "--data.prepared-images and --data.expected are for simulations: give --data.preset"
-            )
+    _check_simulations(options, needs)
+    if options.path is not None:
         return _from_disk(options.path, options, steps, folder, needs=needs, quiet=quiet)
-    if options.preset is not None and options.path is None:
-        if options.stream_seed == options.validation_seed:
-            raise BadConfig("--data.stream-seed and --data.validation-seed must differ")
-        if options.fold is not None:
-            raise BadConfig(
-                "--data.fold splits the images of --data.path; simulations need no folds"
-            )
-        _check_simulations(options.preset, options, needs)
-        if options.prepared_images and not options.expected:
-            return _prepared(options.preset, options, steps, folder, quiet=quiet)
-        return _simulated(options.preset, options, steps)
-    raise BadConfig("give the training data: either --data.path or --data.preset")
+    if options.prepared_images and not options.expected:
+        return _prepared(options, steps, folder, quiet=quiet)
+    return _simulated(options.presets[0], options, steps)
 
 
 def _from_disk(
@@ -181,19 +128,40 @@ def _from_disk(
     for line in division.lines():
         say(line, quiet=quiet)
     check_data(parts, needs, folder, root=path, quiet=quiet)
-    shape = parts["val"][0][0].shape
+    example, _ = parts["val"][0]
+    if not (steps.explains or options.mix):
+        test, workers = parts.get("test"), options.workers
+        return TrainingData(
+            parts["train"], parts["val"], example.shape, steps, test, workers=workers
+        )
+    check_size(steps.spec, example)
+    if options.mix:
+        check_mixture(options.presets, classes, example.shape)
+    kept = (options.cache or folder / PREPARED) / "files"
+    made = prepare_files(parts, steps, kept, workers=options.workers, quiet=quiet)
+    report_left_out(made.problems, sum(map(len, parts.values())), folder, path)
+    train = made.parts["train"]
+    if options.mix:
+        simulations, _ = _simulated_part("train", options, steps, folder, quiet=quiet)
+        train = mixed(train, simulations)
     return TrainingData(
-        parts["train"], parts["val"], shape, steps, parts.get("test"), workers=options.workers
+        train,
+        made.parts["val"],
+        example.shape,
+        build_preprocessing([]),
+        made.parts.get("test"),
+        columns=made.columns["val"],
     )
 
 
-def _check_simulations(preset: str, options: DataOptions, needs: DataNeeds) -> None:
+def _check_simulations(options: DataOptions, needs: DataNeeds) -> None:
     """Compare the pixel values of a few simulations with those expected by the preprocessing."""
     if needs.value_range is None:
         return
-    lenses = Simulator(preset).simulate(_SAMPLE, seed=options.validation_seed)
-    sample = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
-    check_values(survey_images({"val": sample}), needs)
+    for preset in options.presets:
+        lenses = Simulator(preset).simulate(_SAMPLE, seed=options.validation_seed)
+        sample = ImageDataset.from_arrays(lenses.images, lenses.labels, classes=lenses.classes)
+        check_values(survey_images({"val": sample}), needs)
 
 
 def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> TrainingData:
@@ -210,25 +178,30 @@ def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> Train
 
 
 def _prepared(
-    preset: str, options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool
+    options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool
 ) -> TrainingData:
-    simulator = Simulator(preset)
-    parts = {
-        "val": PreparedSimulations(
-            preset, steps.spec, options.validation_seed, options.validation_images
-        ),
-        "train": PreparedSimulations(
-            preset, steps.spec, options.stream_seed, options.prepared_images
-        ),
-    }
-    files = {name: folder / "prepared" / f"{name}.npy" for name in parts}
-    made = {
-        name: prepare_simulations(part, files[name], workers=options.workers, quiet=quiet)
-        for name, part in parts.items()
-    }
-    columns = prepared_columns(parts["val"], files["val"])
+    simulator = Simulator(options.presets[0])
+    val, columns = _simulated_part("val", options, steps, folder, quiet=quiet)
+    train, _ = _simulated_part("train", options, steps, folder, quiet=quiet)
     nothing = build_preprocessing([])
     scale = simulator.preset.grid.pixel_scale
-    return TrainingData(
-        made["train"], made["val"], simulator.shape, nothing, pixel_scale=scale, columns=columns
-    )
+    return TrainingData(train, val, simulator.shape, nothing, pixel_scale=scale, columns=columns)
+
+
+def _simulated_part(
+    part: Literal["train", "val"],
+    options: DataOptions,
+    steps: Preprocessing,
+    folder: Path,
+    *,
+    quiet: bool,
+) -> tuple[ImageDataset, dict[str, list[Any]]]:
+    """Simulations that are preprocessed once, and what the preprocessing said of each."""
+    seed, count = {
+        "train": (options.stream_seed, options.prepared_images),
+        "val": (options.validation_seed, options.validation_images),
+    }[part]
+    wanted = PreparedSimulations(options.presets, steps.spec, seed, count, options.copies)
+    path = (options.cache or folder / PREPARED) / f"{part}.npy"
+    images = prepare_simulations(wanted, path, workers=options.workers, quiet=quiet)
+    return images, prepared_columns(wanted, path)

@@ -18,9 +18,9 @@ from darklens.data.survey import ImageProblem, Survey, problems_in_words, survey
 from darklens.errors import BadConfig, BadData
 from darklens.files.tables import write_table
 from darklens.nn import can_resume, is_first_process
-from darklens.progress import progress
+from darklens.progress import progress, say
 
-__all__ = ["BAD_FILES", "DataNeeds", "check_data", "check_values"]
+__all__ = ["BAD_FILES", "DataNeeds", "check_data", "check_values", "report_left_out"]
 
 BAD_FILES = "bad_files.csv"
 _LISTED_FROM = 2
@@ -95,13 +95,31 @@ def _refuse(problems: Sequence[ImageProblem], total: int, folder: Path, root: Pa
     """End the run if there are unusable images."""
     if not problems:
         return
+    raise BadData(_in_words(problems, total, folder, root))
+
+
+def report_left_out(problems: Sequence[ImageProblem], total: int, folder: Path, root: Path) -> None:
+    """Say in one line which images cannot be fitted and are left out.
+
+    Args:
+        problems: The images.
+        total: Number of all images.
+        folder: Folder of the run, for the list of the images.
+        root: Their folder, for messages.
+    """
+    if problems and is_first_process():
+        say(f"left out: {_in_words(problems, total, folder, root)}")
+
+
+def _in_words(problems: Sequence[ImageProblem], total: int, folder: Path, root: Path) -> str:
+    """What is wrong with images, in one line; several are listed in a file."""
     words = f"{root}: {problems_in_words(problems, total)}"
     if len(problems) >= _LISTED_FROM and is_first_process():
         rows = [(item.part, str(root / item.name), item.reason) for item in problems]
         folder.mkdir(parents=True, exist_ok=True)
         write_table(pd.DataFrame(rows, columns=["part", "path", "reason"]), folder / BAD_FILES)
         words += f"; all of them are listed in {folder / BAD_FILES}"
-    raise BadData(words)
+    return words
 
 
 def _keep_list(survey: Survey, folder: Path) -> None:

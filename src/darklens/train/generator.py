@@ -23,7 +23,8 @@ from darklens.nn import Budget, OptimiserConfig, RunConfig
 from darklens.progress import say
 from darklens.train.cards import model_card
 from darklens.train.contrast import check_contrast, normalising_step, value_needs
-from darklens.train.data import DataOptions, TrainingData, training_data
+from darklens.train.data import TrainingData, training_data
+from darklens.train.data_options import DataOptions
 from darklens.train.latents import encode_data, latent_images
 from darklens.train.previews import PreviewImages
 from darklens.train.results import TrainedModel

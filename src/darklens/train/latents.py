@@ -23,7 +23,8 @@ from darklens.files.atomic import atomic_file
 from darklens.files.plain_yaml import dump_yaml
 from darklens.hub import InitialModel
 from darklens.progress import progress
-from darklens.train.data import DataOptions, TrainingData
+from darklens.train.data import TrainingData
+from darklens.train.data_options import DataOptions
 
 __all__ = ["LatentImages", "encode_data", "latent_images"]
 
@@ -72,6 +73,8 @@ def latent_images(
     source = {
         "path": None if options.path is None else str(options.path),
         "preset": options.preset,
+        "mix": options.mix,
+        "copies": options.copies,
         "expected": options.expected,
         "seeds": [options.split_seed, options.stream_seed, options.validation_seed],
         "folds": options.folds,

@@ -3,6 +3,8 @@
 A preprocessing that fits each image takes longer than a training step. The images are therefore
 simulated and preprocessed before training, in shards that several processes can make. If a run is
 stopped, its finished shards are kept. The images are stored in half precision in one `.npy` file.
+With several presets, image `i` of `k` classes comes from preset `i // k`, counted round and round.
+An image that cannot be fitted is stored as NaN and is not in the data set.
 """
 
 import errno
@@ -10,22 +12,25 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Float16, Num
 
 from darklens.data import ImageDataset
-from darklens.errors import BadConfig
+from darklens.errors import BadConfig, BadData
 from darklens.files.atomic import atomic_file, writing
 from darklens.files.plain_yaml import dump_yaml, read_yaml
 from darklens.hub import model_preprocessing
-from darklens.progress import progress
+from darklens.progress import progress, say
 from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
+from darklens.train.fitting import fitted
+from darklens.train.stored_copies import stored_copy
 from darklens.workers import in_processes, processors
 
 __all__ = ["PreparedSimulations", "prepare_simulations", "prepared_columns"]
@@ -36,18 +41,36 @@ class PreparedSimulations:
     """Which images to simulate and how to preprocess them.
 
     Attributes:
-        preset: Preset, by name or YAML file.
+        presets: Presets that take turns, by name or YAML file.
         steps: The declared preprocessing.
         seed: Seed of the simulations.
         count: Number of images.
+        copies: Whether to make each image a random copy as found in files, see `stored_copy`.
         shard: Number of images in a shard.
     """
 
-    preset: str
+    presets: list[str]
     steps: list[dict[str, Any]]
     seed: int
     count: int
+    copies: bool = False
     shard: int = 250
+
+    def simulators(self) -> list[Simulator]:
+        """A simulator for each preset.
+
+        Raises:
+            BadConfig: If the presets differ in their classes or in the size of their images.
+        """
+        simulators = [Simulator(preset) for preset in self.presets]
+        first = simulators[0]
+        for preset, other in zip(self.presets, simulators, strict=True):
+            if (other.classes, other.shape) != (first.classes, first.shape):
+                raise BadConfig(
+                    f"the presets {self.presets[0]} and {preset} have different classes or sizes of"
+                    " images; train on one of them"
+                )
+        return simulators
 
     def images(self, number: int) -> range:
         """Numbers of the images in a shard."""
@@ -71,16 +94,20 @@ def prepare_simulations(
         quiet: Show no progress.
 
     Raises:
-        BadConfig: If the file holds other images.
+        BadConfig: If the file holds other images, or the presets do not go together.
+        BadData: If no image can be preprocessed.
     """
-    simulator = Simulator(wanted.preset)
-    content = asdict(wanted) | {"resolved": preset_digest(simulator.preset)}
+    simulators = wanted.simulators()
+    resolved = [preset_digest(simulator.preset) for simulator in simulators]
+    content = asdict(wanted) | {"resolved": resolved}
     description, done = path.with_suffix(".yaml"), path.with_suffix(".done")
     if description.is_file():
         if read_yaml(description, BadConfig) != content:
-            raise BadConfig(f"{path} holds other images; choose another --output or remove it")
+            raise BadConfig(
+                f"{path} holds other images; choose another --output or --data.cache, or remove it"
+            )
     else:
-        example = model_preprocessing(wanted.steps)(_image(simulator, wanted, 0))
+        example = model_preprocessing(wanted.steps)(_image(simulators, wanted, 0))
         done.mkdir(parents=True, exist_ok=True)
         shape = (wanted.count, *example.shape)
         _make_file(path, shape)
@@ -89,13 +116,29 @@ def prepare_simulations(
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
     if missing:
         _fill(wanted, path, missing, workers=workers or processors(), quiet=quiet)
-    labels = np.arange(wanted.count) % len(simulator.classes)
-    images = np.load(path, mmap_mode="r")
-    return ImageDataset.from_arrays(images, labels, classes=simulator.classes)
+    return _without_failures(np.load(path, mmap_mode="r"), simulators[0].classes, quiet=quiet)
+
+
+def _without_failures(
+    images: Float16[np.ndarray, "n c h w"], classes: tuple[str, ...], *, quiet: bool
+) -> ImageDataset:
+    """The images that could be fitted."""
+    labels = np.arange(len(images)) % len(classes)
+    dataset = ImageDataset.from_arrays(images, labels, classes=classes)
+    kept = np.flatnonzero(~np.isnan(images[:, 0, 0, 0]))
+    if len(kept) == len(images):
+        return dataset
+    if not len(kept):
+        raise BadData("the preprocessing fits none of the simulations")
+    lost = len(images) - len(kept)
+    say(f"{lost} of {len(images)} simulations could not be fitted and are left out", quiet=quiet)
+    return dataset.subset(kept)
 
 
 def prepared_columns(wanted: PreparedSimulations, path: Path) -> dict[str, list[Any]]:
-    """What the preprocessing said of each image; nothing where an older run prepared them.
+    """What the preprocessing said of each image that it could fit.
+
+    Nothing is known of images that an older run prepared.
 
     Args:
         wanted: Which images, all of them prepared.
@@ -114,19 +157,29 @@ def _fill(
     wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int, quiet: bool
 ) -> None:
     """Make the missing shards."""
-    calls = [(number,) for number in missing]
-    processes = min(workers, len(missing))
-    with (
-        writing(path),
-        closing(
-            in_processes(
-                _make_shard, calls, workers=processes, begin=_start, arguments=(wanted, path)
-            )
-        ) as shards,
-    ):
+    with writing(path), closing(_made(wanted, path, missing, workers=workers)) as shards:
         stage = f"simulating and preprocessing {wanted.count} images"
-        for _ in progress(shards, stage, total=len(calls), unit="shard", quiet=quiet):
+        for _ in progress(shards, stage, total=len(missing), unit="shard", quiet=quiet):
             pass
+
+
+def _made(
+    wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int
+) -> Generator[None]:
+    """Make the shards, in this process if one is enough."""
+    processes = min(workers, len(missing))
+    if processes == 1:
+        _start(wanted, path)
+        for number in missing:
+            _make_shard(number)
+            yield
+        return
+    calls = [(number,) for number in missing]
+    arguments = (wanted, path)
+    with closing(
+        in_processes(_make_shard, calls, workers=processes, begin=_start, arguments=arguments)
+    ) as shards:
+        yield from shards
 
 
 def _make_file(path: Path, shape: tuple[int, ...]) -> None:
@@ -150,7 +203,7 @@ _worker: dict[str, Any] = {}
 def _start(wanted: PreparedSimulations, path: Path) -> None:
     """Set up a worker process."""
     steps = model_preprocessing(wanted.steps)
-    _worker.update(wanted=wanted, path=path, simulator=Simulator(wanted.preset), steps=steps)
+    _worker.update(wanted=wanted, path=path, simulators=wanted.simulators(), steps=steps)
 
 
 def _make_shard(number: int) -> None:
@@ -159,18 +212,20 @@ def _make_shard(number: int) -> None:
     images = np.load(path, mmap_mode="r+")
     columns: dict[str, list[Any]] = {}
     for index in wanted.images(number):
-        image = _image(_worker["simulator"], wanted, index)
-        (images[index],), said = _worker["steps"].explain(image[None])
-        for name, values in said.items():
-            columns.setdefault(name, []).extend(values)
+        found = fitted(_worker["steps"], _image(_worker["simulators"], wanted, index))
+        images[index] = np.nan if found.maps is None else found.maps
+        for name, value in found.columns.items():
+            columns.setdefault(name, []).append(value)
     images.flush()
     with atomic_file(path.with_suffix(".done") / str(number)) as temporary:
-        temporary.write_text(
-            json.dumps(columns, default=lambda value: value.item()), encoding="utf-8"
-        )
+        temporary.write_text(json.dumps(columns), encoding="utf-8")
 
 
 def _image(
-    simulator: Simulator, wanted: PreparedSimulations, index: int
+    simulators: Sequence[Simulator], wanted: PreparedSimulations, index: int
 ) -> Num[np.ndarray, "c h w"]:
-    return simulator.lens(index, seed=wanted.seed).image
+    turn = index // len(simulators[0].classes)
+    image = simulators[turn % len(simulators)].lens(index, seed=wanted.seed).image
+    if not wanted.copies:
+        return image
+    return stored_copy(image, np.random.default_rng([wanted.seed, index])).astype(np.float32)

@@ -23,6 +23,7 @@ _FILES = {  # names of our files, by folder
     "checkpoints": r"(last|previous|best|damaged)\.ckpt",
     "previews": r"epoch-\d+\.png",
     "prepared": r"(train|val)\.(npy|yaml)|codes\.npz",
+    "prepared/files": r"[0-9a-f]{16}-[0-9a-f]{16}\.(npy|json)",
     "prepared/train.done": r"\d+",
     "prepared/val.done": r"\d+",
 }

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 
 from darklens.data import Augmentation
 from darklens.hub import InitialModel, check_name, initial_model
-from darklens.nn import Budget, OptimiserConfig, RunConfig
-from darklens.train.data import DataOptions
+from darklens.nn import Budget, OptimiserConfig, RunConfig, is_first_process
+from darklens.progress import say
+from darklens.train.data_options import DataOptions
 
 __all__ = ["CardOptions", "RunSettings", "Start", "resolved", "starting_point"]
 
@@ -118,5 +119,14 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 
 def resolved(settings: Settings, start: Start) -> Settings:
-    """The settings with the network and the preprocessing that the run really uses."""
-    return replace(settings, network=start.network, preprocessing=start.preprocessing)
+    """The settings with the network, the preprocessing and the data that the run really uses.
+
+    Raises:
+        BadConfig: If the options of the data contradict each other.
+    """
+    data = settings.data.resolved()
+    if settings.data.presets and not data.presets:
+        words = f"training on {data.path} alone; --data.mix adds the simulations of the recipe"
+        say(words, quiet=settings.quiet or not is_first_process())
+    network, preprocessing = start.network, start.preprocessing
+    return replace(settings, data=data, network=network, preprocessing=preprocessing)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darklens.data.containers import TRANSFORMATIONS
 from darklens.errors import BadPreset
 from darklens.evaluate.classifier.stress import Shift, load_shifts
 from darklens.evaluate.classifier.stress.changes import Change, Wings, read_content
-from darklens.evaluate.classifier.stress.containers import TRANSFORMATIONS
 from darklens.evaluate.classifier.stress.shifts import shifted_preset
 from darklens.lensing.instrument import PixelPSF
 from darklens.simulation import Simulator

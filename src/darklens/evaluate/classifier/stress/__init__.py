@@ -1,7 +1,7 @@
 """A classifier under shifts: how far it holds on images that its preset does not draw.
 
 Arrows inside point one way: run | figure -> rows -> shifts | sources | tables -> changes |
-containers | not_lenses | answers | scores.
+not_lenses | answers | scores.
 """
 
 from darklens.evaluate.classifier.stress.figure import stress_figure

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Num
 
-from darklens.evaluate.classifier.stress.containers import transformed
+from darklens.data.containers import transformed
 from darklens.evaluate.classifier.stress.not_lenses import not_a_lens
 from darklens.simulation import Preset, Simulator
 
@@ -32,7 +32,7 @@ class ShiftedLenses(ImageSource):
     Attributes:
         preset: Preset that they are drawn from.
         labels: Label of each class that is drawn; -1 where the image is of no class of the model.
-        steps: Transformations of the image, see `containers`.
+        steps: Transformations of the image, see `darklens.data.containers`.
     """
 
     preset: Preset

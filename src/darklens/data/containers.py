@@ -10,7 +10,7 @@ from io import BytesIO
 import numpy as np
 from jaxtyping import Float, Num
 
-__all__ = ["TRANSFORMATIONS", "transformed"]
+__all__ = ["TRANSFORMATIONS", "integers", "jpeg", "resized", "transformed"]
 
 Image = Num[np.ndarray, "1 h w"]
 
@@ -60,15 +60,15 @@ def jpeg(image: Image, quality: int) -> Image:
     return np.asarray(Picture.open(buffer))[np.newaxis].copy()
 
 
-def resized(image: Image, side: int) -> Image:
-    """The image resized to `side` pixels and back by bilinear interpolation, from 0 to 1."""
+def resized(image: Image, side: int, *, bicubic: bool = False) -> Image:
+    """The image resized to `side` pixels and back, from 0 to 1; by default bilinearly."""
     from PIL import Image as Picture
 
     _, height, width = image.shape
     picture = Picture.fromarray(_unit(image)[0].astype(np.float32))
-    bilinear = Picture.Resampling.BILINEAR
-    there = picture.resize((side, side), bilinear)
-    return np.asarray(there.resize((width, height), bilinear))[np.newaxis].copy()
+    method = Picture.Resampling.BICUBIC if bicubic else Picture.Resampling.BILINEAR
+    there = picture.resize((side, side), method)
+    return np.asarray(there.resize((width, height), method))[np.newaxis].copy()
 
 
 def _unit(image: Image) -> Float[np.ndarray, "1 h w"]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from darklens.evaluate.classifier.stress.containers import transformed
+from darklens.data.containers import transformed
 from darklens.simulation import Simulator
 
 IMAGE = Simulator("common-test-1").lens(0).image
