@@ -8,7 +8,7 @@ import pytest
 from darklens.lensing.profiles import Sersic
 from darklens.lensing.render import render
 from darklens.modelling import MarginalisedFitter, Parameter, scene_parameters
-from darklens.modelling.marginalised_fit import _measured_noise
+from darklens.modelling.marginalised_fit import _inverse_root, _measured_noise
 from darklens.simulation import Lens, Simulator, load_preset
 
 WIDE = "common-test-1-wide"
@@ -95,3 +95,11 @@ def test_noise_is_measured_on_the_image() -> None:
     ratio = _measured_noise(3 * data, 3 * mean) / (3 * np.sqrt(mean))
     assert ratio.min() > 0.9
     assert ratio.max() < 1.1
+
+
+def test_directions_that_are_alike_are_no_error() -> None:
+    matrix = np.full((3, 3), 1.0)
+    matrix[0, 0] -= 1e-9
+    root = _inverse_root(matrix)
+    assert np.isfinite(root).all()
+    assert _inverse_root(4 * np.eye(2)) == pytest.approx(0.5 * np.eye(2))

@@ -202,9 +202,18 @@ def _solution(
     curvature[np.diag_indices(len(offset))] += 1 / sizes**2 + _JITTER
     if not np.isfinite(curvature).all():
         raise BadInput("the fit of the smooth lens diverged")
-    root = np.linalg.inv(np.linalg.cholesky(curvature))
+    root = _inverse_root(curvature)
     pull = unit @ residual.ravel().astype(np.float32) + offset / sizes
     return root.T @ (root @ pull) / sizes, root.astype(np.float32) @ unit
+
+
+def _inverse_root(matrix: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
+    """A matrix `R` with :math:`R^T R` the inverse; negative values are rounding errors."""
+    try:
+        return np.asarray(np.linalg.inv(np.linalg.cholesky(matrix)))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        return np.asarray((vectors / np.sqrt(np.maximum(values, _JITTER))).T)
 
 
 def _measured_noise(data: Image, mean: Image) -> Image:
