@@ -336,7 +336,7 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
 
 
 def test_a_run_needs_an_end_and_a_trainer_known_arguments(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="no end"):
+    with pytest.raises(BadConfig, match="no limit"):
         ClassifierTask(build_network(NETWORK), TrainingConfig(), budget=Budget())
 
 

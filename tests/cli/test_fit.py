@@ -170,7 +170,7 @@ def test_estimated_noise_is_said(
         (["{path}", "--noise-map", "{path}[RMS]"], "defines its own noise"),
         (["{path}", "--lens-light", "true"], "light of the lens"),
         (["{path}", "--preset", "none-such"], "no preset"),
-        (["{path}", "--output", "table.txt"], "ending"),
+        (["{path}", "--output", "table.txt"], "must end in"),
         (["{path}", "--workers", "0"], "--workers"),
         (["/no/such/folder"], "no images found"),
     ],
