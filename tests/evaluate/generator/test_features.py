@@ -60,5 +60,5 @@ def test_missing_weights_are_said_in_one_line(monkeypatch):
 
 def test_other_weights_are_refused(monkeypatch):
     monkeypatch.setattr(features, "_SHA256", "0" * 64)
-    with pytest.raises(NotComputed, match="not the ones meant"):
+    with pytest.raises(NotComputed, match="not the expected ones"):
         features._weights()
