@@ -115,15 +115,14 @@ def evaluate_classifier(
     check_coverage(coverage)
     check_folder(output, replaces=EVALUATION)
     of_run = run is not None and model == "default"
+    chosen = _of_run(run, part, data) if run is not None else None
     folder = find_model(run / "model" if of_run and run is not None else model)
     classifier = load_classifier(folder, device)
     card = card_of(classifier)
     base = base_preset(card, preset) if stress else preset
-    if run is not None:
-        chosen = _of_run(run, part, data)
-    elif data is not None:
+    if chosen is None and data is not None:
         chosen = _of_data(data, split)
-    else:
+    elif chosen is None:
         chosen = _of_preset(str(base), count, seed)
     labels = labels_for(chosen.images, card.classes)
     answers = answer_images(
