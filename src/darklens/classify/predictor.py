@@ -249,7 +249,7 @@ class Classifier:
     ) -> pd.DataFrame:
         """Table with one row per image: `label`, `p_CLASS` for each class, further columns.
 
-        The further columns are `set` (the classes that cannot be excluded, joined by |),
+        The further columns are `set` (the classes that cannot be excluded, joined by `|`),
         `familiarity` (the share of the calibration images that are as unusual), and those that
         come from the preprocessing, such as how well a fit went. Where the fit went wrong or
         familiarity is below 0.01, the label is `unknown`, and `note` says why. An image cannot be
