@@ -125,7 +125,10 @@ class EPL(MassProfile):
         BadPreset: If the slope is not between 1 and 3.
 
     Example:
-        >>> EPL(1.3, ISOTHERMAL, 0.7).deflection(1.0, 0.5) == SIE(1.3, 0.7).deflection(1.0, 0.5)
+        >>> x, y = np.array([1.0]), np.array([0.5])
+        >>> np.array_equal(
+        ...     EPL(1.3, ISOTHERMAL, 0.7).deflection(x, y), SIE(1.3, 0.7).deflection(x, y)
+        ... )
         True
     """
 
