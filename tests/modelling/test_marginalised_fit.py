@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from darklens.lensing.profiles import Sersic
+from darklens.lensing.profiles import SIE, Sersic, Shear
 from darklens.lensing.render import render
 from darklens.modelling import MarginalisedFitter, Parameter, scene_parameters
 from darklens.modelling.marginalised_fit import _inverse_root, _measured_noise
@@ -70,6 +70,20 @@ def test_light_of_the_lens_is_taken_off(fitter: MarginalisedFitter, lens: Lens) 
         light.brightness(x, y)[inner].mean() * 0.05**2, rel=0.2
     )
     assert found.fit.chi_square < 1.06
+
+
+def test_signal_and_magnification_are_those_of_the_source(
+    fitter: MarginalisedFitter, lens: Lens
+) -> None:
+    found = fitter.fit(lens.image[0].astype(np.float64))
+    preset = load_preset("common-test-1")
+    lensed = render(lens.scene, preset.grid)
+    unlensed = render(replace(lens.scene, lens=SIE(1e-6), shear=Shear()), preset.grid)
+    assert found.magnification == pytest.approx(lensed.sum() / unlensed.sum(), rel=0.05)
+    noise = np.sqrt(lensed + 10)
+    assert found.signal_to_noise == pytest.approx(
+        np.sqrt(np.square(lensed / noise).sum()), rel=0.05
+    )
 
 
 def test_subhalos_are_left(fitter: MarginalisedFitter) -> None:

@@ -1,8 +1,8 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
-Arrows inside point one way: image_fit, line_fit, marginalised_fit, parameter_table -> fit, nuisance
--> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
-derivatives -> deflections -> parameters. No torch.
+Arrows inside point one way: image_fit, line_fit, marginalised_fit, parameter_table, point_pursuit
+-> fit, matched_filter, nuisance -> initial_guess -> levenberg_marquardt, model_from_preset
+-> smooth_model -> likelihood, derivatives -> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
@@ -28,6 +28,7 @@ from darklens.modelling.nuisance import NuisancePriors
 from darklens.modelling.parameter_table import Estimate, fit_estimates, fitted_scene
 from darklens.modelling.parameters import PARAMETERS, Parameter, scene_parameters
 from darklens.modelling.photon_counts import Counts, any_counts, recover_counts
+from darklens.modelling.point_pursuit import PointPursuit, pursue_points
 from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "MatchedFilters",
     "NuisancePriors",
     "Parameter",
+    "PointPursuit",
     "SignificanceMaps",
     "SmoothFit",
     "SmoothFitter",
@@ -57,6 +59,7 @@ __all__ = [
     "fitted_scene",
     "marginalised_model",
     "orthonormal",
+    "pursue_points",
     "recover_counts",
     "scene_parameters",
     "sky_noise",

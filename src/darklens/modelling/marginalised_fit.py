@@ -41,6 +41,8 @@ _BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 2  # squared deviations of nuisance, above which the lens is fitted again
 _NOISE_ROUNDS = 2
 _OUTLIER = 5.0
+_NO_LENS = 1e-6  # arcsec
+_NO_LIGHT = 1e-12
 
 
 def marginalised_model(preset: Preset, *, line: bool = False, draws: int) -> SmoothModel:
@@ -84,6 +86,27 @@ class MarginalisedFit:
     data: Image
     nuisance: Image
     freedom: float
+
+    @property
+    def signal_to_noise(self) -> float:
+        """Signal-to-noise ratio of the light of the source, summed over all pixels."""
+        source = self._source_counts(self.fit.parameters)
+        return float(np.sqrt(np.square(source / self.fit.noise).sum()))
+
+    @property
+    def magnification(self) -> float:
+        """Light of the source with the lens over its light without the lens."""
+        unlensed = self.fit.parameters.copy()
+        unlensed[Parameter.EINSTEIN_RADIUS] = _NO_LENS
+        unlensed[[Parameter.GAMMA1, Parameter.GAMMA2]] = 0
+        lensed = float(self._source_counts(self.fit.parameters).sum())
+        return lensed / max(float(self._source_counts(unlensed).sum()), _NO_LIGHT)
+
+    def _source_counts(self, parameters: Parameters) -> Image:
+        dark = parameters.copy()
+        dark[Parameter.BACKGROUND] = 0
+        scale = self.model.likelihood.scale(self.model.exposure(dark))
+        return np.asarray(scale * self.model.image(dark))
 
 
 def central_sky(preset: Preset) -> float:

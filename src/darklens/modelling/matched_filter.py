@@ -92,11 +92,15 @@ class MatchedFilters:
         self.shape = shape
         self._padded = tuple(fft.next_fast_len(2 * side - 1, real=True) for side in shape)
         self._scale = pixel_scale
-        self._point = self._spectra(PointMass(1.0))
+        self._point_deflection = self._deflection(PointMass(1.0))
+        self._point = self._spectra(self._point_deflection)
         self._half_lengths = tuple(half_lengths)
         self._angles = [float(np.pi * k / orientations) for k in range(orientations)]
         self._lines = [
-            [self._spectra(LineMass(1.0, half_length, angle)) for angle in self._angles]
+            [
+                self._spectra(self._deflection(LineMass(1.0, half_length, angle)))
+                for angle in self._angles
+            ]
             for half_length in half_lengths
         ]
         y, x = (np.arange(side) - 0.5 * (side - 1) for side in shape)
@@ -151,18 +155,48 @@ class MatchedFilters:
         best = float(significance[i, j])
         return LineCandidate(best, x, y, angle, half_length, best / float(root[i, j]))
 
-    def _spectra(self, mass: MassProfile) -> tuple[Complex64[np.ndarray, "u v"], ...]:
-        """Conjugate spectra of the deflection a and of a_x^2, 2 a_x a_y, a_y^2."""
+    def response(
+        self, place: tuple[int, int], sensitivity: Float32[np.ndarray, "2 h w"]
+    ) -> Float32[np.ndarray, "h w"]:
+        """Change of the image by a point mass of unit strength [noise / arcsec^2].
+
+        Args:
+            place: Row and column of the mass on the map.
+            sensitivity: Derivative of the image with respect to an extra deflection.
+        """
+        rows, columns = (np.arange(side) - k for side, k in zip(self.shape, place, strict=True))
+        block = sensitivity.shape[1] // self.shape[0]
+        ax, ay = self._point_deflection[:, rows[:, np.newaxis], columns]
+        sx, sy = sensitivity
+        return np.asarray(
+            sx * ax.repeat(block, 0).repeat(block, 1) + sy * ay.repeat(block, 0).repeat(block, 1)
+        )
+
+    def overlap(
+        self, image: Float32[np.ndarray, "h w"], sensitivity: Float32[np.ndarray, "2 h w"]
+    ) -> Map:
+        """Sum of an image times the change by a point mass of unit strength, at each position."""
+        blocks = block_sums(image * sensitivity, image.shape[0] // self.shape[0])
+        x, y = fft.rfft2(blocks, s=self._padded)
+        ax, ay, *_ = self._point
+        rows, columns = self.shape
+        return np.asarray(fft.irfft2(x * ax + y * ay, s=self._padded)[:rows, :columns])
+
+    def _deflection(self, mass: MassProfile) -> Float32[np.ndarray, "2 u v"]:
+        """Deflection averaged over each pixel, so finite everywhere; negative offsets last."""
         rows, columns = self._padded
-        inside = (
-            -0.25 * self._scale,
-            0.25 * self._scale,
-        )  # averaged over the pixel, so finite everywhere
+        inside = (-0.25 * self._scale, 0.25 * self._scale)
         y = np.fft.fftfreq(rows, 1 / rows) * self._scale
         x = np.fft.fftfreq(columns, 1 / columns) * self._scale
         grid_x, grid_y = np.meshgrid(x, y)
         corners = [mass.deflection(grid_x + u, grid_y + v) for u in inside for v in inside]
-        ax, ay = np.mean(corners, axis=0)
+        return np.mean(corners, axis=0).astype(np.float32)
+
+    def _spectra(
+        self, deflection: Float32[np.ndarray, "2 u v"]
+    ) -> tuple[Complex64[np.ndarray, "u w"], ...]:
+        """Conjugate spectra of the deflection a and of a_x^2, 2 a_x a_y, a_y^2."""
+        ax, ay = deflection.astype(np.float64)
         parts = (ax, ay, ax * ax, 2 * ax * ay, ay * ay)
         return tuple(np.conj(fft.rfft2(part.astype(np.float32))) for part in parts)
 
