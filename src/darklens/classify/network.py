@@ -1,6 +1,6 @@
 """Build a classifier network from its name and settings, and register further networks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,23 +16,8 @@ from darklens.nn import NetworkRegistry
 __all__ = ["build_network", "network_spec", "register_network"]
 
 _REGISTRY: NetworkRegistry[ClassifierNetwork] = NetworkRegistry()
-
-
-def register_network(
-    name: str, config: type[Any], network: Callable[..., ClassifierNetwork]
-) -> None:
-    """Make a network known by name, so that cards and recipes can use it.
-
-    Args:
-        name: Name of the network in cards and recipes.
-        config: Its configuration, a frozen dataclass with a default for every field.
-        network: Its class, called as `network(config, in_channels=..., classes=...)`.
-
-    Raises:
-        ValueError: If the name or the configuration is already in use.
-    """
-    _REGISTRY.register(name, config, network)
-
+register_network = _REGISTRY.register
+network_spec = _REGISTRY.spec
 
 register_network("reference", ReferenceClassifierConfig, ReferenceNetwork)
 register_network("subspace", SubspaceConfig, SubspaceNetwork)
@@ -74,13 +59,8 @@ def build_network(
     return network
 
 
-def network_spec(network: ClassifierNetwork) -> dict[str, Any]:
-    """The complete description from which `build_network` can rebuild the network."""
-    return _REGISTRY.spec(network)
-
-
 def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:
-    """Make sure that the network takes such an image; its state does not change."""
+    """Check that the network accepts such an image; its state does not change."""
     height, width = image.shape[-2:]
     training = network.training
     try:
@@ -88,7 +68,7 @@ def _try(network: ClassifierNetwork, image: torch.Tensor) -> None:
             network.eval().logits(image)
     except BadModel:
         raise
-    except Exception as error:  # any error may come of a size that does not fit
+    except Exception as error:  # a size that does not fit can cause any error
         reason = (" ".join(str(error).split()) or type(error).__name__)[:120]
         advice = "" if height == width else "; crop them to squares with {center_crop: {size: ...}}"
         raise BadModel(

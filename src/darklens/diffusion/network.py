@@ -1,6 +1,6 @@
 """Build a generator network from its name and settings, and register further networks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from darklens.diffusion.base import GeneratorNetwork
@@ -11,23 +11,8 @@ from darklens.nn import NetworkRegistry
 __all__ = ["build_generator", "generator_spec", "register_generator"]
 
 _REGISTRY: NetworkRegistry[GeneratorNetwork] = NetworkRegistry()
-
-
-def register_generator(
-    name: str, config: type[Any], network: Callable[..., GeneratorNetwork]
-) -> None:
-    """Make a network known by name, so that cards and recipes can use it.
-
-    Args:
-        name: Name of the network in cards and recipes.
-        config: Its configuration, a frozen dataclass with a default for every field.
-        network: Its class, called as `network(config, channels=..., classes=...)`.
-
-    Raises:
-        ValueError: If the name or the configuration is already in use.
-    """
-    _REGISTRY.register(name, config, network)
-
+register_generator = _REGISTRY.register
+generator_spec = _REGISTRY.spec
 
 register_generator("components", ComponentConfig, ComponentDiffusion)
 register_generator("reference", ReferenceDiffusionConfig, DiscreteDiffusion)
@@ -50,9 +35,3 @@ def build_generator(
             range.
     """
     return _REGISTRY.build(_REGISTRY.read(spec), channels=channels, classes=classes)
-
-
-def generator_spec(network: GeneratorNetwork) -> dict[str, Any]:
-    """The complete description from which `build_generator` can rebuild the network."""
-    spec = _REGISTRY.spec(network)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in spec.items()}

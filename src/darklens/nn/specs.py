@@ -30,12 +30,13 @@ class NetworkRegistry(Generic[NetworkT]):
         self._networks: dict[str, Callable[..., NetworkT]] = {}
 
     def register(self, name: str, config: type[Any], network: Callable[..., NetworkT]) -> None:
-        """Add a network.
+        """Make a network known by name, so that cards and recipes can use it.
 
         Args:
-            name: Name in descriptions.
+            name: Name of the network in cards and recipes.
             config: Its configuration, a frozen dataclass with a default for every field.
-            network: Its class, or a function that builds it from a configuration.
+            network: Its class, called with the configuration and the settings of `build`, such as
+                the number of classes.
 
         Raises:
             ValueError: If the name or the configuration is already in use.
@@ -74,13 +75,15 @@ class NetworkRegistry(Generic[NetworkT]):
         return self._networks[self._name(config)](config, **settings)
 
     def spec(self, network: NetworkT) -> dict[str, Any]:
-        """The complete description from which a network can be rebuilt.
+        """The complete description from which a network can be rebuilt, as YAML has it.
 
         Raises:
             BadModel: If the network is not registered.
         """
         config: Any = network.config
-        return {"name": self._name(config), **asdict(config)}
+        fields = asdict(config)
+        lists = {name: list(value) for name, value in fields.items() if isinstance(value, tuple)}
+        return {"name": self._name(config), **fields, **lists}
 
     def _name(self, config: Any) -> str:
         for name, kind in self._configs.items():
