@@ -9,6 +9,7 @@ alone, Wedderburn 1974, doi:10.1093/biomet/61.3.439) elsewhere.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 Image = Float[np.ndarray, "h w"]
+NoiseT = TypeVar("NoiseT", bound=NoiseModel)
 
 
 @dataclass(frozen=True)
@@ -64,16 +66,21 @@ class Likelihood(ABC):
 
 
 @dataclass(frozen=True)
-class PhotonLikelihood(Likelihood):
-    """Poisson counts of source, sky and background, see `PhotonNoise`.
+class _NoiseModelLikelihood(Likelihood, Generic[NoiseT]):
+    """Likelihood of a noise model.
 
     Args:
         noise: Noise model.
         sky_rate: Sky brightness [counts/s/pixel].
     """
 
-    noise: PhotonNoise
+    noise: NoiseT
     sky_rate: float = 0.0
+
+
+@dataclass(frozen=True)
+class PhotonLikelihood(_NoiseModelLikelihood[PhotonNoise]):
+    """Poisson counts of source, sky and background, see `PhotonNoise`."""
 
     def moments(self, flux: Image, exposure: float) -> Moments:
         """The variance is the mean."""
@@ -88,7 +95,7 @@ class PhotonLikelihood(Likelihood):
 
 
 @dataclass(frozen=True)
-class DeepLenseSimLikelihood(Likelihood):
+class DeepLenseSimLikelihood(_NoiseModelLikelihood[DeepLenseSimNoise]):
     r"""Mean and variance of the published simulator's noise, see `DeepLenseSimNoise`.
 
     With :math:`\lambda = t m`, :math:`s^2 = \lambda + r^2 t^2` and :math:`Y = \max(0,
@@ -97,14 +104,7 @@ class DeepLenseSimLikelihood(Likelihood):
 
     .. math:: \mu = \lambda \Phi + s \varphi, \qquad
               v = \mu + (\lambda^2 + s^2) \Phi + \lambda s \varphi - \mu^2
-
-    Args:
-        noise: Noise model.
-        sky_rate: Sky brightness [counts/s/pixel].
     """
-
-    noise: DeepLenseSimNoise
-    sky_rate: float = 0.0
 
     def moments(self, flux: Image, exposure: float) -> Moments:
         """Rectified normal, then Poisson."""
@@ -134,16 +134,8 @@ class DeepLenseSimLikelihood(Likelihood):
 
 
 @dataclass(frozen=True)
-class CCDLikelihood(Likelihood):
-    """Photon and read noise in counts a second, the sky subtracted, see `CCDNoise`.
-
-    Args:
-        noise: Noise model.
-        sky_rate: Sky brightness [counts/s/pixel].
-    """
-
-    noise: CCDNoise
-    sky_rate: float = 0.0
+class CCDLikelihood(_NoiseModelLikelihood[CCDNoise]):
+    """Photon and read noise in counts a second, the sky subtracted, see `CCDNoise`."""
 
     def moments(self, flux: Image, exposure: float) -> Moments:
         """Variance of the photons and of the reads."""

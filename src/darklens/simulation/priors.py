@@ -35,6 +35,19 @@ _MOST_CLUMPS = 1000
 _MOST_POINTS = 100_000  # of a line
 
 
+def _either(**alternatives: Distribution | None) -> None:
+    """Make sure that one of two parameters is given."""
+    if list(alternatives.values()).count(None) != 1:
+        raise BadPreset(f"give either {' or '.join(alternatives)}")
+
+
+def _at_most(most: int, **numbers: Distribution) -> None:
+    """Make sure that a preset cannot ask for too many of something."""
+    for name, number in numbers.items():
+        if number.largest > most:
+            raise BadPreset(f"{name} may be at most {most}")
+
+
 @dataclass(frozen=True)
 class LensPrior:
     """The smooth lens: an elliptical power law with multipoles and external shear.
@@ -62,8 +75,7 @@ class LensPrior:
     multipole_4_angle: Drawn = ZERO
 
     def __post_init__(self) -> None:
-        if (self.mass is None) == (self.einstein_radius is None):
-            raise BadPreset("give either mass or einstein_radius")
+        _either(mass=self.mass, einstein_radius=self.einstein_radius)
 
     def multipole(self, order: int) -> tuple[Distribution, Distribution]:
         """Amplitude and angle of the multipole of this order."""
@@ -88,8 +100,7 @@ class ClumpPrior:
     angle: Drawn = FULL_CIRCLE
 
     def __post_init__(self) -> None:
-        if self.number.largest > _MOST_CLUMPS:
-            raise BadPreset(f"number may be at most {_MOST_CLUMPS}")
+        _at_most(_MOST_CLUMPS, number=self.number)
 
 
 @dataclass(frozen=True)
@@ -139,8 +150,7 @@ class SubhaloPrior:
     def __post_init__(self) -> None:
         if (self.concentration is None) != (self.truncation is None):
             raise BadPreset("halos need both concentration and truncation")
-        if self.number.largest > _MOST_SUBHALOS:
-            raise BadPreset(f"number may be at most {_MOST_SUBHALOS}")
+        _at_most(_MOST_SUBHALOS, number=self.number)
 
 
 @dataclass(frozen=True)
@@ -169,10 +179,8 @@ class LinePrior:
     mass_spread: Drawn = ZERO
 
     def __post_init__(self) -> None:
-        if (self.half_length is None) == (self.axion_mass is None):
-            raise BadPreset("give either half_length or axion_mass")
-        if self.points.largest > _MOST_POINTS:
-            raise BadPreset(f"points may be at most {_MOST_POINTS}")
+        _either(half_length=self.half_length, axion_mass=self.axion_mass)
+        _at_most(_MOST_POINTS, points=self.points)
         if self.uneven and self.points == ZERO:
             raise BadPreset("spacing and mass_spread are of points: give their number, too")
 
