@@ -81,15 +81,16 @@ def evaluate_classifier(
         run: Folder of a training run: evaluate its model, unless --model names another, on
             exactly the images of --part in that run. --data gives their present location.
         part: Part of that run, such as test.
-        preset: Evaluate on fresh simulations of this preset (name or YAML file) instead of data.
-            With --stress it may be left out: it is then the preset of the model's training.
-        count: Number of fresh simulations.
-        seed: Seed of the fresh simulations; use one that no training run used.
+        preset: Evaluate on new simulations of this preset (name or YAML file) instead of data.
+            Optional with --stress: by default the preset of the model's training.
+        count: Number of new simulations.
+        seed: Seed of the new simulations; use one that no training run used.
         output: Folder to write; an earlier evaluation there is replaced.
         resamples: Bootstrap resamples.
         coverage: Probability with which a prediction set is to hold the true class.
         stress: Also run the model over images that differ from its preset, one shift at a time,
-            and over images of no lens: a table in the report, stress.md, stress.csv, stress.json.
+            and over images without a lens. Adds a table to the report, and writes stress.md,
+            stress.csv and stress.json.
         stress_count: Number of images of each shift.
         batch: Images in memory at once.
         workers: Processes that simulate and classify for --stress.
@@ -161,7 +162,7 @@ def evaluate_classifier(
 
 @dataclass(frozen=True)
 class _Chosen:
-    """Images to evaluate on, what they are, and the options that choose them again."""
+    """Images to evaluate on, their description, and the options that select them again."""
 
     images: LabelledImages
     words: str

@@ -101,9 +101,9 @@ def reliability_figure(
 def prediction_figure(
     image: Num[np.ndarray, "c h w"], answer: Answer, classes: Sequence[str], *, title: str = ""
 ) -> Figure:
-    """The image of one lens, or the panels that explain it, beside bars of its probabilities.
+    """The image of one lens, or the panels that explain it, next to bars of its probabilities.
 
-    Above them stands the answer. Where it is `unknown`, the bars are grey and without numbers.
+    The answer is above them. If it is `unknown`, the bars are grey and without numbers.
     """
     count = max(1, len(answer.panels))
     with matplotlib.rc_context(STYLE):

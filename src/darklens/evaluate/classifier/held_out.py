@@ -11,12 +11,12 @@ __all__ = ["open_held_out"]
 
 
 def open_held_out(run: Path, part: str, data: Path | None) -> ImageDataset:
-    """Open the images that served one purpose in a run.
+    """Open the images of one part of a run.
 
     Args:
         run: Folder of the run.
         part: `train`, `val` or `test`.
-        data: Where the data are now; where the run found them if None.
+        data: Present location of the data; that of the run if None.
 
     Raises:
         BadInput: If the run keeps no list of its images.
@@ -32,7 +32,7 @@ def open_held_out(run: Path, part: str, data: Path | None) -> ImageDataset:
 
 
 def _data_of(run: Path) -> Path:
-    """Where a run found its data."""
+    """Location of a run's data."""
     settings = read_yaml(run / "config.yaml", BadConfig)
     found = settings.get("data") if isinstance(settings, dict) else None
     path = found.get("path") if isinstance(found, dict) else None

@@ -1,4 +1,4 @@
-"""Labelled images for an evaluation: from disk or freshly simulated."""
+"""Labelled images for an evaluation: from disk or newly simulated."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -16,7 +16,7 @@ __all__ = ["LabelledImages", "SimulatedImages", "labels_for"]
 
 @runtime_checkable
 class LabelledImages(Protocol):
-    """What evaluation needs of a data set; `darklens.data.ImageDataset` has it."""
+    """The interface of a data set for evaluation, such as `darklens.data.ImageDataset`."""
 
     @property
     def classes(self) -> Sequence[str]:
@@ -38,7 +38,7 @@ class LabelledImages(Protocol):
 
 
 class SimulatedImages:
-    """Fresh simulations of a preset, made when they are asked for.
+    """New simulations of a preset, made on demand.
 
     Args:
         simulator: The simulator.

@@ -62,7 +62,7 @@ def classifier_report(
         figures: Folder with `roc.svg`, `confusion.svg` and `reliability.svg`, and with
             `stress.svg` if there are shifts.
         mistakes: The most confident mistakes.
-        shifts: What it scores on images that differ from its preset, if that was measured.
+        shifts: Its scores on images that differ from its preset, if measured.
     """
     rows = [_row(name, interval) for name, interval in scores.scalars.items()]
     counts = scores.confusion.value

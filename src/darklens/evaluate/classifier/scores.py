@@ -42,7 +42,7 @@ Progress = Callable[[Iterable[int]], Iterable[int]]  # wraps a loop over images,
 
 @dataclass(frozen=True)
 class ClassifierScores:
-    """What a classifier scores on labelled images, with 95 % bootstrap intervals.
+    """The scores of a classifier on labelled images, with 95 % bootstrap intervals.
 
     Attributes:
         classes: Class names.
@@ -63,7 +63,7 @@ class ClassifierScores:
     seed: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The scores as JSON has them: numbers without a value are null."""
+        """The scores for JSON, with null for undefined numbers."""
         return {
             "classes": list(self.classes),
             "images_per_class": dict(zip(self.classes, self.counts, strict=True)),
@@ -90,7 +90,7 @@ def classify_images(
 
 
 def stated_probabilities(answers: Sequence[Answer]) -> Float[np.ndarray, "n k"]:
-    """Class probabilities; where the fit of an image failed, all classes are equally probable."""
+    """Class probabilities; if the fit of an image failed, all classes are equally probable."""
     probabilities = np.array([answer.probabilities for answer in answers])
     return np.where(np.isnan(probabilities), 1 / probabilities.shape[1], probabilities)
 
@@ -103,7 +103,7 @@ def answer_images(
     batch: int = 64,
     progress: Progress = iter,
 ) -> list[Answer]:
-    """What a classifier says of every image, reading one batch at a time.
+    """Answers of a classifier for all images, reading one batch at a time.
 
     Args:
         classifier: A model that was loaded with its card.
@@ -155,7 +155,7 @@ def score_classifier(
         probabilities: Class probabilities. The most probable class counts for all images, whether
             or not their label is `unknown`.
         classes: Class names.
-        answers: What the classifier says of each image; gives the scores of sets and refusals.
+        answers: Answers for the images; needed for the scores of sets and refusals.
         resamples: Bootstrap resamples.
         seed: Seed of the resamples.
     """
@@ -194,7 +194,7 @@ def score_classifier(
 def _statistics_of(
     answers: Sequence[Answer], classes: Sequence[str]
 ) -> dict[str, Callable[..., Float[np.ndarray, "*b"]]]:
-    """Scores of refusals and sets; none for a model that has neither."""
+    """Scores of refusals and sets; empty for a model without them."""
     unknown = np.array([answer.label == UNKNOWN for answer in answers], dtype=np.float64)
     sets = np.array([[name in answer.possible for name in classes] for answer in answers])
     familiarity = np.array([answer.familiarity for answer in answers])
@@ -228,7 +228,7 @@ def confident_mistakes(
 def same_shape_batches(
     items: Iterable[Item], shape: Callable[[Item], Any], size: int
 ) -> Iterator[list[Item]]:
-    """Lists of at most `size` neighbours of one shape, in the order of the items.
+    """Lists of at most `size` consecutive items of one shape.
 
     >>> list(same_shape_batches(["a", "b", "cc", "d"], len, 2))
     [['a', 'b'], ['cc'], ['d']]

@@ -9,10 +9,10 @@ from darklens.evaluate.generator.figures import (
     physics_figure,
 )
 from darklens.evaluate.generator.image_sets import (
-    ImageStream,
-    stream_dataset,
-    stream_generator,
-    stream_simulations,
+    ImageSet,
+    generated_image_set,
+    read_image_set,
+    simulated_image_set,
 )
 from darklens.evaluate.generator.inception import load_inception
 from darklens.evaluate.generator.measurement import Measured, Measurer, Pixels, common_pixels
@@ -22,7 +22,7 @@ from darklens.evaluate.generator.summary_statistics import SummaryStatistics
 
 __all__ = [
     "GeneratorScores",
-    "ImageStream",
+    "ImageSet",
     "Measured",
     "Measurer",
     "Pixels",
@@ -31,14 +31,14 @@ __all__ = [
     "common_pixels",
     "evaluate_generator",
     "frechet_figure",
+    "generated_image_set",
     "generator_report",
     "images_picture",
     "load_inception",
     "load_neutral",
     "neutral_features",
     "physics_figure",
+    "read_image_set",
     "score_generator",
-    "stream_dataset",
-    "stream_generator",
-    "stream_simulations",
+    "simulated_image_set",
 ]

@@ -178,14 +178,14 @@ def score_features(
     size = min(len(first), len(made))
     return FeatureScores(
         frechet=frechet,
-        kernel=_beside(
+        kernel=_with_baseline(
             kernel_distance_interval(real, generated, seed=seed),
             kernel_distance_interval(real[first], real[second], seed=seed),
         ),
         coverage=coverage_scores(real[first[:size]], generated[made[:size]]),
         coverage_baseline=coverage_scores(real[first[:size]], real[second[:size]]),
         two_sample={
-            name: _beside(
+            name: _with_baseline(
                 classifier_two_sample(real, generated, scorer=scorer, seed=seed),
                 classifier_two_sample(real[first], real[second], scorer=scorer, seed=seed),
             )
@@ -301,7 +301,9 @@ def _transfer(
             transfer_accuracy(real[learn], real_labels[learn], *target),
         )
     tested = 2 * len(halves[0])
-    return _beside(*(_share_interval(share, tested) for share in accuracies.mean(axis=0).tolist()))
+    return _with_baseline(
+        *(_share_interval(share, tested) for share in accuracies.mean(axis=0).tolist())
+    )
 
 
 def _share_interval(share: float, count: int) -> Interval:
@@ -310,7 +312,7 @@ def _share_interval(share: float, count: int) -> Interval:
     return Interval(np.asarray(share), np.asarray(ends.low), np.asarray(ends.high))
 
 
-def _beside(value: Interval, baseline: Interval) -> ScoreWithBaseline:
+def _with_baseline(value: Interval, baseline: Interval) -> ScoreWithBaseline:
     ends = (float(getattr(x, name)) for x in (value, baseline) for name in ("value", "low", "high"))
     return ScoreWithBaseline(*ends)
 

@@ -17,7 +17,7 @@ from darklens.display import write_picture
 from darklens.errors import BadData, BadInput, NotComputed
 from darklens.evaluate import (
     GeneratorScores,
-    ImageStream,
+    ImageSet,
     Measured,
     Measurer,
     Pixels,
@@ -91,7 +91,7 @@ def evaluate_generator(
         folds: Use as real images the fold held out in training with this many folds, and the
             rest as training images.
         split_seed: Seed of the split into folds, as in training.
-        preset: Compare with fresh simulations of this preset (name or YAML file) instead of data.
+        preset: Compare with new simulations of this preset (name or YAML file) instead of data.
         count: Number of images in each set. By default 3,000 simulations, or all images.
         seed: Seed of simulations, generated images, order and random splits.
         expected: Compare expected counts without photon noise; noise is added for classifiers.
@@ -127,7 +127,7 @@ def evaluate_generator(
     check_folder(output, replaces=EVALUATION)
     sets = EvaluatedSets.open(options)
     tools = _Tools(batch=batch, quiet=quiet)
-    peeks = {name: _first(stream) for name, stream in sets.parts().items()}
+    peeks = {name: _first(image_set) for name, image_set in sets.parts().items()}
     _check_shapes(peeks)
     tools.load(classifier, inception, device, peeks["real"].shape[1:])
     measured, ruler = _measure(sets, peeks, tools, seed=seed, expected=expected)
@@ -199,7 +199,7 @@ def _write_report(
         scores,
         measured["real"],
         measured["generated"],
-        words=(sets.real.words, sets.generated.words),
+        words=(sets.real.description, sets.generated.description),
         figures=folder,
         card=sets.card,
         seed=seed,
@@ -207,9 +207,9 @@ def _write_report(
     (folder / "report.html").write_text(html, encoding="utf-8")
 
 
-def _first(stream: ImageStream) -> Num[np.ndarray, "n c h w"]:
+def _first(image_set: ImageSet) -> Num[np.ndarray, "n c h w"]:
     """A few images of a set."""
-    images, _ = next(stream.batches(min(_PEEK, len(stream))))
+    images, _ = next(image_set.batches(min(_PEEK, len(image_set))))
     return images
 
 
@@ -241,11 +241,11 @@ def _measure(
         features={name: see for name, see in tools.features.items() if name == "neutral"},
     )
     measured = {}
-    for number, (name, stream) in enumerate(sets.parts().items()):
+    for number, (name, image_set) in enumerate(sets.parts().items()):
         tool = reference if name == "training" else measurer
         if expected:
             tool = replace(tool, observe=partial(_observed, seed + 2 + number))
-        batches = _counted(stream, tools.batch, f"measuring {name} images", quiet=tools.quiet)
+        batches = _counted(image_set, tools.batch, f"measuring {name} images", quiet=tools.quiet)
         measured[name] = tool.measure(batches, pixels[name])
     return measured, measurer.ruler
 
@@ -257,9 +257,9 @@ def _observed(
     return photon_noise(images.astype(np.float32), seed, indices)
 
 
-def _counted(stream: ImageStream, size: int, stage: str, *, quiet: bool) -> Iterator[Any]:
-    total = -(-len(stream) // size)
-    yield from progress(stream.batches(size), stage, total=total, unit="batch", quiet=quiet)
+def _counted(image_set: ImageSet, size: int, stage: str, *, quiet: bool) -> Iterator[Any]:
+    total = -(-len(image_set) // size)
+    yield from progress(image_set.batches(size), stage, total=total, unit="batch", quiet=quiet)
 
 
 def _write_figures(
@@ -287,9 +287,9 @@ def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> 
     document: dict[str, Any] = {
         "model": card.name if card else None,
         "weights_sha256": card.weights.sha256 if card and card.weights else None,
-        "generated_images": sets.generated.words,
-        "real_images": sets.real.words,
-        "training_images": sets.training.words if sets.training else None,
+        "generated_images": sets.generated.description,
+        "real_images": sets.real.description,
+        "training_images": sets.training.description if sets.training else None,
         **scores.as_dict(),
         "version": __version__,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -312,7 +312,7 @@ def _card_metrics(
             round(value, 5),
             low if low is None else round(low, 5),
             high if high is None else round(high, 5),
-            data=sets.real.words,
+            data=sets.real.description,
             command=_command(options, sets),
         )
         for name, value, low, high in (

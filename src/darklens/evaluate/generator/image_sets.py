@@ -13,21 +13,21 @@ from darklens.errors import BadData
 from darklens.evaluate.generator.measurement import ImageBatch
 from darklens.simulation import Simulator
 
-__all__ = ["ImageStream", "stream_dataset", "stream_generator", "stream_simulations"]
+__all__ = ["ImageSet", "generated_image_set", "read_image_set", "simulated_image_set"]
 
 
 @dataclass(frozen=True)
-class ImageStream:
+class ImageSet:
     """An image set that can be iterated repeatedly, one batch at a time.
 
     Attributes:
-        words: Description in words.
+        description: What the images are, in a few words.
         classes: Class names; labels are their indices.
         labels: Class of each image; -1 if unknown.
         batches: Function that yields the images in batches of at most the given size.
     """
 
-    words: str
+    description: str
     classes: tuple[str, ...]
     labels: Int[np.ndarray, " n"]
     batches: Callable[[int], Iterator[ImageBatch]]
@@ -36,22 +36,22 @@ class ImageStream:
         return len(self.labels)
 
     def __repr__(self) -> str:
-        return f"ImageStream({self.words!r}: {len(self)} images)"
+        return f"ImageSet({self.description!r}: {len(self)} images)"
 
 
-def stream_dataset(
+def read_image_set(
     dataset: ImageDataset,
-    words: str,
+    description: str,
     *,
     count: int | None = None,
     classes: Sequence[str] | None = None,
     seed: int = 0,
-) -> ImageStream:
+) -> ImageSet:
     """The images of a folder or store, in random order where that costs nothing.
 
     Args:
         dataset: The images.
-        words: What they are, in words.
+        description: What they are, in a few words.
         count: Number of images to select at random; all if None or larger than the data set.
         classes: Classes that the labels index. A data set with none of them has no labels.
         seed: Seed of the selection and the order.
@@ -73,13 +73,13 @@ def stream_dataset(
             chosen = order[start : start + size]
             yield dataset.images(chosen), labels[chosen]
 
-    return ImageStream(words, tuple(classes or dataset.classes), labels[order], batches)
+    return ImageSet(description, tuple(classes or dataset.classes), labels[order], batches)
 
 
-def stream_simulations(
-    simulator: Simulator, words: str, *, count: int, seed: int = 0
-) -> ImageStream:
-    """Fresh simulations, all classes in turn."""
+def simulated_image_set(
+    simulator: Simulator, description: str, *, count: int, seed: int = 0
+) -> ImageSet:
+    """New simulations, all classes in turn."""
 
     def batches(size: int) -> Iterator[ImageBatch]:
         for start in range(0, count, size):
@@ -87,23 +87,23 @@ def stream_simulations(
             yield lenses.images, lenses.labels
 
     labels = np.arange(count) % len(simulator.classes)
-    return ImageStream(words, simulator.classes, labels, batches)
+    return ImageSet(description, simulator.classes, labels, batches)
 
 
-def stream_generator(
+def generated_image_set(
     generator: Generator,
-    words: str,
+    description: str,
     labels: Int[np.ndarray, " n"],
     classes: Sequence[str],
     options: SamplingOptions,
-) -> ImageStream:
+) -> ImageSet:
     """New images of the given classes, without labels if the model is not conditional.
 
     If the classes are unknown, the model generates all of its own in turn.
 
     Args:
         generator: The generator.
-        words: Description in words.
+        description: What the images are, in a few words.
         labels: Class of each image.
         classes: Classes that the labels are indices of.
         options: Sampling options; the batch size is ignored.
@@ -132,4 +132,4 @@ def stream_generator(
         for part in generator.batches(len(labels), replace(options, batch=size), labels=wanted):
             yield part.images, known[part.start : part.start + len(part.images)]
 
-    return ImageStream(words, tuple(classes), np.asarray(known), batches)
+    return ImageSet(description, tuple(classes), np.asarray(known), batches)

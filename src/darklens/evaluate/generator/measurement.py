@@ -108,7 +108,7 @@ class Measurer:
     """Measures image sets of one size, all in the same way.
 
     Attributes:
-        ruler: Summary statistics to measure.
+        ruler: The summary statistics.
         features: Functions from images with values in [0, 1] to features, by name.
         classifiers: Classifiers of raw images, by name.
         observe: Function applied to raw images before classification.

@@ -43,7 +43,7 @@ _SMALLEST_POWER = 1e-30
 
 @dataclass(frozen=True)
 class SummaryStatistics:
-    """Measures images of one size.
+    """Summary statistics of images of one size.
 
     Attributes:
         edges: Edges of the brightness bins.

@@ -1,4 +1,4 @@
-"""A classifier under shifts: how far it holds on images that its preset does not draw.
+"""A classifier under shifts: how well it holds on images that differ from its preset.
 
 Arrows inside point one way: run | figure -> rows -> shifts | sources | tables -> changes |
 not_lenses | answers | scores.

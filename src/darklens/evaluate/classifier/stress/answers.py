@@ -1,4 +1,4 @@
-"""What a classifier answers to images: its table as arrays, whichever columns it has."""
+"""The answers of a classifier as arrays, whichever columns its table has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class Answers:
     """Answers to n images of k classes.
 
     Attributes:
-        labels: True classes; -1 where an image is of none.
-        probabilities: Class probabilities; NaN where there are none.
+        labels: True classes; -1 for images of no class.
+        probabilities: Class probabilities; NaN if there are none.
         answered: Whether an image was given one of the classes.
-        in_set: Which classes are in the prediction set; None if the model makes none.
-        familiarity: How like the training images each one is, from 0 to 1; None if the model does
-            not say. Zero where the model could make nothing of the image.
+        in_set: Which classes are in the prediction set; None if the model has none.
+        familiarity: How similar each image is to the calibration images, from 0 to 1; None if
+            the model has no calibration. Zero for images that the model could not use.
     """
 
     labels: Int[np.ndarray, " n"]
@@ -44,7 +44,7 @@ def answers_to(
     *,
     coverage: float = 0.95,
 ) -> Answers:
-    """What a classifier answers to images of known classes, with sets of this coverage."""
+    """Answers of a classifier for images of known classes, with sets of this coverage."""
     try:
         table = classifier.predict(images, coverage=coverage)
     except BadInput:  # none of them can be used
@@ -55,10 +55,10 @@ def answers_to(
 def answers_in(
     table: pd.DataFrame, labels: Int[np.ndarray, " n"], classes: Sequence[str]
 ) -> Answers:
-    """Answers in a table of predictions.
+    """Answers from a table of predictions.
 
     Args:
-        table: What `Classifier.predict` returns: `label`, `p_CLASS`, perhaps `set`, `familiarity`.
+        table: Result of `Classifier.predict`: `label`, `p_CLASS`, perhaps `set`, `familiarity`.
         labels: True classes.
         classes: Names of the classes.
     """
@@ -83,7 +83,7 @@ def answers_in(
 def joined(parts: Sequence[Answers]) -> Answers:
     """Answers to several batches as one.
 
-    A batch of which no image could be used says nothing of what the model can say.
+    A batch without a usable image does not show which columns the model has.
     """
     return Answers(
         labels=np.concatenate([part.labels for part in parts]),
@@ -102,7 +102,7 @@ def _members(value: Any) -> set[str]:
 
 
 def _stacked(columns: Sequence[Any], parts: Sequence[Answers]) -> Any:
-    """Columns of all batches, zero where a batch has none; None if all have none."""
+    """Columns of all batches, zero if a batch lacks it; None if all lack it."""
     there = [column for column in columns if column is not None]
     if not there:
         return None

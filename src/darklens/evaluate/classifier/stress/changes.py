@@ -1,4 +1,4 @@
-"""Changes of a preset's plain content: keys set, scaled, added to or removed.
+"""Changes of a preset: keys that are set, scaled, added to or removed.
 
 A path names a key of a preset, such as `lens.axis_ratio`. `classes.line.points` stands for the key
 `points` of every `line` in the classes, whatever their names.
@@ -44,12 +44,12 @@ class Change:
     """A change of a preset; `set`, `scale` and `add` map paths to values.
 
     Attributes:
-        set: New values of keys, which need not have been there.
+        set: New values of keys, whether or not they exist.
         scale: Factors of numbers and of the ends of distributions.
-        add: What is added to numbers and to the ends of distributions.
-        remove: Keys that are taken away, where they are.
+        add: Terms added to numbers and to the ends of distributions.
+        remove: Keys that are removed, if they exist.
         without: Key that the preset must not have.
-        wings: Wings that the PSF is given.
+        wings: Wings that are added to the PSF.
     """
 
     set: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class PresetContent:
     folder: Path
 
     def preset(self) -> Preset:
-        """The preset as it is."""
+        """The unchanged preset."""
         return parse_preset(self.values, self.folder)
 
     def changed(self, change: Change) -> Preset:
@@ -124,7 +124,7 @@ def _apply(
 def _changed(
     value: Any, path: str, kinds: tuple[str, ...], change: Callable[[float], float]
 ) -> Any:
-    """A number changed, or the lengths among a distribution's parameters."""
+    """A number, or the lengths among a distribution's parameters, after the change."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return change(value)
     name = next(iter(value)) if isinstance(value, Mapping) and len(value) == 1 else ""
@@ -154,7 +154,7 @@ def _holder(content: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 def _holders(content: Mapping[str, Any], path: str) -> list[dict[str, Any]]:
-    """The mappings that hold the last key of a path: several where it leads into the classes."""
+    """The mappings that hold the last key of a path: several if it leads into the classes."""
     if not path.startswith("classes."):
         return [_holder(content, path)]
     _, kind, _ = path.split(".")

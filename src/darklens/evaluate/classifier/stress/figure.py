@@ -33,7 +33,7 @@ def stress_figure(table: StressTable) -> Figure:
 
 
 def _draw(axes: Axes, rows: pd.DataFrame, name: str, colour: str) -> None:
-    """Points with intervals, and the first of them as a line."""
+    """Points with intervals, and the first of them as a dashed line."""
     value, low, high = (
         100 * rows[key].to_numpy(dtype=float) for key in (name, f"{name}_low", f"{name}_high")
     )

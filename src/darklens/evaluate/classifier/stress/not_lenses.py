@@ -1,7 +1,7 @@
-"""Images that are not what a model was trained on: no lenses at all.
+"""Images that are not lenses at all.
 
-They have the brightness, the telescope and the noise of the preset's own images, so that only what
-is in them is wrong. Photographs alone are pictures of 8 bits, cut from the two that scikit-learn
+They have the brightness, the telescope and the noise of the preset's own images, so that only their
+content is wrong. Only the photographs are 8-bit pictures, cut from the two that scikit-learn
 ships.
 """
 
@@ -27,12 +27,12 @@ _SMALLEST_CUT = 150  # of a photograph [pixel]
 
 @dataclass(frozen=True)
 class View:
-    """What a telescope can be pointed at, in the place of one lens.
+    """The target of an observation that takes the place of one lens.
 
     Attributes:
         simulator: Simulator of the preset whose telescope observes.
         lens: The lens, whose brightness and exposure are kept.
-        rng: Generator of all that is drawn.
+        rng: Random generator for all draws.
     """
 
     simulator: Simulator
@@ -64,7 +64,7 @@ class View:
 
 
 def not_a_lens(kind: str, simulator: Simulator, index: int, seed: int) -> Image:
-    """Image `index` of a kind of `NOT_LENSES`; the same for the same index and seed.
+    """Image `index` of a kind of `NOT_LENSES`; reproducible for a given index and seed.
 
     Args:
         kind: Name of the kind.
@@ -82,12 +82,12 @@ def empty_sky(view: View) -> Image:
 
 
 def shuffled(view: View) -> Image:
-    """A lens with its pixels in any order: white noise with a lens's histogram."""
+    """A lens with its pixels shuffled: white noise with the histogram of a lens."""
     return np.asarray(view.rng.permutation(view.lens.image.ravel()).reshape(1, *view.shape))
 
 
 def gradient(view: View) -> Image:
-    """A plane of light that rises in any direction."""
+    """A linear gradient of light in a random direction."""
     x, y = view.simulator.preset.grid.coordinates()
     angle = view.rng.uniform(0, 2 * np.pi)
     height = x * np.cos(angle) + y * np.sin(angle)
@@ -120,7 +120,7 @@ def galaxies(view: View) -> Image:
 
 
 def photographs(view: View) -> Image:
-    """A square cut of any size from a photograph, resized, in grey."""
+    """A square of random size from a photograph, resized, in grey."""
     from PIL import Image as Picture
 
     photo = _photographs()[view.rng.integers(2)]
@@ -133,7 +133,7 @@ def photographs(view: View) -> Image:
 
 @cache
 def _photographs() -> list[Num[np.ndarray, "h w"]]:
-    """The photographs that scikit-learn ships, in grey, of 8 bits."""
+    """The photographs that scikit-learn ships, as 8-bit grey levels."""
     from sklearn.datasets import load_sample_images
 
     return [np.round(photo @ _GREY).astype(np.uint8) for photo in load_sample_images().images]

@@ -1,4 +1,4 @@
-"""The rows of the table of one model: its own preset, shifts of it, and images that are neither."""
+"""The rows of a model's table: its own preset, shifts of it, and other images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ __all__ = ["Row", "base_preset", "table_rows"]
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: its images, or the reason why there are none."""
+    """One row of the table: its images, or the reason for having none."""
 
     group: str
     shift: str
@@ -26,7 +26,7 @@ class Row:
 
 
 def base_preset(card: ModelCard, preset: str | None = None) -> str:
-    """The preset that is shifted: the one that is given, or that of the model's training.
+    """The preset that is shifted: the given one, or that of the model's training.
 
     Raises:
         BadInput: If there is none, or its images do not suit the model.

@@ -1,7 +1,7 @@
-"""A classifier under shifts: images that differ from its preset, and images of no lens at all.
+"""A classifier under shifts: images that differ from its preset, and images without a lens.
 
-Image `i` of every row is drawn with the same seed, so that rows differ by their shift alone where
-the shift leaves the draws as they are.
+Image `i` of every row is drawn with the same seed, so that rows differ only by their shift, unless
+the shift changes the order of the draws.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,7 +55,7 @@ def stress_classifier(
         quiet: Show no progress.
 
     Returns:
-        One row for each shift, those that do not apply with the reason.
+        One row for each shift; if it does not apply, with the reason.
 
     Raises:
         BadInput: If an argument is out of range, or the model names no preset and none is given.
@@ -103,7 +103,7 @@ Answered = tuple[int, int, Answers | str]
 def _all_answers(
     jobs: Sequence[Job], classifier: Classifier, folder: Path, device: str, workers: int
 ) -> Iterator[Answered]:
-    """Row, first image and answers of each job, in any order; or why there are none."""
+    """Row, first image and answers of each job, in any order, or the reason for having none."""
     if workers <= 1:
         for job in jobs:
             yield _answered(classifier, *job)
@@ -120,7 +120,7 @@ _worker: dict[str, Classifier] = {}
 
 
 def _begin(folder: str, device: str) -> None:
-    """Set up a worker process: one thread for each."""
+    """Set up a worker process, with one thread."""
     import torch
 
     torch.set_num_threads(1)

@@ -1,7 +1,7 @@
-r"""Scores of the answers to one kind of images: right, refused, false alarms, calibration.
+r"""Scores for one kind of images: accuracy, refusals, false alarms, calibration.
 
-A false alarm is an image without substructure that is answered with another class. An image is
-refused where it gets no class, or the label `unknown`. Intervals are Wilson's.
+A false alarm is an image without substructure that is given another class. An image is refused if
+it gets no class, or the label `unknown`. Intervals are Wilson's.
 """
 
 from collections.abc import Sequence
@@ -25,28 +25,28 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class StressScores:
-    """Scores of one kind of images; NaN where a score is not defined.
+    """Scores for one kind of images; NaN if a score is not defined.
 
     Attributes:
         images: Number of images.
-        accuracy: Share whose most probable class is the true one, refused or not.
+        accuracy: Share of images whose most probable class is the true one, refused or not.
         accuracy_low: Lower end of its 95 % interval.
         accuracy_high: Upper end.
-        accuracy_answered: The same share among those that are not refused.
+        accuracy_answered: The same among images that are not refused.
         macro_auc: Mean area under the curve of each class against the rest.
         false_alarms: Share of other classes among the answers to lenses of the class `no`.
         false_alarms_low: Lower end of its 95 % interval.
         false_alarms_high: Upper end.
-        detections: Share of all other lenses that are answered with a class other than `no`.
+        detections: Share of all other lenses that are given a class other than `no`.
         refused: Share without an answer.
-        unfamiliar: Share of familiarity below 0.05.
-        coverage: Share of the answered whose prediction set holds the true class.
+        unfamiliar: Share with familiarity below 0.05.
+        coverage: Share of the answered images whose prediction set holds the true class.
         set_size: Mean number of classes in their prediction sets.
-        confident_mistakes: Share answered wrongly with a probability of 0.95 or more; of images
+        confident_mistakes: Share answered wrongly with a probability of 0.95 or more; for images
             of no class any answer is wrong.
         calibration_error: Expected calibration error.
-        familiarity_auc: Area under the curve that tells these images from those of the preset by
-            their familiarity: 0.5 if they look alike, 1 if all of these are less familiar.
+        familiarity_auc: AUC with which familiarity separates these images from those of the
+            preset: 0.5 if they look alike, 1 if all of these are less familiar.
     """
 
     images: int
@@ -71,7 +71,7 @@ class StressScores:
 def score_answers(
     answers: Answers, classes: Sequence[str], own: Float[np.ndarray, " m"] | None = None
 ) -> StressScores:
-    """Scores of the answers to one kind of images.
+    """Scores for one kind of images.
 
     Args:
         answers: The answers; scores that need true classes are NaN where all labels are -1.
@@ -96,7 +96,7 @@ def score_answers(
 def familiarity_auc(
     own: Float[np.ndarray, " m"] | None, other: Float[np.ndarray, " n"] | None
 ) -> float:
-    """Probability that an image of the preset is more familiar than another one, ties half.
+    """Probability that an image of the preset is more familiar than another; ties count half.
 
     >>> familiarity_auc(np.array([0.5, 0.9]), np.array([0.0, 0.5]))
     0.875
@@ -147,7 +147,7 @@ def _detection(answers: Answers, classes: Sequence[str]) -> dict[str, float]:
 
 
 def _with_interval(name: str, chosen: Bool[np.ndarray, " n"]) -> dict[str, float]:
-    """Share of true values with Wilson's 95 % interval; nothing of none."""
+    """Share of true values with Wilson's 95 % interval; NaN if there are no values."""
     if not chosen.size:
         return {}
     interval = binomtest(int(chosen.sum()), chosen.size).proportion_ci(method="wilson")
@@ -156,5 +156,5 @@ def _with_interval(name: str, chosen: Bool[np.ndarray, " n"]) -> dict[str, float
 
 
 def _share(chosen: Bool[np.ndarray, " n"]) -> float:
-    """Share of true values; NaN of none."""
+    """Share of true values; NaN if there are no values."""
     return float(chosen.mean()) if chosen.size else NAN

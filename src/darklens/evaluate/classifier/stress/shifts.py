@@ -1,6 +1,6 @@
-"""The shipped shifts: ways in which a real image may differ from those of a preset.
+"""The shipped shifts: ways in which a real image may differ from the images of a preset.
 
-They are declared in `shifts.yaml` beside this file.
+They are declared in `shifts.yaml` next to this file.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ class Shift:
     """One way to differ from a preset.
 
     Attributes:
-        name: What differs, in words.
+        name: What differs, in a few words.
         group: Part of the lens or of the observation that it belongs to.
         changes: Alternative changes of the preset; the first that fits is used.
-        image: Transformations of the finished image, by name, each with its number.
+        image: Transformations of the finished image, by name, each with its parameter.
     """
 
     name: str

@@ -105,7 +105,7 @@ class StressTable:
 
     @property
     def introduction(self) -> str:
-        """What the table is, in a sentence."""
+        """One sentence that says what the table is."""
         return (
             f"`{self.model}` on {self.count} images of each kind, all classes in turn, seed "
             f"{self.seed}; every shift changes the preset {self.preset} in one way."
@@ -141,7 +141,7 @@ class StressTable:
         return "\n".join(lines) + "\n"
 
     def as_dict(self) -> dict[str, Any]:
-        """The table as JSON has it: numbers without a value are null."""
+        """The table for JSON, with null for undefined numbers."""
         rows = self.rows.astype(object).where(self.rows.notna(), None)
         return {
             "model": self.model,
