@@ -6,6 +6,7 @@ as processes.
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real images at {folder}; set DARKLENS_SHARED_DATA")
     return folder
+
+
+@pytest.fixture
+def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """A function that gives what a refused command printed: one line, which says what is wrong."""
+
+    def read() -> str:
+        error = capsys.readouterr().err
+        assert error.startswith("darklens: error: ")
+        assert error.count("\n") == 1
+        return error
+
+    return read
 
 
 @pytest.fixture(scope="session")

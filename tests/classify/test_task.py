@@ -300,7 +300,7 @@ class Raise(Callback):
         (OSError(28, "No space left on device"), "No space left"),
     ],
 )
-def test_what_ends_a_training_early_is_told_in_one_line(
+def test_what_ends_a_training_early_is_reported_in_one_line(
     tmp_path: Path, dataset: ImageDataset, error: Exception, message: str
 ) -> None:
     with pytest.raises(TrainingFailed, match=message) as failed:
@@ -335,49 +335,9 @@ def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
         TrainingConfig(**wrong)  # type: ignore[arg-type]
 
 
-def test_a_run_needs_an_end_and_a_trainer_known_arguments(tmp_path: Path) -> None:
+def test_a_run_needs_an_end() -> None:
     with pytest.raises(BadConfig, match="no limit"):
         ClassifierTask(build_network(NETWORK), TrainingConfig(), budget=Budget())
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"devises": 2},
-        {"accelerator": "abacus"},
-        {"accelerator": "cpu", "devices": -3},
-        {"strategy": "hope"},
-        {"precision": "12-mixed"},
-        {"limit_train_batches": -1},
-        {"callbacks": []},
-        {"plugins": []},
-        {"enable_checkpointing": False},
-    ],
-)
-def test_arguments_that_the_trainer_does_not_take_are_told_in_one_line(
-    tmp_path: Path, wrong: dict[str, Any]
-) -> None:
-    with pytest.raises(BadConfig, match=r"^trainer") as refused:
-        build_trainer(tmp_path, RunConfig(), progress_bar=False, report=None, arguments=wrong)
-    assert "\n" not in str(refused.value)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_told_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="trainer"):
-        build_trainer(
-            tmp_path,
-            RunConfig(),
-            progress_bar=False,
-            report=None,
-            arguments={"accelerator": "gpu", "devices": 4},
-        )
-
-
-@pytest.mark.parametrize("wrong", [{"patience": -1}, {"checkpoint_minutes": float("nan")}])
-def test_wrong_numbers_of_a_run_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(BadConfig, match="at least 0"):
-        RunConfig(**wrong)
 
 
 def test_biases_and_norms_have_no_weight_decay() -> None:

@@ -1,5 +1,6 @@
 """`convert` as people run it: any containers become one store or tree, with their classes."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_images_without_classes(tmp_path: Path) -> None:
 
 
 def test_all_bad_images_are_named_and_nothing_is_written(
-    stacks: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stacks: list[Path], tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     broken = IMAGES[:20].astype(np.float32)
     broken[3, 5, 5] = np.nan
@@ -99,8 +100,7 @@ def test_all_bad_images_are_named_and_nothing_is_written(
     (tmp_path / "no" / "empty.npy").touch()
     words = [*stacks, tmp_path / "no", "--output", tmp_path / "out.zarr"]
     assert convert(*words) == 2
-    shown = capsys.readouterr().err
-    assert shown.count("\n") == 1
+    shown = error_line()
     assert "3 of 61 images cannot be used: " in shown
     for text in ("sphere.npz[3]: some pixels are NaN", "[7]: constant", "empty.npy: the file is"):
         assert text in shown
@@ -129,7 +129,7 @@ def test_labels_that_do_not_fit(
 
 
 def test_what_cannot_be_converted_is_one_line(
-    stacks: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stacks: list[Path], tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     np.save(tmp_path / "few.npy", IMAGES[:5])
     np.save(tmp_path / "large.npy", np.repeat(IMAGES, 2, axis=1)[:20])
@@ -144,8 +144,7 @@ def test_what_cannot_be_converted_is_one_line(
     }
     for message, words in cases.items():
         assert convert(*words, "--output", tmp_path / "out.zarr") == 2
-        shown = capsys.readouterr().err
+        shown = error_line()
         assert message in shown
-        assert shown.count("\n") == 1
     assert convert(stacks[0], "--output", tmp_path / "out.npz") == 2
     assert convert(tmp_path / "few.npy", "--stack", "--output", tmp_path / "few.zarr") == 0

@@ -1,6 +1,7 @@
 """`demo`: simulated and generated lenses, real ones where they are, one report."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +48,12 @@ def test_the_demo(
 
 
 def test_wrong_arguments_are_one_line(
-    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_model: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     for words in (["--count", "0"], ["--real", "/no/such/folder"], ["--generator", "no-such"]):
         command = ["demo", "--model", str(tiny_model), "--output", str(tmp_path / "demo")]
         assert main([*command, *words, "--quiet"]) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+        error_line()
     assert not (tmp_path / "demo").exists()
 
 

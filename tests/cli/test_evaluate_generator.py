@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -154,17 +155,15 @@ def test_wrong_arguments_are_one_line(
     message: str,
     tiny_generator: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    error_line: Callable[[], str],
 ) -> None:
     made = write_store(tmp_path / "made.zarr", small_counts(24, seed=3))
     other = write_store(tmp_path / "other.zarr", small_counts(24, seed=4), ("no", "ring"))
     places = {"made": made, "other": other, "model": tiny_generator}
     words = [word.format(**places) for word in words]
     assert evaluate(*words, "--classifier=none", "--output", tmp_path / "out", *words) == 2
-    shown = capsys.readouterr().err
-    assert shown.startswith("darklens: error: ")
+    shown = error_line()
     assert message in shown
-    assert shown.count("\n") == 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["made.zarr", "other.zarr"]
 
 

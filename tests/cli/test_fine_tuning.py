@@ -1,5 +1,6 @@
 """`train --init` and `--freeze`: from a model that is there to one of one's own."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +110,7 @@ def test_a_fine_tuning_resumes(model: Path, tmp_path: Path) -> None:
 def test_what_does_not_fit_is_told_in_one_line(
     model: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    error_line: Callable[[], str],
     words: list[str],
     channels: int,
     message: str,
@@ -117,8 +118,7 @@ def test_what_does_not_fit_is_told_in_one_line(
     tree = images(tmp_path / "tree", "no", "sphere", "vort", channels=channels)
     words = ["--data.path", str(tree), "--init", str(model), "--budget.epochs=1", *words]
     assert train("classifier", *words, "--output", tmp_path / "run") == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    error = error_line()
     assert message in error
 
 
@@ -147,12 +147,11 @@ def test_a_generator_goes_on_in_the_space_of_the_first(tmp_path: Path) -> None:
 
 
 def test_a_generator_of_other_classes_is_refused(
-    tmp_path: Path, tiny_generator: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, tiny_generator: Path, error_line: Callable[[], str]
 ) -> None:
     tree = images(tmp_path / "tree", "no_sub", "sub")
     words = ["--data.path", tree, "--init", tiny_generator, "--budget.epochs=1"]
     words += ['--preprocessing=[{"resize": {"size": 16}}]', "--data.batch_size=4"]
     assert train("generator", *words, "--output", tmp_path / "run") == 2
-    error = capsys.readouterr().err
+    error = error_line()
     assert "its classes are no, sphere, vort, those of the data are no_sub, sub" in error
-    assert error.count("\n") == 1

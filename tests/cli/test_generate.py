@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -93,14 +94,12 @@ def test_wrong_input_exits_with_2_and_one_line(
     message: str,
     tiny_generator: Path,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    error_line: Callable[[], str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("--model", tiny_generator, "--output", "x.png", *words, "--quiet") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("darklens: error: ")
-    assert error.count("\n") == 1
+    error = error_line()
     assert message in error
     assert list(tmp_path.iterdir()) == []
 
@@ -113,13 +112,12 @@ def test_a_classifier_generates_nothing(
 
 
 def test_names_of_other_files_are_refused_before_the_model_is_loaded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "nothing")
     before = list(tmp_path.iterdir())
     for name in ("x.jpg", "x.npy", "x.fits", "link", "link/x.zarr"):
         assert main(["generate", "--model", "no-such", "--output", str(tmp_path / name)]) == 2
-        error = capsys.readouterr().err
+        error = error_line()
         assert "should be a folder" in error or "symbolic link" in error
-        assert error.count("\n") == 1
     assert list(tmp_path.iterdir()) == before

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from inspect import signature
 from pathlib import Path
 
@@ -93,11 +94,11 @@ def test_an_interrupted_verb_says_stopped(
 
 
 def test_trouble_with_files_is_one_line(
-    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny_model: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     (tmp_path / "file").touch()
     assert main(["export", str(tiny_model), str(tmp_path / "file" / "out")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    error_line()
 
 
 def test_a_closed_pipe_is_no_error() -> None:

@@ -1,16 +1,13 @@
 """`darklens train classifier`, as a user runs it: recipes, kills, resumption, the model folder."""
 
 import csv
-import os
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 
 from darklens.cli.main import main
@@ -119,36 +116,15 @@ def test_two_classes_keep_their_names(tmp_path: Path) -> None:
     assert load_card(tmp_path / "run" / "model").classes == ("no_sub", "sub")
 
 
-def test_a_killed_run_ends_with_the_weights_of_one_never_killed(tree: Path, tmp_path: Path) -> None:
+def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
+    tree: Path, same_after_a_kill: Callable[..., None]
+) -> None:
     network = '{"name": "subspace", "size": 40, "components": 4, "smooth_images": 8}'
     words = [f"--network={network}", "--network.backbone=test_resnet", "--network.dropout=0.2"]
     words += ["--preprocessing=[]", "--data.path", str(tree), "--data.batch_size=4"]
     words += ["--run.checkpoint_minutes=0", "--training.average_decay=0.9", "--quiet"]
     words += ["--budget.epochs=8"]
-    assert run(*words, "--output", tmp_path / "whole") == 0
-    killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "darklens", "train", "classifier", *words]
-    process = subprocess.Popen([*command, "--output", str(killed)])
-    last = killed / "checkpoints" / "last.ckpt"
-    while not last.is_file() and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(np.random.default_rng().uniform(0, 0.6))
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (killed / "model").exists()
-    assert run(*words, "--output", killed) == 2  # nothing is overwritten without --resume
-    assert run(*words, "--output", killed, "--resume") == 0
-    states = [
-        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for folder in (tmp_path / "whole", killed)
-    ]
-    assert states[0].keys() == states[1].keys()
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-    files = [
-        (folder / "model" / "weights.safetensors").read_bytes()
-        for folder in (tmp_path / "whole", killed)
-    ]
-    assert files[0] == files[1]
+    same_after_a_kill("classifier", words, delay=np.random.default_rng().uniform(0, 0.6))
 
 
 def rare_tree(root: Path, *, test_images: int = 4) -> Path:
@@ -198,14 +174,12 @@ def test_scores_that_are_not_defined_are_left_out(
     ],
 )
 def test_what_is_wrong_with_the_run_shows_before_its_data_are_made(
-    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     prepared = ["--data.preset=common-test-1", "--data.prepared_images=100000"]
     words = [*TINY, *prepared, "--budget.epochs=1", *words, "--output", str(tmp_path / "run")]
     assert run(*words, "--quiet") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("darklens: error: ")
-    assert error.count("\n") == 1
+    error = error_line()
     assert message in error
     assert not (tmp_path / "run" / "prepared").exists()
 
@@ -237,16 +211,15 @@ def test_a_run_that_failed_may_begin_again_in_its_folder(
 
 
 def test_a_damaged_checkpoint_is_told_before_the_data_are_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     last = tmp_path / "run" / "checkpoints" / "last.ckpt"
     last.parent.mkdir(parents=True)
     last.write_bytes(b"")
     words = [*TINY, "--data.path=nowhere", "--budget.epochs=1", "--output", tmp_path / "run"]
     assert run(*words, "--resume") == 2
-    error = capsys.readouterr().err
+    error = error_line()
     assert "cannot resume from" in error
-    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -265,26 +238,23 @@ def test_a_damaged_checkpoint_is_told_before_the_data_are_read(
     ],
 )
 def test_wrong_settings_exit_with_2_and_one_line(
-    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     ends = [] if message == "the run has no limit" else ["--budget.epochs=1"]
     assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("darklens: error: ")
-    assert error.count("\n") == 1
+    error = error_line()
     assert message in error
 
 
 def test_without_imagenet_weights_the_run_says_what_to_do(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tree: Path, tmp_path: Path, error_line: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = next(path for path in RECIPES if path.stem == "classifier-reference")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     words = ["--config", recipe, "--data.path", tree, CROP, "--network.size=32"]
     assert run(*words, "--output", tmp_path / "run", "--quiet") == 2
-    error = capsys.readouterr().err
+    error = error_line()
     assert "--pretrained false" in error
-    assert error.count("\n") == 1
 
 
 @pytest.mark.slow

@@ -1,15 +1,12 @@
 """`darklens train generator`, as a user runs it: recipes, kills, resumption, the model folder."""
 
-import os
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from PIL import Image
 
@@ -173,33 +170,12 @@ def test_prepared_images_are_preprocessed_once(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_ends_with_the_weights_of_one_never_killed(
-    pictures: Path, tmp_path: Path
+    pictures: Path, same_after_a_kill: Callable[..., None]
 ) -> None:
     words = [TINY, "--preprocessing=[{resize: {size: 16}}]", "--data.path", str(pictures)]
     words += ["--data.batch_size=2", "--run.checkpoint_minutes=0", "--budget.epochs=6", "--quiet"]
     words += ["--normalise=true", "--preview_epochs=3", "--preview_steps=2"]
-    assert run(*words, "--output", tmp_path / "whole") == 0
-    killed = tmp_path / "killed"
-    command = [sys.executable, "-m", "darklens", "train", "generator", *words]
-    process = subprocess.Popen([*command, "--output", str(killed)])
-    last = killed / "checkpoints" / "last.ckpt"
-    while not last.is_file() and process.poll() is None:
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    assert not (killed / "model").exists()
-    assert run(*words, "--output", killed) == 2  # nothing is overwritten without --resume
-    assert run(*words, "--output", killed, "--resume") == 0
-    files = [
-        (folder / "model" / "weights.safetensors").read_bytes()
-        for folder in (tmp_path / "whole", killed)
-    ]
-    assert files[0] == files[1]
-    states = [
-        torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-        for folder in (tmp_path / "whole", killed)
-    ]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    same_after_a_kill("generator", words)
 
 
 def test_codes_are_made_once_and_belong_to_their_images(
@@ -245,11 +221,9 @@ def test_codes_are_made_once_and_belong_to_their_images(
     ],
 )
 def test_wrong_settings_exit_with_2_and_one_line(
-    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], message: str, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     ends = [] if message == "the run has no limit" else ["--budget.epochs=1"]
     assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
-    error = capsys.readouterr().err
-    assert error.startswith("darklens: error: ")
-    assert error.count("\n") == 1
+    error = error_line()
     assert message in error

@@ -34,6 +34,29 @@ def reason(path: str | Path, extension: str | None = None) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("ending", [".fits", ".FIT", ".fits.gz"])
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i2", "u2"])
+def test_every_type(tmp_path: Path, ending: str, dtype: str) -> None:
+    image = IMAGE.astype(dtype)
+    fits.writeto(tmp_path / f"a{ending}", image)
+    read = read_image(tmp_path / f"a{ending}")
+    assert read.dtype.isnative
+    np.testing.assert_array_equal(read, image[None])
+
+
+def test_the_first_two_dimensional_image_is_taken(tmp_path: Path) -> None:
+    images = np.arange(5.0), CUBE, IMAGE[None], IMAGE * 2
+    path = write(tmp_path / "a.fits", *map(fits.ImageHDU, images))
+    np.testing.assert_array_equal(read_image(path), IMAGE[None])
+    table = fits.BinTableHDU.from_columns([fits.Column("a", "D", array=images[0])])
+    assert "no two-dimensional image" in reason(write(tmp_path / "b.fits", table))
+
+
+def test_compressed_images(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.fits.fz", fits.CompImageHDU(IMAGE))
+    np.testing.assert_array_equal(read_image(path)[0], IMAGE)
+
+
 @pytest.fixture
 def several(tmp_path: Path) -> Path:
     """A file with a cube, an image of two versions, and a table."""

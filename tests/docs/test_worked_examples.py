@@ -1,33 +1,15 @@
 """The pages that show how to extend the package: their code runs and prints what they show."""
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGES = sorted(DOCS.glob("add_*.md"))
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "=== end of block ==="
 NUMBER = r"-?\d+\.\d+"
-
-
-def _run(code: str, folder: Path) -> list[str]:
-    """What each part of a program prints in a folder."""
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    run = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout.split(f"{MARK}\n")
 
 
 def _program(blocks: list[tuple[str, str]]) -> str:
@@ -45,11 +27,11 @@ def _program(blocks: list[tuple[str, str]]) -> str:
     return "\n".join(parts)
 
 
-def _same(shown: str, printed: str) -> bool:
+def _same(shown: str, output: str) -> bool:
     """Whether two outputs agree; the last digits depend on the processor."""
-    if re.sub(NUMBER, "#", shown).split() != re.sub(NUMBER, "#", printed).split():
+    if re.sub(NUMBER, "#", shown).split() != re.sub(NUMBER, "#", output).split():
         return False
-    pairs = zip(re.findall(NUMBER, shown), re.findall(NUMBER, printed), strict=True)
+    pairs = zip(re.findall(NUMBER, shown), re.findall(NUMBER, output), strict=True)
     return all(float(a) == pytest.approx(float(b), rel=0.02, abs=0.02) for a, b in pairs)
 
 
@@ -63,19 +45,24 @@ def test_there_are_pages() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_page_runs_and_prints_what_it_shows(path: Path, tmp_path: Path) -> None:
-    blocks = BLOCK.findall(path.read_text())
-    for language, text in blocks:
+def test_page_runs_and_prints_what_it_shows(
+    path: Path,
+    tmp_path: Path,
+    blocks: Callable[[Path], list[tuple[str, str]]],
+    printed: Callable[[str], str],
+) -> None:
+    parts = blocks(path)
+    for language, text in parts:
         named = re.match(r"# (\S+\.yaml)\n", text)
         if language == "yaml" and named:
             (tmp_path / named[1]).write_text(text)
-    printed = _run(_program(blocks), tmp_path)
+    outputs = printed(_program(parts)).split(f"{MARK}\n")
     index = -1
-    for language, text in blocks:
+    for language, text in parts:
         if language == "python":
             index += 1
         elif language == "text":
-            assert _same(text, printed[index]), printed[index]
+            assert _same(text, outputs[index]), outputs[index]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

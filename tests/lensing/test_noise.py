@@ -1,4 +1,4 @@
-"""The noise laws: their means and variances."""
+"""The noise models: their means and variances."""
 
 import numpy as np
 import pytest
@@ -27,8 +27,8 @@ def test_photon_noise() -> None:
 
 def test_the_expectation_of_photon_noise_is_its_mean() -> None:
     flux, rng = np.full((2, 2), 0.2), np.random.default_rng(0)
-    law = PhotonNoise(background=10.0, background_rms=0.01)
-    image = law.expectation().observe(flux, 500.0, 0.05, rng)
+    noise = PhotonNoise(background=10.0, background_rms=0.01)
+    image = noise.expectation().observe(flux, 500.0, 0.05, rng)
     assert image.dtype == np.float32
     assert image == pytest.approx(np.full((2, 2), 135.0 + 5.0**2))
 

@@ -13,7 +13,7 @@ MEANS += [128.0, 128.5, 300.0, 3000.0, 6e4]  # from 128 on another algorithm
 
 
 def poisson_p_value(draws: np.ndarray, mean: float) -> float:
-    """Chi-square test of draws against the Poisson law, in bins of at least 100 expected."""
+    """Chi-square test against the Poisson distribution, in bins of at least 100 expected."""
     low, high = stats.poisson(mean).ppf([1e-3, 1 - 1e-3]).astype(int)
     edges = np.unique(np.linspace(low, max(high, low + 1), 40).astype(int))
     cumulative = stats.poisson(mean).cdf(edges)
@@ -29,7 +29,7 @@ def poisson_p_value(draws: np.ndarray, mean: float) -> float:
 
 
 @pytest.mark.parametrize("mean", MEANS)
-def test_poisson_follows_the_law(mean: float) -> None:
+def test_poisson_draws_follow_the_distribution(mean: float) -> None:
     draws = poisson(np.full((1, DRAWS), mean), np.random.default_rng(1))
     assert poisson_p_value(draws.ravel(), mean) > 1e-3
     assert draws.mean() == pytest.approx(mean, abs=5 * np.sqrt(mean / DRAWS))
@@ -48,7 +48,7 @@ def test_poisson_of_zero_is_zero_and_of_a_seed_the_same() -> None:
     np.testing.assert_array_equal(first, again)
 
 
-def test_poisson_of_mixed_means_follows_the_law_in_each() -> None:
+def test_poisson_of_mixed_means_follows_the_distribution_in_each() -> None:
     means = np.repeat(np.random.default_rng(3).uniform(0, 200, 40), 5000)
     order = np.random.default_rng(4).permutation(means.size)
     draws = np.empty(means.size)

@@ -1,4 +1,4 @@
-"""The counter-based numbers against the published vectors, and the laws they follow."""
+"""The counter-based numbers against the published vectors, and the distributions they follow."""
 
 import numpy as np
 import pytest

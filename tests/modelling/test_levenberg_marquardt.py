@@ -111,9 +111,9 @@ def test_pixels_of_infinite_noise_are_left_out() -> None:
 
 
 def test_rough_noise_takes_scale_and_background() -> None:
-    law = DeepLenseSimLikelihood(DeepLenseSimNoise())
+    likelihood = DeepLenseSimLikelihood(DeepLenseSimNoise())
     flux, variance = np.array([[0.0, 0.5]]), np.array([[4.0, 5.0]])
-    noise = RoughNoise(law, 7.0, variance)
+    noise = RoughNoise(likelihood, 7.0, variance)
     moments = noise.moments(flux, 1000.0)
     assert np.array_equal(moments.mean, [[7.0, 507.0]])
     assert np.array_equal(moments.variance, variance)

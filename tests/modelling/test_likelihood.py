@@ -1,4 +1,4 @@
-"""The likelihoods: moments as the noise laws draw them, derivatives as finite differences say."""
+"""The likelihoods: moments as the noise models draw them, derivatives as finite differences say."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from darklens.modelling.likelihood import (
 
 EXPOSURE, SKY = 1500.0, 0.003
 FLUX = np.array([[0.0, 0.001, 0.02, 0.3, 2.0]])
-LAWS = [
+NOISE_MODELS = [
     PhotonNoise(background=10.0),
     PhotonNoise(background_rms=0.01),
     DeepLenseSimNoise(background_rms=0.01),
@@ -24,16 +24,16 @@ LAWS = [
 ]
 
 
-@pytest.fixture(params=LAWS, ids=str)
-def law(request: pytest.FixtureRequest) -> NoiseModel:
+@pytest.fixture(params=NOISE_MODELS, ids=str)
+def noise(request: pytest.FixtureRequest) -> NoiseModel:
     return request.param
 
 
-def test_moments_are_those_of_the_noise(law: NoiseModel) -> None:
+def test_moments_are_those_of_the_noise(noise: NoiseModel) -> None:
     rng, draws = np.random.default_rng(0), 60_000
-    moments = likelihood_of(law, SKY).moments(FLUX, EXPOSURE)
+    moments = likelihood_of(noise, SKY).moments(FLUX, EXPOSURE)
     for k, flux in enumerate(FLUX[0]):
-        image = law.observe(np.full((draws, 1), flux), EXPOSURE, SKY, rng).astype(np.float64)
+        image = noise.observe(np.full((draws, 1), flux), EXPOSURE, SKY, rng).astype(np.float64)
         mean, variance = moments.mean[0, k], moments.variance[0, k]
         assert image.mean() == pytest.approx(mean, abs=5 * np.sqrt(variance / draws))
         fourth = np.mean((image - mean) ** 4)
@@ -41,8 +41,8 @@ def test_moments_are_those_of_the_noise(law: NoiseModel) -> None:
         assert image.var() == pytest.approx(variance, abs=5 * error)
 
 
-def test_slopes_are_derivatives_of_the_mean(law: NoiseModel) -> None:
-    likelihood, step = likelihood_of(law, SKY), 1e-6
+def test_slopes_are_derivatives_of_the_mean(noise: NoiseModel) -> None:
+    likelihood, step = likelihood_of(noise, SKY), 1e-6
     moments = likelihood.moments(FLUX + 0.001, EXPOSURE)
     above, below = (likelihood.moments(FLUX + 0.001 + s, EXPOSURE).mean for s in (step, -step))
     slope = np.broadcast_to(moments.slope, FLUX.shape)
@@ -54,8 +54,8 @@ def test_slopes_are_derivatives_of_the_mean(law: NoiseModel) -> None:
     assert (above - below) / (2 * step) == pytest.approx(slope, rel=1e-5, abs=1e-9)
 
 
-def test_scale_and_gain_are_those_of_bright_pixels(law: NoiseModel) -> None:
-    likelihood = likelihood_of(law, SKY)
+def test_scale_and_gain_are_those_of_bright_pixels(noise: NoiseModel) -> None:
+    likelihood = likelihood_of(noise, SKY)
     bright = likelihood.moments(np.array([[50.0, 100.0]]), EXPOSURE)
     scale, gain = np.diff(bright.mean)[0, 0] / 50, np.diff(bright.variance) / np.diff(bright.mean)
     assert likelihood.scale(EXPOSURE) == pytest.approx(scale, rel=1e-6)
@@ -70,8 +70,8 @@ def test_empty_sky_of_the_published_noise_is_a_clipped_normal() -> None:
     assert moments.variance[0, 0] == pytest.approx(mean + 200 - mean**2)
 
 
-def test_negative_flux_has_a_positive_variance(law: NoiseModel) -> None:
-    moments = likelihood_of(law, 0.0).moments(np.full((1, 1), -0.5), EXPOSURE)
+def test_negative_flux_has_a_positive_variance(noise: NoiseModel) -> None:
+    moments = likelihood_of(noise, 0.0).moments(np.full((1, 1), -0.5), EXPOSURE)
     assert np.isfinite(moments.mean).all()
     assert (moments.variance > 0).all()
 
@@ -89,17 +89,17 @@ def test_a_given_noise_map_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("law", "kind"),
+    ("noise", "kind"),
     [
         (PhotonNoise(), PhotonLikelihood),
         (DeepLenseSimNoise(), DeepLenseSimLikelihood),
         (CCDNoise(), CCDLikelihood),
     ],
 )
-def test_each_noise_has_its_likelihood(law: NoiseModel, kind: type[Likelihood]) -> None:
-    likelihood = likelihood_of(law, 0.5)
+def test_each_noise_has_its_likelihood(noise: NoiseModel, kind: type[Likelihood]) -> None:
+    likelihood = likelihood_of(noise, 0.5)
     assert isinstance(likelihood, kind)
-    assert likelihood == kind(law, 0.5)  # type: ignore[call-arg]
+    assert likelihood == kind(noise, 0.5)  # type: ignore[call-arg]
 
 
 def test_no_noise_has_none() -> None:

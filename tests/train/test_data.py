@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -57,15 +58,14 @@ CODES = '{"name": "components", "size": 40, "grid": 4, "components": 3, "width":
     ],
 )
 def test_a_test_image_in_train_is_refused(
-    verb: list[str], tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    verb: list[str], tree: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     tested = copy_of_a_test_image(tree)
     words = ["train", *verb, f"--data.path={tree}", f"--output={tmp_path / 'run'}", "--quiet"]
     assert main(words) == 2
-    error = capsys.readouterr().err
+    error = error_line()
     assert "train and test share images: train/vort/copy.npy in train is the same as" in error
     assert tested in error
-    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize("part", ["val", "test"])
@@ -98,7 +98,7 @@ def test_the_purposes_are_said_and_listed(
 
 
 def test_all_bad_files_are_listed_at_once(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     bad = [tree / "train" / "no" / f"{i}.npy" for i in range(4)]
     for path in bad:
@@ -107,8 +107,7 @@ def test_all_bad_files_are_listed_at_once(
     run = tmp_path / "run"
     words = ["train", "classifier", *TINY, f"--data.path={tree}", f"--output={run}", "--quiet"]
     assert main(words) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    error = error_line()
     assert "5 of 40 images cannot be used: train/no/0.npy: not a .npy file" in error
     assert f"listed in {run / 'bad_files.csv'}" in error
     with (run / "bad_files.csv").open(newline="") as file:
@@ -167,7 +166,7 @@ GENERATORS = ["generator-reference", "generator-reference-diffusers", "generator
     ],
 )
 def test_values_that_a_recipe_is_not_made_for_are_refused(
-    recipe: str, largest: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    recipe: str, largest: float, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     tree = write(tmp_path / "t", "no", "vort", largest=largest)
     verb = recipe.split("-")[0]
@@ -175,10 +174,9 @@ def test_values_that_a_recipe_is_not_made_for_are_refused(
     words += ["--data.preset=null", "--data.prepared_images=0", f"--output={tmp_path / 'run'}"]
     words += ["--data.expected=false", "--quiet"]
     assert main(words) == 2
-    error = capsys.readouterr().err
+    error = error_line()
     assert f"run from 0 to {largest:g}, but the preprocessing expects 0 to" in error
     assert "--data.value-range" in error
-    assert error.count("\n") == 1
     if verb == "generator":
         assert "recipes/generator-reference-scaled.yaml is for images from 0 to 1" in error
 

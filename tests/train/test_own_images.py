@@ -1,6 +1,7 @@
 """A folder given to a recipe: fitted once, shared by runs, mixed with simulations."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -59,14 +60,13 @@ def test_a_folder_is_fitted_once_for_all_runs_on_it(
 
 
 def test_images_of_another_size_end_the_run_with_advice(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tree: Path, tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
     for path in tree.rglob("*.npy"):
         np.save(path, np.load(path)[:, 43:107, 43:107])
     words = ["train", "classifier", *RECIPE, f"--data.path={tree}", "--quiet"]
     words += [f"--preprocessing={json.dumps(STEPS)}", f"--output={tmp_path / 'run'}"]
     assert main(words) == 2
-    error = capsys.readouterr().err
-    assert error.count("\n") == 1
+    error = error_line()
     assert "the images are 1 x 64 x 64, but smooth_residual fits the lenses" in error
     assert "give the preset of your images (model-2, " in error
