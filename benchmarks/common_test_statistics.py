@@ -1,8 +1,8 @@
 """Summary statistics of Common Test I images, as in the published statistics file.
 
-An image is (150, 150), min-max scaled to [0, 1]. One image gives `IMAGE_STATISTICS` numbers; a
-sample of images gives `summarise`: quantiles, means and deviations over the images. Lengths are
-pixels, the origin is the centre of the array.
+An image is (150, 150), min-max scaled to [0, 1]. `image_statistics` computes the quantities named
+in `IMAGE_STATISTICS` for one image; `summarise` gives their quantiles, means and standard
+deviations over a sample of images. Lengths are in pixels from the centre of the array.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ _RING = _R.astype(np.int64).ravel()
 _RING_AREA = np.bincount(_RING)
 _FX, _FY = np.fft.rfftfreq(SIDE), np.fft.fftfreq(SIDE)
 _FREQUENCY = np.rint(np.hypot(_FX[np.newaxis], _FY[:, np.newaxis]) * SIDE).astype(np.int64).ravel()
-# Each column of a half spectrum but the first and the last stands for two of the whole.
+# Each column of a half spectrum but the first and the last counts for two of the full spectrum.
 _TWICE = np.where((np.arange(_FX.size) % (SIDE // 2)) == 0, 1.0, 2.0)
 _FREQUENCY_WEIGHT = np.broadcast_to(_TWICE, (SIDE, _FX.size)).ravel()
 _RINGS_OF_POWER = [round(frequency * SIDE) for frequency in FREQUENCIES]
@@ -107,14 +107,14 @@ def _moments(signal: np.ndarray) -> tuple[float, ...]:
 
 
 def _quantile(ordered: np.ndarray, q: float) -> float:
-    """Quantile of sorted numbers, interpolated as by `numpy.quantile`."""
+    """Quantile of sorted values, interpolated as in `numpy.quantile`."""
     place = q * (SIDE**2 - 1)
     low = int(place)
     return float(ordered[low] + (place - low) * (ordered[low + 1] - ordered[low]))
 
 
 def min_max(counts: np.ndarray) -> np.ndarray:
-    """Counts (..., h, w) scaled to [0, 1], each image by itself."""
+    """Counts (..., h, w) with each image scaled to [0, 1]."""
     counts = counts.astype(np.float64)
     low, high = (f(axis=(-2, -1), keepdims=True) for f in (counts.min, counts.max))
     return np.asarray((counts - low) / (high - low))
@@ -158,7 +158,7 @@ def simulate_table(simulator: Simulator, count: int, *, seed: int) -> np.ndarray
 
 
 def simulate_samples(simulator: Simulator, count: int, *, seed: int) -> np.ndarray:
-    """Image statistics of samples of five images a class (count, classes, 5, statistics)."""
+    """Image statistics of samples of five images per class (count, classes, 5, statistics)."""
     n = len(simulator.classes)
     table = simulate_table(simulator, count * 5 * n, seed=seed)
     return table.reshape(count, 5, n, -1).transpose(0, 2, 1, 3)
@@ -176,8 +176,8 @@ def outside(
         share: Central share of the samples.
 
     Returns:
-        Their names, as `group/statistic/summary`, and how many summaries of each simulated sample
-        lie outside in the same sense: with so many summaries, a few always do.
+        Their names, as `group/statistic/summary`, and the number of summaries of each simulated
+        sample outside the same limits: among so many summaries, a few always are.
     """
     found, counts = [], np.zeros(len(samples), dtype=np.int64)
     simulated = summarise_groups(samples, classes)

@@ -1,18 +1,18 @@
-"""Our networks against the reference network, all from scratch for equal time.
+"""Our networks and the reference network, all trained from scratch for the same time.
 
     python benchmarks/equal_time.py --preset model-1-legacy --networks pixels,reference
     python benchmarks/equal_time.py --preset common-test-1 --networks residual,pixels,reference
 
-`residual` is the network on what the fit of a smooth lens leaves, `pixels` the one on pixels,
-`reference` the published one. Each trains on one core, as many at a time as there are cores, on
-simulations of the preset, with the same validation images and for the same wall time (what the
-pixel network learns about smooth lenses beforehand included). The images of `residual` are
-simulated and fitted before the training; the table tells that time, too. All are then tested on
-the same fresh simulations of another seed. The reference network keeps its published
-preprocessing, optimiser, highest learning rate and batch size; its learning rate falls once over
-the time, because its published restarts every 15 epochs would hardly begin to fall. The table goes
-to `benchmarks/results/equal_time_PRESET.md`. Runs are kept in `--runs`; a stopped benchmark
-continues where it was.
+`residual` is the network on the residual of the smooth fit, `pixels` the network on pixels,
+`reference` the published network. Each trains on one core, as many at once as there are cores, on
+simulations of the preset, with the same validation images and for the same wall time, including
+what the pixel network learns about smooth lenses beforehand. The images of `residual` are simulated
+and fitted before the training; the table gives that time as well. All networks are then tested on
+the same new simulations of another seed. The reference network keeps its published preprocessing,
+optimiser, highest learning rate and batch size. Its learning rate decays once over the run, because
+with the published restarts every 15 epochs it would hardly begin to decay. The table goes to
+`benchmarks/results/equal_time_PRESET.md`. Runs are kept in `--runs`, and an interrupted benchmark
+continues where it stopped.
 """
 
 import argparse
@@ -48,7 +48,7 @@ PUBLISHED = [
 
 
 def command(network: str, preset: str, prepared: int) -> list[str]:
-    """What trains a network: its recipe and what differs from it."""
+    """The training command of a network: its recipe, and the options that differ from it."""
     recipe = {
         "residual": f"classifier-{MODELS[preset]}.yaml",
         "pixels": f"classifier-{MODELS[preset]}-pixels.yaml",
@@ -67,7 +67,7 @@ def train(networks: list[str], chosen: argparse.Namespace) -> dict[str, float]:
     """Train all networks, each on one core with its data.
 
     Returns:
-        Wall time of each, everything included [s].
+        Total wall time of each [s].
     """
     cores: Queue[int] = Queue()
     for core in sorted(os.sched_getaffinity(0)):
@@ -95,7 +95,7 @@ def train(networks: list[str], chosen: argparse.Namespace) -> dict[str, float]:
 def test_probabilities(
     models: list[Path], preset: str, count: int
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Labels of fresh simulations and each model's probabilities for them."""
+    """Labels of new simulations, and each model's probabilities for them."""
     classifiers = [load_classifier(model) for model in models]
     simulator = Simulator(preset)
     labels: list[np.ndarray] = []
@@ -112,7 +112,7 @@ def test_probabilities(
 def row(
     name: str, card: ModelCard, seconds: float, labels: np.ndarray, probabilities: np.ndarray
 ) -> str:
-    """One network's line of the table."""
+    """The row of one network."""
     scores = [
         bootstrap_interval(partial(function, labels, probabilities), labels)
         for function in (accuracy, macro_auc)
@@ -122,7 +122,7 @@ def row(
 
 
 def words(interval: Interval) -> str:
-    """A number with its interval."""
+    """A value with its interval."""
     return f"{interval.value:.4f} ({interval.low:.4f} to {interval.high:.4f})"
 
 
@@ -150,16 +150,16 @@ def report(networks: list[str], seconds: dict[str, float], chosen: argparse.Name
     )
     return "\n".join(
         [
-            f"# Networks from scratch for equal time: `{chosen.preset}`",
+            f"# Networks trained from scratch for the same time: `{chosen.preset}`",
             "",
             f"Command: `{call}`. Machine: {machine_name()}. "
             f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
             "",
-            f"Each on one core; tested on the same {len(labels)} fresh simulations of seed "
-            f"{TEST_SEED}. Intervals are 95 % bootstrap. The whole time includes the start and, "
-            "for `residual`, simulating and fitting its images.",
+            f"Each network trained on one core and was tested on the same {len(labels)} new "
+            f"simulations of seed {TEST_SEED}. Intervals are 95 % bootstrap intervals. The total "
+            "time includes start-up and, for `residual`, simulating and fitting its images.",
             "",
-            "| network | images seen | training time [s] | whole time [s] | accuracy | macro AUC |",
+            "| network | images seen | training time [s] | total time [s] | accuracy | macro AUC |",
             "|---|---|---|---|---|---|",
             *rows,
             "",

@@ -1,10 +1,10 @@
-"""The fit of the smooth lens: its speed, its errors, its starts, and lenstronomy's own fitting.
+"""The smooth fit: its speed, its errors, its starting points, and a comparison with lenstronomy.
 
     python benchmarks/fit.py
 
-Four questions, one table each: how long does a fit take, beside SciPy's least squares with finite
-differences; are its errors right, on simulations without substructure; does the search find the
-optimum that is found from the truth; does lenstronomy find the same parameters.
+Four questions, one table each: How long does a fit take, compared with SciPy's least squares with
+finite differences? Are its errors right for simulations without substructure? Does the search find
+the same optimum as a fit that starts from the truth? Does lenstronomy find the same parameters?
 The tables go to `benchmarks/results/fit.md`.
 """
 
@@ -51,14 +51,14 @@ SEEDS = {"speed": 1, "pulls": 2, "search": 3, "lenstronomy": 4}
 
 @cache
 def fitter_of(preset: str) -> SmoothFitter:
-    """The fitter of a preset, made once in each process and ready to start."""
+    """The fitter of a preset, created once in each process and ready to start."""
     fitter = SmoothFitter(load_preset(preset))
     fitter.fit(np.asarray(next(lenses_of(preset, seed=0)).image[0], dtype=np.float64))
     return fitter
 
 
 def lenses_of(preset: str, *, seed: int, smooth: bool = False, start: int = 0) -> Iterator[Lens]:
-    """Endless lenses of a preset, of all its classes, or of the one without substructure."""
+    """An endless stream of lenses of a preset, of all classes or without substructure only."""
     simulator = Simulator(preset, classes=["no"] if smooth else None)
     index = start
     while True:
@@ -72,7 +72,7 @@ def truth_of(lens: Lens) -> np.ndarray:
 
 
 def milliseconds(call: Callable[[], Any]) -> tuple[float, Any]:
-    """Processor time of a call, and what it returns."""
+    """Processor time of a call [ms], and its result."""
     begin = time.process_time()
     result = call()
     return 1e3 * (time.process_time() - begin), result
@@ -100,7 +100,7 @@ def speed_table(count: int) -> list[str]:
     """Median processor time of a fit, and of SciPy's from the same start."""
     lines = [
         "| preset | free parameters | search and fit (bar, goal) | mean | 95 % of images | search "
-        "| fit from the start | SciPy from the start | times as fast | largest difference |",
+        "| fit from the start | SciPy from the start | speed-up | largest difference |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for preset in TIMED:
@@ -143,7 +143,7 @@ def pulls_of(preset: str, start: int) -> np.ndarray:
 
 
 def in_chunks(function: Callable[..., Any], preset: str, count: int) -> np.ndarray:
-    """Rows of a function of chunks, from two processes."""
+    """Rows of a function of chunks, computed in two processes."""
     fitter_of(preset)  # made here, it need not be made there
     starts = range(0, count, CHUNK)
     with ProcessPoolExecutor(2, mp_context=get_context("fork")) as pool:
@@ -151,8 +151,8 @@ def in_chunks(function: Callable[..., Any], preset: str, count: int) -> np.ndarr
 
 
 def pull_table(count: int) -> list[str]:
-    """Mean and width of the pulls, the mean of chi-square, and the share that converged."""
-    lines = ["| preset | number | mean | width |", "|---|---|---|---|"]
+    """Mean and width of the pulls, mean chi-square, and the share of fits that converged."""
+    lines = ["| preset | parameter | mean | width |", "|---|---|---|---|"]
     notes = []
     for preset, images in zip(TIMED, (count, count // 2), strict=True):
         rows = in_chunks(pulls_of, preset, images)
@@ -172,7 +172,7 @@ def pull_table(count: int) -> list[str]:
 
 
 def search_of(preset: str, start: int) -> np.ndarray:
-    """Chi-squares of the fits of a chunk from the search and from the truth, and convergence."""
+    """Chi-squares of fits from the search and from the truth, and whether the former converged."""
     fitter, rows = fitter_of(preset), []
     for lens in islice(lenses_of(preset, seed=SEEDS["search"], start=start), CHUNK):
         searched = fitter.fit(lens.image[0])
@@ -182,9 +182,9 @@ def search_of(preset: str, start: int) -> np.ndarray:
 
 
 def search_table(count: int) -> list[str]:
-    """How often the search reaches the optimum that is reached from the truth."""
+    """How often the search reaches the optimum of the fit from the truth."""
     lines = [
-        "| preset | images | reached, or a better one (bar 99 %) | a better one | converged |",
+        "| preset | images | reached or improved (bar 99 %) | improved | converged |",
         "|---|---|---|---|---|",
     ]
     for preset in FITTED:
@@ -209,7 +209,7 @@ LENSTRONOMY = (
     ("source_model", 0, "e1", "source_e1"),
     ("source_model", 0, "e2", "source_e2"),
 )
-"""Part, component and name of each free number there, and its name here."""
+"""Part, component and name of each free parameter in lenstronomy, and its name here."""
 
 
 @dataclass(frozen=True)
@@ -223,9 +223,9 @@ class Comparison:
 
 
 def fixed_parts(lens: Lens) -> dict[str, list[dict[str, float]]]:
-    """What lenstronomy's model keeps: centre of the lens, and the source's profile.
+    """Fixed parameters of lenstronomy's model: centre of the lens and profile of the source.
 
-    Its b_n is another; a changed radius and amplitude give the same profile with it.
+    Its b_n is defined differently; another radius and amplitude give the same profile.
     """
     (source,) = lens.scene.sources
     n = source.sersic_index
@@ -240,7 +240,7 @@ def fixed_parts(lens: Lens) -> dict[str, list[dict[str, float]]]:
 
 
 def kwargs_params(model: SmoothModel, lens: Lens, start: np.ndarray) -> dict[str, list[Any]]:
-    """Start, widths, fixed parameters and bounds as lenstronomy wants them."""
+    """Starting point, widths, fixed parameters and bounds in lenstronomy's form."""
     fixed = fixed_parts(lens)
     parts = {}
     for part, components in fixed.items():
@@ -288,7 +288,7 @@ def fitting_sequence(
 
 
 def lenstronomy_parameters(sequence: FittingSequence, start: np.ndarray) -> np.ndarray:
-    """Run the fit: downhill simplex, and once more from where it ended."""
+    """Run the fit: downhill simplex, restarted once from where it ended."""
     with contextlib.redirect_stdout(io.StringIO()):
         sequence.fit_sequence([["SIMPLEX", {"n_iterations": 4000}] for _ in range(2)])
         result = sequence.best_fit()
@@ -300,7 +300,7 @@ def lenstronomy_parameters(sequence: FittingSequence, start: np.ndarray) -> np.n
 
 
 def compare(lens: Lens) -> Comparison:
-    """Fit one image with both, from the same start, Gaussian noise of a given map."""
+    """Fit one image with both codes, from the same start, with Gaussian noise of a given map."""
     preset = load_preset("common-test-1")
     assert isinstance(preset.noise, PhotonNoise)
     background = preset.noise.background
@@ -330,7 +330,7 @@ def lenstronomy_table(count: int) -> list[str]:
     excess = [row.chi_square_difference for row in rows]
     return [
         "| images | largest difference (bar 0.3 sigma) | median difference | chi-square above ours "
-        "| darklens from the start | lenstronomy from the start | times as fast |",
+        "| darklens from the start | lenstronomy from the start | speed-up |",
         "|---|---|---|---|---|---|---|",
         f"| {len(rows)} | {max(differences):.3f} sigma | {np.median(differences):.3f} sigma "
         f"| {min(excess):+.4f} to {max(excess):+.4f} | {ours:.1f} ms | {theirs / 1e3:.2f} s "
@@ -341,55 +341,55 @@ def lenstronomy_table(count: int) -> list[str]:
 def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--timed", type=int, default=200, help="images of each time")
+    parser.add_argument("--timed", type=int, default=200, help="images that are timed")
     parser.add_argument("--smooth", type=int, default=10_000, help="images for the pulls")
-    parser.add_argument("--searched", type=int, default=500, help="images of each preset")
+    parser.add_argument("--searched", type=int, default=500, help="images for each search")
     parser.add_argument("--lenstronomy", type=int, default=20, help="images fitted by lenstronomy")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
     speed = speed_table(arguments.timed)
     pulls = pull_table(arguments.smooth)
     search = search_table(arguments.searched)
-    beside = lenstronomy_table(arguments.lenstronomy)
+    comparison = lenstronomy_table(arguments.lenstronomy)
     from darklens.train.cards import machine_name
 
     versions = ", ".join(f"{n} {version(n)}" for n in ("lenstronomy", "scipy", "numpy", "numba"))
     lines = [
-        "# The fit of the smooth lens",
+        "# The smooth fit",
         "",
         f"{machine_name()}, {datetime.date.today()}, `python benchmarks/fit.py`, {versions}.",
         f"Load average of the machine at the start: {load:.1f}.",
         "",
         "## Time",
         "",
-        f"Median processor time on one thread over {arguments.timed} images of 150 x 150, all",
-        "classes; the bar and the goal are in parentheses. Search and fit is what",
-        "`SmoothFitter.fit` does. SciPy is `least_squares` with its defaults and finite",
-        "differences, on images of the same kernel and with the noise of the best fit.",
+        f"Median processor time on one thread for {arguments.timed} images of 150 x 150 pixels of",
+        "all classes, with the bar and the goal in parentheses. Search and fit together are",
+        "`SmoothFitter.fit`. SciPy is `least_squares` with its default settings and finite",
+        "differences, with the same rendering kernel and the noise of the best fit.",
         "",
         *speed,
         "",
         "## Errors",
         "",
-        "Pulls, (found - true) / standard error, of images without substructure, started by the",
-        "search. The bar is a mean of 0 and a width of 1, each within 0.05.",
+        "Pulls, (fitted - true) / standard error, for images without substructure, starting from",
+        "the search. The bar is a mean of 0 and a width of 1, each within 0.05.",
         "",
         *pulls,
         "",
-        "## Starts",
+        "## Starting points",
         "",
-        "All classes. An optimum counts as reached when chi-square is at most 1e-4 above that of",
-        "the fit from the true smooth lens, relatively.",
+        "All classes. The optimum counts as reached if chi-square exceeds that of the fit from the",
+        "true smooth lens by a fraction of at most 1e-4.",
         "",
         *search,
         "",
-        "## Beside lenstronomy",
+        "## Comparison with lenstronomy",
         "",
-        "Smooth images of `common-test-1`; Gaussian noise with the map of the true image; both fit",
-        "the same seven parameters from the same start, lenstronomy by `FittingSequence` with",
-        "`SIMPLEX` twice. Differences are the largest of the seven, in standard errors.",
+        "Smooth lenses of `common-test-1` with Gaussian noise from the true noise map. Both codes",
+        "fit the same seven parameters from the same start, lenstronomy with `FittingSequence` and",
+        "`SIMPLEX` run twice. Each difference is the largest of the seven, in standard errors.",
         "",
-        *beside,
+        *comparison,
     ]
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text("\n".join(lines) + "\n")

@@ -1,10 +1,10 @@
-"""Tables of how generators compare with real images, from what their evaluations measured.
+"""Tables that compare generators with real images, from the results of their evaluations.
 
     darklens evaluate generator --model common-test-1 --preset common-test-1 --count 3000 \
         --expected --classifier default --output runs/evaluation
     python benchmarks/generator_scores.py runs/evaluation
 
-Each folder of an evaluation makes one table, `benchmarks/results/generator_MODEL.md`. It holds the
+Each folder of an evaluation gives one table, `benchmarks/results/generator_MODEL.md`. It holds the
 command, machine and date; nothing in it is typed by hand.
 """
 
@@ -23,7 +23,7 @@ LEFT_OUT = {"output", "record", "quiet", "batch", "device"}
 
 
 def command(folder: Path) -> str:
-    """What measured the evaluation; folders by their names."""
+    """The command of the evaluation, with folders by their names only."""
     settings = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     words = ["darklens evaluate generator"]
     for name, value in settings.items():
@@ -34,8 +34,8 @@ def command(folder: Path) -> str:
     return " ".join(words)
 
 
-def beside(found: dict[str, float]) -> tuple[str, str]:
-    """A figure and its split-half baseline, with their intervals."""
+def with_baseline(found: dict[str, float]) -> tuple[str, str]:
+    """A score and its split-half baseline, with their intervals."""
     value = f"{found['value']:.4g} [{found['low']:.4g}, {found['high']:.4g}]"
     return (
         value,
@@ -44,7 +44,7 @@ def beside(found: dict[str, float]) -> tuple[str, str]:
 
 
 def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """What was compared in one kind of features."""
+    """The scores in one kind of features."""
     frechet = found["frechet"]
     yield (
         f"{name}: Fréchet distance of halves",
@@ -57,7 +57,7 @@ def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, s
         f"{frechet['value']:.4g}, {frechet['limit']:.3g} ± {frechet['limit_error']:.2g}",
         "",
     )
-    yield (f"{name}: kernel distance", *beside(found["kernel"]))
+    yield (f"{name}: kernel distance", *with_baseline(found["kernel"]))
     for part in ("precision", "recall", "density", "coverage"):
         yield (
             f"{name}: {part}",
@@ -65,13 +65,16 @@ def feature_rows(name: str, found: dict[str, Any]) -> Iterator[tuple[str, str, s
             f"{found['coverage_baseline'][part]:.3f}",
         )
     for kind, scores in found["two_sample"].items():
-        yield (f"{name}: two-sample AUC, {kind}", *beside(scores))
+        yield (f"{name}: two-sample AUC, {kind}", *with_baseline(scores))
     if found["transfer"]:
-        yield (f"{name}: trained on these, accuracy on real images", *beside(found["transfer"]))
+        yield (
+            f"{name}: trained on these, accuracy on real images",
+            *with_baseline(found["transfer"]),
+        )
 
 
 def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """All rows: score, generated beside real, baseline."""
+    """All rows: score, value for generated images, split-half baseline or value for real images."""
     for name, found in scores["features"].items():
         yield from feature_rows(name, found)
     for family in dict.fromkeys(test["family"] for test in scores["physics"]):
@@ -105,7 +108,7 @@ def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def table(folder: Path) -> tuple[str, str]:
-    """Name of the model and its table."""
+    """Name of the model, and its table."""
     scores = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     lines = [
         f"# The generator `{scores['model']}` against real images",

@@ -1,11 +1,11 @@
-"""What reading, preparing and augmenting training images costs beside a training step.
+"""The cost of reading, preparing and augmenting training images, compared with a training step.
 
     python benchmarks/loader.py
 
-Processor time an image, which other programs on the machine change little, of the networks and
-preprocessings of two recipes, from a data set of simulated lenses; and of the recipe `default`,
-whose images are fitted once before the training and come as arrays of several channels (random
-ones here). The table goes to `benchmarks/results/loader.md`.
+Processor time per image, which other programs on the machine hardly change, for the networks and
+the preprocessing of two recipes on a data set of simulated lenses, and for the recipe `default`,
+whose images are fitted once before the training and are arrays of several channels (here random
+numbers). The table goes to `benchmarks/results/loader.md`.
 """
 
 import datetime
@@ -45,7 +45,7 @@ EVERYTHING = Augmentation(flips=True, rotations=True, shifts=True)
 
 
 def processor_time(work: Callable[[int], object], repeats: int, images: int) -> float:
-    """Milliseconds of processor time an image, of all threads, after one call to warm up."""
+    """Processor time per image of all threads [ms], after one call to warm up."""
     work(0)
     begin = time.process_time()
     for i in range(1, repeats + 1):
@@ -89,8 +89,8 @@ def loader_batches(
     """Batches from memory and from disk, prepared and with every augmentation."""
     sources = {
         "memory, prepared at the start": PreparedImages(datasets["store"], preprocessing, 1e9),
-        "a store too large for the memory": PreparedImages(datasets["store"], preprocessing, 0),
-        "a tree too large for the memory": PreparedImages(datasets["npy"], preprocessing, 0),
+        "a store too large for memory": PreparedImages(datasets["store"], preprocessing, 0),
+        "a tree too large for memory": PreparedImages(datasets["npy"], preprocessing, 0),
     }
     return {
         name: ShuffledBatches(images, EVERYTHING, batch_size=BATCH, seed=0)
@@ -99,7 +99,7 @@ def loader_batches(
 
 
 def prepared_rows() -> list[str]:
-    """Rows of the recipe whose images are prepared before the training."""
+    """Rows of the recipe whose images are prepared before training."""
     recipe = yaml.safe_load(PREPARED.read_text())
     card = load_card(find_model(recipe["name"]))
     side = recipe["preprocessing"][0]["smooth_residual"]["size"] // 2
@@ -119,7 +119,7 @@ def prepared_rows() -> list[str]:
 
 
 def table_row(name: str, step: float, source: str, batches: ShuffledBatches, batch: int) -> str:
-    """One line of the table."""
+    """One row of the table."""
     cost = processor_time(batches.__getitem__, 15, batch)
     return f"| {name} | {step:.2f} | {source} | {cost:.3f} | {100 * cost / step:.1f} % |"
 
@@ -127,10 +127,10 @@ def table_row(name: str, step: float, source: str, batches: ShuffledBatches, bat
 def main() -> None:
     """Measure and write the table."""
     lines = [
-        "# Reading and augmenting beside a training step",
+        "# Reading and augmenting compared with a training step",
         "",
         f"{machine_name()}, {datetime.date.today()}, `python benchmarks/loader.py`.",
-        f"Processor time an image in milliseconds; 150 x 150 uint16 images, batches of {BATCH},",
+        f"Processor time per image in milliseconds; 150 x 150 uint16 images, batches of {BATCH},",
         "with flips, right-angle rotations and sub-pixel shifts all on. By default the data module",
         "keeps the prepared images in memory when they fit into 4 GB. The recipe `default` turns",
         "flips and rotations on, with batches of its own size.",

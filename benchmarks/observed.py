@@ -1,11 +1,11 @@
-"""A classifier on images that nobody here simulated: the benchmark's, others' and telescopes'.
+"""A classifier on images that were not simulated here: of the benchmark, of others, of telescopes.
 
     python benchmarks/observed.py --model default
 
-Labelled images of the benchmark Common Test I and of DeepLenseSim, source by source; images
-without a class of the model: the generator test's, the lenses of 2021, telescope images. They are
-read from DARKLENS_SHARED_DATA, or from `../shared/data` beside the repository. The tables go to
-`benchmarks/results/observed_MODEL.md`.
+Labelled images of the benchmark Common Test I and of DeepLenseSim, source by source, and images
+that belong to no class of the model: those of the generator test, the lenses of 2021, telescope
+images. They are read from DARKLENS_SHARED_DATA, or from `../shared/data` next to the repository.
+The tables go to `benchmarks/results/observed_MODEL.md`.
 """
 
 import os
@@ -87,7 +87,7 @@ def deeplensesim(shared: Path) -> Iterator[Labelled]:
 
 
 def lenses_2021(shared: Path, count: int) -> np.ndarray:
-    """The first JPEGs of the data set of 2021, as many of each class."""
+    """The first JPEGs of the data set of 2021, the same number of each class."""
     found: dict[str, list[np.ndarray]] = {"no_sub": [], "sub": []}
     with tarfile.open(shared / "lenses_2021" / "train.tar") as archive:
         for member in archive:
@@ -120,7 +120,7 @@ def telescope_images(shared: Path, side: int) -> Iterator[tuple[str, np.ndarray]
 
 
 def answered(classifier: Classifier, images: np.ndarray, labels: np.ndarray) -> Answers:
-    """The answers to images of one type, some at a time."""
+    """Answers to images of one type, in batches."""
     parts = [slice(first, first + BATCH) for first in range(0, len(images), BATCH)]
     return joined([answers_to(classifier, images[part], labels[part]) for part in parts])
 
@@ -161,18 +161,18 @@ def selected(answers: Answers, chosen: np.ndarray) -> Answers:
 
 
 def telescope_table(classifier: Classifier, shared: Path, side: int) -> list[str]:
-    """What the model says of each telescope image."""
-    said = []
+    """The model's answer for each telescope image."""
+    rows = []
     for name, image in telescope_images(shared, side):
         try:
             row = classifier.predict(image[None]).iloc[0]
         except BadInput as error:
-            said.append([name, f"refused: {error}", None, *[None] * len(FIT)])
+            rows.append([name, f"refused: {error}", None, *[None] * len(FIT)])
             continue
         most = max(float(row[f"p_{label}"]) for label in classifier.classes)
-        said.append([name, row["label"], most, *(row.get(column) for column in FIT)])
+        rows.append([name, row["label"], most, *(row.get(column) for column in FIT)])
     head = ["image", "label", "highest probability", *FIT]
-    lines = [head, ["---"] * len(head), *([cell(value) for value in row] for row in said)]
+    lines = [head, ["---"] * len(head), *([cell(value) for value in row] for row in rows)]
     return [f"| {' | '.join(line)} |" for line in lines]
 
 
@@ -191,7 +191,7 @@ def measure(classifier: Classifier, shared: Path, count: int) -> list[str]:
     preset = card.training.preset or "common-test-1"
     fresh = Simulator(preset).simulate(count, seed=SEED)
     own = answered(classifier, fresh.images, fresh.labels)
-    labelled = [scored(f"fresh simulations of {preset}", own, classifier.classes, own)]
+    labelled = [scored(f"new simulations of {preset}", own, classifier.classes, own)]
     sets = {
         "Common Test I": list(common_test_1(shared)),
         "DeepLenseSim": list(deeplensesim(shared)),
@@ -231,12 +231,12 @@ def main() -> None:
     name = card_of(classifier).name
     command = " ".join(["python benchmarks/observed.py", *sys.argv[1:]])
     lines = [
-        f"# Images that nobody here simulated: {name}",
+        f"# Images that were not simulated here: {name}",
         "",
         f"{machine_name()}, {datetime.date.today()}, `{command}`.",
         "",
-        "No shipped model was trained on an image below. The priors of `common-test-1` were chosen "
-        "with the images of Common Test I in view, those of every source.",
+        "No shipped model was trained on any image below. The priors of `common-test-1` were "
+        "chosen with the images of Common Test I in view, those of every source.",
         "",
         *measure(classifier, shared, chosen.count),
     ]

@@ -1,10 +1,10 @@
-"""Our own random numbers and optimiser beside NumPy's and SciPy's, on the work of one image.
+"""Our own random numbers and optimiser compared with NumPy's and SciPy's, for one image.
 
     python benchmarks/own_code.py
 
-One thread, both in turns in the same process, median processor time. Random numbers are those of
-150 x 150 pixels, and each run includes a fresh generator keyed by the image, as in a simulation.
-Fits are of seven parameters of `common-test-1` from the same start, with the same exact Jacobian.
+Median processor time on one thread, both in turn in the same process. Random numbers are for
+150 x 150 pixels, and each run includes a new generator keyed by the image, as in a simulation. Fits
+have the seven parameters of `common-test-1`, the same start and the same exact Jacobian.
 The table goes to `benchmarks/results/own_code.md`.
 """
 
@@ -46,7 +46,7 @@ def generator(image: int) -> Generator:
 def medians(
     ours: Callable[[int], object], theirs: Callable[[int], object], runs: int
 ) -> list[float]:
-    """Median times of both [ms], measured in turns after one call to warm up."""
+    """Median times of both [ms], measured in turn after one call to warm up."""
     times: list[list[float]] = [[], []]
     for run in range(-1, runs):
         for place, call in enumerate((ours, theirs)):
@@ -100,7 +100,7 @@ def fits() -> Row:
         times.append((1e3 * (middle - begin), 1e3 * (end - middle)))
     median = np.median(times[1:], axis=0)
     label = "fit: ours, `least_squares(method='lm')` with the same Jacobian"
-    return label, float(median[0]), float(median[1]), f"apart by at most {far:.1g} standard errors"
+    return label, float(median[0]), float(median[1]), f"differ by at most {far:.1g} standard errors"
 
 
 def scipy_fit(model: SmoothModel, data: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -138,16 +138,16 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     load = os.getloadavg()[0]
     lines = [
-        "# Our own code beside the libraries'",
+        "# Our own code compared with the libraries",
         "",
         f"{MACHINE}, {DATE}, `python benchmarks/own_code.py`, numpy {version('numpy')}, scipy "
         f"{version('scipy')}, numba {version('numba')}.",
         f"Load average of the machine at the start: {load:.1f}.",
         "",
-        "One image of 150 x 150 pixels on one thread, median processor time, in turns. Random",
-        "numbers include a fresh counter-based generator for the image.",
+        "One image of 150 x 150 pixels on one thread, median processor time, in turn. Random",
+        "numbers include a new counter-based generator for the image.",
         "",
-        "| work | ours [ms] | library [ms] | times as fast | results |",
+        "| work | ours [ms] | library [ms] | speed-up | results |",
         "|---|---|---|---|---|",
     ]
     for label, ours, theirs, note in (*random_numbers(), fits()):

@@ -1,10 +1,10 @@
-"""Are simulated images like the real ones? The tests of the issue as one table.
+"""Are simulated images like the real ones? Statistical tests in one table each.
 
     python benchmarks/realism.py
 
-`model-1-legacy` against the 450 public images of DeepLenseSim, and `common-test-1` against the 15
+`model-1-legacy` is compared with the 450 public images of DeepLenseSim, `common-test-1` with the 15
 public images of the benchmark. The real images are read from DARKLENS_SHARED_DATA, or from
-`../shared/data` beside the repository. The table goes to `benchmarks/results/realism.md`.
+`../shared/data` next to the repository. The table goes to `benchmarks/results/realism.md`.
 """
 
 import argparse
@@ -31,7 +31,7 @@ def legacy_features(simulator: Simulator, count: int, seed: int) -> np.ndarray:
 
 
 def legacy_tables(shared: Path, count: int) -> list[str]:
-    """Twelve statistics class by class, and the classifier with its positive control."""
+    """Twelve statistics class by class, and a classifier with its positive control."""
     files = [shared / "deeplensesim_model1" / f"{name}.npz" for name in CLASSES]
     public = np.array([two_sample.features(np.load(file)["images"]) for file in files])
     simulated = legacy_features(Simulator("model-1-legacy"), count, 7)
@@ -43,7 +43,7 @@ def legacy_tables(shared: Path, count: int) -> list[str]:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        "| classifier tells the public images from | AUC | 95 % interval |",
+        "| classifier that separates the public images from | AUC | 95 % interval |",
         "|---|---|---|",
     ]
     control = legacy_features(two_sample.single_noise_simulator(), 150, 8)
@@ -59,7 +59,7 @@ def legacy_tables(shared: Path, count: int) -> list[str]:
 
 
 def common_test_table(shared: Path, count: int) -> list[str]:
-    """How many summaries of the real images lie within central shares of simulated samples."""
+    """How many summaries of the real images lie outside the central range of simulated samples."""
     real = np.array(
         [
             [
@@ -84,9 +84,9 @@ def common_test_table(shared: Path, count: int) -> list[str]:
 
 
 def median_table(real: np.ndarray, samples: np.ndarray) -> list[str]:
-    """Medians over all 15 images of the statistics that have names of their own."""
+    """Medians over all 15 images of the statistics listed by name."""
     ours = common_test.summarise_groups(samples, CLASSES)["all"]
-    lines = ["| median over 15 images | real | central 99.8 % | place |", "|---|---|---|---|"]
+    lines = ["| median over 15 images | real | central 99.8 % | percentile |", "|---|---|---|---|"]
     for key, value in common_test.summarise_groups(real, CLASSES)["all"].items():
         if key.endswith("/median") and not key.startswith("quantile"):
             low, high = np.quantile(ours[key], [0.001, 0.999])
@@ -99,8 +99,8 @@ def median_table(real: np.ndarray, samples: np.ndarray) -> list[str]:
 def main() -> None:
     """Measure and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=600, help="legacy images a class")
-    parser.add_argument("--samples", type=int, default=1000, help="samples of five a class")
+    parser.add_argument("--count", type=int, default=600, help="legacy images of each class")
+    parser.add_argument("--samples", type=int, default=1000, help="samples of five per class")
     arguments = parser.parse_args()
     shared = Path(os.environ.get("DARKLENS_SHARED_DATA") or ROOT.parent / "shared" / "data")
     if not shared.is_dir():
@@ -108,7 +108,7 @@ def main() -> None:
     legacy = legacy_tables(shared, arguments.count)
     common = common_test_table(shared, arguments.samples)
     lines = [
-        "# Simulated images beside real ones",
+        "# Simulated and real images",
         "",
         f"{datetime.date.today()}, `python benchmarks/realism.py`.",
         "",
@@ -124,10 +124,10 @@ def main() -> None:
         "## `common-test-1` and the 15 public images of the benchmark",
         "",
         "Summaries (quantiles, means, deviations) of 77 image statistics over five images of a",
-        f"class and over all 15, beside those of {arguments.samples} simulated samples.",
-        "With so many of them a few lie outside any central share by chance; the fourth column",
-        "says how many do in the simulated samples themselves. Then one by one the medians of the",
-        "statistics over all 15 images, each with its place among the simulated samples.",
+        f"class and over all 15, compared with those of {arguments.samples} simulated samples.",
+        "Among so many a few lie outside any central range by chance; the fourth column",
+        "gives their number in the simulated samples themselves. The second table lists medians of",
+        "statistics over all 15 images, each with its percentile among the simulated samples.",
         "",
         *common,
     ]

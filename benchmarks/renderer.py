@@ -1,11 +1,11 @@
-"""Speed and memory of the simulator, side by side with lenstronomy doing the same physics.
+"""Speed and memory of the simulator, compared with lenstronomy for the same physics.
 
     python benchmarks/renderer.py
 
-One thread. Both make the same lenses in the same run, twenty in a row and in turns: 150 x 150
-pixels, ray tracing, PSF and noise. For darklens the time includes drawing the parameters;
-lenstronomy gets its models built beforehand and is timed for the image and NumPy's noise only. The
-vortex of both is the same point masses.
+Both run on one thread and make the same lenses in turn, twenty in a row: 150 x 150 pixels, ray
+tracing, PSF and noise. The time of darklens includes drawing the parameters; the models of
+lenstronomy are built beforehand, and only the image and NumPy's noise are timed. The vortex is made
+of the same point masses in both.
 The table goes to `benchmarks/results/renderer.md`.
 """
 
@@ -46,7 +46,7 @@ CLASSES = ("no", "sphere", "vort")
 PRESETS = ("common-test-1", "model-1-legacy")
 BLOCK = 20
 BARS = {"no": (None, None), "sphere": (5, 8), "vort": (10, 15)}
-"""How many times as many images a second as lenstronomy: the bar and the goal."""
+"""Speed-up over lenstronomy: the bar and the goal."""
 
 
 def lenstronomy_masses(scene: Scene) -> list[tuple[str, dict[str, float]]]:
@@ -66,7 +66,7 @@ def lenstronomy_masses(scene: Scene) -> list[tuple[str, dict[str, float]]]:
 
 
 def lenstronomy_image(simulator: Simulator, scene: Scene) -> Callable[[], np.ndarray]:
-    """A call that makes the expected image with lenstronomy [counts/s]."""
+    """A function that computes the expected image with lenstronomy [counts/s]."""
     grid, psf = simulator.preset.grid, simulator.preset.instrument.psf
     assert isinstance(psf, GaussianPSF)
     names, masses = zip(*lenstronomy_masses(scene), strict=True)
@@ -106,7 +106,7 @@ def observe(
     exposure: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Call `image` for the expected counts a second, and apply the preset's noise by NumPy."""
+    """Call `image` for the expected counts per second, and add the preset's noise with NumPy."""
     noise, counts = simulator.preset.noise, exposure * image()
     if isinstance(noise, DeepLenseSimNoise):
         deviation = np.sqrt(counts + (noise.background_rms * exposure) ** 2)
@@ -119,14 +119,14 @@ def observe(
 
 @dataclass(frozen=True)
 class Times:
-    """Median milliseconds an image, of the processor and of the clock."""
+    """Median processor and wall time per image [ms]."""
 
     processor: float
     wall: float
 
 
 def clock(work: list[Callable[[], object]]) -> tuple[float, float]:
-    """Processor and wall milliseconds of one call, as the mean over some calls in a row."""
+    """Processor and wall time of one call [ms], as the mean over some calls in a row."""
     processor, wall = time.process_time(), time.perf_counter()
     for call in work:
         call()
@@ -135,7 +135,7 @@ def clock(work: list[Callable[[], object]]) -> tuple[float, float]:
 
 
 def compare(preset: str, name: str, count: int) -> tuple[Times, Times, float]:
-    """Times of darklens and of lenstronomy, and the largest difference over the peak."""
+    """Times of darklens and lenstronomy, and their largest difference over the peak."""
     simulator = Simulator(preset, classes=[name])
     rng = np.random.default_rng(0)
     simulator.lens(0)
@@ -158,7 +158,7 @@ def compare(preset: str, name: str, count: int) -> tuple[Times, Times, float]:
 def speed_table(count: int) -> list[str]:
     """Markdown table of the comparison for each preset and class."""
     lines = [
-        "| preset | class | darklens | lenstronomy | times as fast (bar, goal) | difference |",
+        "| preset | class | darklens | lenstronomy | speed-up (bar, goal) | difference |",
         "|---|---|---|---|---|---|",
     ]
     for preset in PRESETS:
@@ -177,7 +177,7 @@ def speed_table(count: int) -> list[str]:
 
 
 def description(preset: str, name: str) -> str:
-    """The class with what it is made of."""
+    """The class, and what its substructure is made of."""
     ours = "100 points" if preset.endswith("legacy") else "10 to 100 points"
     return name + {"no": "", "sphere": ", 25 points", "vort": f", {ours}"}[name]
 
@@ -188,7 +188,7 @@ def peak_memory(who: int = resource.RUSAGE_SELF) -> float:
 
 
 def memory_table(count: int) -> list[str]:
-    """Peak memory of one process that makes fresh images, after 1,000 and after `count`."""
+    """Peak memory of one process that simulates images, after 1,000 and after `count`."""
     stream = Simulator(PRESETS[0]).stream(seed=1)
     lines = ["| images made | peak memory |", "|---|---|"]
     made = 0
@@ -202,9 +202,9 @@ def memory_table(count: int) -> list[str]:
 
 
 def store_table(count: int) -> list[str]:
-    """Time and memory of the verb `simulate`, with two processes, for 1,000 and `count` images."""
+    """Time and memory of `darklens simulate` with two processes, for 1,000 and `count` images."""
     lines = [
-        "| images in the store | time | images a second | peak memory of a process |",
+        "| images in the store | time | images per second | peak memory of a process |",
         "|---|---|---|---|",
     ]
     for number in (1000, count):
@@ -234,20 +234,20 @@ def main() -> None:
 
     versions = ", ".join(f"{name} {version(name)}" for name in ("lenstronomy", "numpy", "numba"))
     lines = [
-        "# The renderer beside lenstronomy",
+        "# The renderer compared with lenstronomy",
         "",
         f"{machine_name()}, {datetime.date.today()}, `python benchmarks/renderer.py`, {versions}.",
         f"Load average of the machine at the start: {load:.1f}.",
         "",
-        "150 x 150 pixels with PSF and Poisson noise on one thread: median processor time an image",
-        f"over {arguments.count} images (in parentheses wall-clock time). darklens draws the lens,",
-        "too; lenstronomy has its models built beforehand. The isothermal sphere of",
+        "150 x 150 pixels with PSF and Poisson noise on one thread: median processor time per",
+        f"image over {arguments.count} images (in parentheses wall time). darklens also draws the",
+        "lens; lenstronomy's models are built beforehand. The isothermal sphere of",
         "`common-test-1` is lenstronomy's `SIS`, which is its fastest. The last column compares",
         "the noiseless images, in units of the peak.",
         "",
         *speed,
         "",
-        f"Memory of one process that streams fresh images of `{PRESETS[0]}`:",
+        f"Memory of one process that simulates images of `{PRESETS[0]}`:",
         "",
         *memory,
         "",

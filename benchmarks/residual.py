@@ -1,13 +1,14 @@
-"""What the residual classifier can do, where it fails, and what the fit costs it.
+"""How well the residual classifier works, where it fails, and what the fit costs.
 
     python benchmarks/residual.py strength families bound
 
-`strength`: accuracy of the shipped `default` and `model-1-legacy` against the strength of the
-perturber, the share of the halo's mass in substructure, as a figure and a table. `families`: the
-accuracy of `default` on images that are not what its fit assumes, with how its table speaks of
-them. `bound`: a network that is given the residual against the true smooth lens, which no fit can
-better, beside one that has to fit, both trained on the same few images for the same time. The
-tables go to `benchmarks/results/residual_*.md`, the figure to `docs/figures/strength.png`.
+`strength` measures the accuracy of the shipped `default` and `model-1-legacy` against the strength
+of the perturber, the fraction of the halo's mass in substructure, as a figure and a table.
+`families` measures the accuracy of `default` on images that violate the assumptions of its fit, and
+what the column `fit` says of them. `bound` compares a network that is given the residual against
+the true smooth lens, which no fit can improve on, with one that is given the fitted residual; both
+are trained on the same few images for the same time. The tables go to
+`benchmarks/results/residual_*.md`, the figure to `docs/figures/strength.png`.
 """
 
 import os
@@ -67,20 +68,20 @@ def changed(changes: dict[str, Any]) -> Preset:
 LENS_LIGHT = {"radius": 0.6, "sersic_index": 4, "position_angle": {"uniform": [0, 180]}}
 FAMILIES: dict[str, dict[str, Any]] = {
     "as assumed": {},
-    "ellipsoid, axis ratio 0.95, for the sphere": {
+    "ellipsoid of axis ratio 0.95 instead of the sphere": {
         "lens.axis_ratio": 0.95,
         "lens.position_angle": {"uniform": [0, 180]},
     },
-    "ellipsoid, axis ratio 0.8, for the sphere": {
+    "ellipsoid of axis ratio 0.8 instead of the sphere": {
         "lens.axis_ratio": 0.8,
         "lens.position_angle": {"uniform": [0, 180]},
     },
-    "Sersic index 1 for 1.5": {"source.sersic_index": 1.0},
+    "Sersic index 1 instead of 1.5": {"source.sersic_index": 1.0},
     "PSF 5 % narrower than assumed": {
         "instrument.psf": {"gaussian": {"fwhm": 0.2048693439 / 1.05, "truncation": 2.9}}
     },
-    "lens light left in, 1 % of the source's brightness": {"lens_light.amplitude": 400},
-    "lens light left in, 20 % of the source's brightness": {"lens_light.amplitude": 8000},
+    "lens light not subtracted, 1 % of the source's brightness": {"lens_light.amplitude": 400},
+    "lens light not subtracted, 20 % of the source's brightness": {"lens_light.amplitude": 8000},
 }
 
 
@@ -108,7 +109,7 @@ def predict(index: int) -> tuple[int, list[float], float, float, str]:
 
 
 def strength(lens: Lens) -> float:
-    """Share of the halo's mass in the substructure."""
+    """Fraction of the halo's mass in substructure."""
     masses = [*lens.parameters.get("subhalo_mass", []), lens.parameters.get("line_mass", 0.0)]
     return float(sum(masses)) / HALO
 
@@ -151,18 +152,22 @@ def measure_strength(count: int) -> list[str]:
             x, y, n = map(np.array, zip(*points, strict=True))
             error = np.sqrt(np.maximum(y * (1 - y), 1 / n) / n)
             axes.errorbar(x, y, error, marker="o", ms=4, lw=1.2, color=f"C{label}", label=kind)
-        axes.set(title=f"{name} on {preset}", xlabel="share of the mass in substructure")
+        axes.set(title=f"{name} on {preset}", xlabel="fraction of the mass in substructure")
         axes.set(ylabel="accuracy", ylim=(None, 1.005))
         axes.legend(frameon=False)
     FIGURE.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(FIGURE, dpi=160)
-    return ["Fresh simulations of seed 3000002, eighths of each class by strength.", "", *lines]
+    return [
+        "New simulations of seed 3000002; each class is divided into eighths by strength.",
+        "",
+        *lines,
+    ]
 
 
 def measure_families(count: int) -> list[str]:
-    """Accuracy where the family is wrong, and the median reduced chi-square of each class."""
+    """Accuracy where the parametrisation is wrong, and median reduced chi-square of each class."""
     lines = [
-        "| images | accuracy (95 %) | macro AUC | called no / sphere / vort when no "
+        "| images | accuracy (95 %) | macro AUC | answers no / sphere / vort for images of no "
         "| chi-square of no, sphere, vort (median) | fit column |",
         "|---|---|---|---|---|---|",
     ]
@@ -187,12 +192,12 @@ def measure_families(count: int) -> list[str]:
 
 
 class TrueResidual(SmoothResidual):
-    """The step with the true smooth lens in the place of the fit; only a line is still fitted."""
+    """The step with the true smooth lens in place of the fit; only a line is still fitted."""
 
     truth: np.ndarray
 
     def fit(self, image: np.ndarray) -> tuple[np.ndarray, SmoothFit, str]:
-        """The residual against the truth, with no freedom of the smooth lens left."""
+        """The residual against the truth, with all parameters of the smooth lens fixed."""
         values, model = image[0].astype(np.float64), self._fitter.model
         there = fit_result(model, values, optimise(model, values, self.truth, 0))
         return values, replace(there, whitened_jacobian=np.zeros((1, *values.shape))), "stored"
@@ -203,7 +208,7 @@ class TrueResidual(SmoothResidual):
 
 
 def start_maps(truth: bool) -> None:
-    """Set up a process that makes maps."""
+    """Set up a process that computes maps."""
     step = (TrueResidual if truth else SmoothResidual)(**STEP)
     _worker.update(step=step, simulator=Simulator("common-test-1"), truth=truth)
 
@@ -237,8 +242,8 @@ def measure_bound(images: int, minutes: float, count: int) -> list[str]:
         )
         print(lines[-1], flush=True)
     return [
-        f"The network of `default`, trained on {images} images for {minutes:g} minutes, tested on "
-        f"{count} others. For the true lens a line is fitted with the smooth lens held.",
+        f"The network of `default`, trained on {images} images for {minutes:g} minutes and tested "
+        f"on {count} others. With the true lens, a line is fitted and the smooth lens is fixed.",
         "",
         *lines,
     ]
@@ -288,20 +293,20 @@ def trained(images: np.ndarray, labels: np.ndarray, minutes: float) -> Any:
 
 
 def batches(maps: np.ndarray) -> Iterator[np.ndarray]:
-    """Pieces of 250 images."""
+    """Batches of 250 images."""
     for first in range(0, len(maps), 250):
         yield maps[first : first + 250]
 
 
 def main() -> None:
-    """Measure what is asked for and write the tables."""
+    """Run the chosen measurements and write the tables."""
     from darklens.train.cards import machine_name
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="+", choices=["strength", "families", "bound"])
-    parser.add_argument("--count", type=int, default=3000, help="images of each measurement")
-    parser.add_argument("--images", type=int, default=9000, help="training images of the bound")
-    parser.add_argument("--minutes", type=float, default=8.0, help="training time of the bound")
+    parser.add_argument("--count", type=int, default=3000, help="images in each measurement")
+    parser.add_argument("--images", type=int, default=9000, help="training images in `bound`")
+    parser.add_argument("--minutes", type=float, default=8.0, help="training time in `bound` [min]")
     chosen = parser.parse_args()
     work = {
         "strength": lambda: measure_strength(3 * chosen.count),

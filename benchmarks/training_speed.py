@@ -1,10 +1,10 @@
-"""Whether `torch.compile` and channels_last pay, in training and in prediction.
+"""Whether `torch.compile` and channels_last pay off, in training and in prediction.
 
     python benchmarks/training_speed.py
 
-Processor time an image on one core, which other programs on the machine change little, of the
-default and the reference network with fresh weights and random images of their size: the median
-over some batches, of which each variant takes its turn. The table goes to
+Processor time per image on one core, which other programs on the machine hardly change, of the
+default and the reference network with untrained weights and random images of their size: the
+median over some batches, with the variants in turn. The table goes to
 `benchmarks/results/training_speed.md`.
 """
 
@@ -30,7 +30,7 @@ VARIANTS = ("plain", "channels_last", "compiled", "channels_last and compiled")
 
 
 def variant(spec: dict[str, object], name: str) -> ClassifierNetwork:
-    """A network with fresh weights in one of the variants."""
+    """An untrained network in one of the variants."""
     torch.manual_seed(0)
     network = build_network({**spec, "channels_last": "channels_last" in name})
     if "compiled" in name:
@@ -64,7 +64,7 @@ def prediction(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[],
 
 
 def costs(works: dict[str, Callable[[], None]], batches: int) -> dict[str, tuple[float, float]]:
-    """Processor time an image (median) [ms] and of the first call [s] of each piece of work."""
+    """Median processor time per image [ms] and time of the first call [s] of each task."""
     first = {name: _seconds(work) for name, work in works.items()}
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(batches):
@@ -80,7 +80,7 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def rows(network: str, batches: int) -> list[str]:
-    """The lines of the table for one network."""
+    """The rows of one network."""
     settings = yaml.safe_load((ROOT / "recipes" / RECIPES[network]).read_text(encoding="utf-8"))
     images = torch.rand(BATCH, 1, SIZE, SIZE) * 100
     lines = []
@@ -107,14 +107,14 @@ def run() -> None:
             "# torch.compile and channels_last",
             "",
             f"Command: `python benchmarks/training_speed.py --batches {chosen.batches}`. "
-            f"Machine: {machine_name()}, one of them used, torch {torch.__version__}. "
-            f"Load of the machine at the start: {load:.1f}. "
+            f"Machine: {machine_name()}, one of them used; torch {torch.__version__}. "
+            f"Load average at the start: {load:.1f}. "
             f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
             "",
-            f"Batches of {BATCH} images of {SIZE} x {SIZE} pixels; the variants take turns, "
-            "the cost is that of the median batch.",
+            f"Batches of {BATCH} images of {SIZE} x {SIZE} pixels; the variants run "
+            "in turn, and the cost is that of the median batch.",
             "",
-            "| network | work | variant | processor time an image [ms] | first call [s] |",
+            "| network | work | variant | processor time per image [ms] | first call [s] |",
             "|---|---|---|---|---|",
             *lines,
             "",

@@ -1,7 +1,7 @@
 """Two-sample tests between sets of counts images of DeepLenseSim Model I, chosen beforehand.
 
-Twelve summary statistics are compared one by one (Kolmogorov-Smirnov, Holm-corrected), and
-together by a classifier with fixed features in five folds (Lopez-Paz & Oquab 2017,
+Twelve summary statistics are compared one by one (Kolmogorov-Smirnov, Holm-corrected) and
+together, by a classifier with fixed features in five folds (Lopez-Paz & Oquab 2017,
 arXiv:1610.06545). An image is (150, 150) counts; lengths are pixels.
 """
 
@@ -62,7 +62,7 @@ def single_noise_simulator() -> Simulator:
 def features(images: Iterable[np.ndarray]) -> np.ndarray:
     """Features of each image (images, 31): the statistics, noise at five levels, a profile.
 
-    Those that are brightness or variance come as logarithms, which rank tests do not see.
+    Brightness and variance enter as logarithms, which rank tests do not notice.
     """
     return np.array([_features(image.astype(np.float64)) for image in images])
 
@@ -103,7 +103,7 @@ def _summary(image: np.ndarray) -> list[float]:
 def noise_ratios(image: np.ndarray) -> list[float]:
     """Variance over mean, from the fourth difference, at five levels of brightness.
 
-    Blocks of 2 x 2 pixels, differenced along both axes, hold the noise and hardly the image.
+    Blocks of 2 x 2 pixels, differenced along both axes, contain the noise and little of the image.
     """
     a, b, c, d = (image[i::2, j::2] for i in (0, 1) for j in (0, 1))
     squared, mean = (a - b - c + d) ** 2 / 4, (a + b + c + d) / 4
@@ -117,15 +117,15 @@ def noise_ratios(image: np.ndarray) -> list[float]:
 
 
 def compare(real: np.ndarray, simulated: np.ndarray) -> np.ndarray:
-    """Kolmogorov-Smirnov p values of the twelve statistics in two tables, not corrected."""
+    """Kolmogorov-Smirnov p values of the twelve statistics in two tables, uncorrected."""
     chosen = slice(len(STATISTICS))
     return kolmogorov_smirnov(real[:, chosen], simulated[:, chosen])[1]
 
 
 def classifier_auc(first: np.ndarray, second: np.ndarray) -> tuple[float, float, float]:
-    """AUC of a logistic regression that tells two tables of features apart, and its 95 % interval.
+    """AUC of a logistic regression between two tables of features, and its 95 % interval.
 
-    The folds are five, and the AUC is that of their held-out rows.
+    There are five folds, and the AUC is that of their held-out rows.
     """
     result = classifier_two_sample(first, second)
     return float(result.value), float(result.low), float(result.high)
