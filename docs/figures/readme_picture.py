@@ -1,6 +1,6 @@
-"""Draw the picture of the README: simulated lenses, and generated ones beside them.
+"""Draw the picture of the README: simulated lenses, and generated ones next to them.
 
-Run `python docs/figures/readme_picture.py`; it writes `classes.png` beside this file.
+Run `python docs/figures/readme_picture.py`; it writes `classes.png` next to this file.
 """
 
 from dataclasses import replace

@@ -31,7 +31,7 @@ def progress(
     unit: str = "image",
     quiet: bool = False,
 ) -> Iterable[Item]:
-    """Wrap a loop in a progress bar, or name the stage once where there is no terminal.
+    """Wrap a loop in a progress bar, or name the stage once if there is no terminal.
 
     Args:
         items: The items to loop over.
@@ -44,12 +44,12 @@ def progress(
 
 
 def progress_bar(total: int, stage: str, line: str, *, quiet: bool = False) -> ProgressBar:
-    """A bar over images that advances by `update`; one line where there is no terminal.
+    """A bar over images that advances by `update`; one line if there is no terminal.
 
     Args:
         total: Number of images.
         stage: What is being done, such as `simulating`.
-        line: The line printed where there is no terminal.
+        line: The line printed if there is no terminal.
         quiet: Show nothing.
     """
     return _bar(None, stage, line, total=total, unit="images", quiet=quiet)

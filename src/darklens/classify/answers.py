@@ -1,8 +1,8 @@
-"""What a classifier says of an image: its label, or `unknown` where it cannot say.
+"""The answer of a classifier for an image: its label, or `unknown` if it cannot judge.
 
-An image is *unfamiliar* where fewer than 5 % of the calibration images are as unlike the others.
-It is `unknown`, without a label, where fewer than 1 % are, or where its smooth fit went wrong in a
-way that the calibration images did not.
+An image is *unfamiliar* if fewer than 5 % of the calibration images are at least as unusual. It is
+`unknown`, without a label, if fewer than 1 % are, or if its smooth fit failed in a way that no fit
+of a calibration image did.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,17 +42,17 @@ _UNFAMILIAR_NOTE = (
 
 @dataclass(frozen=True)
 class Answer:
-    """What a classifier says of one image.
+    """The answer of a classifier for one image.
 
     Attributes:
         label: The most probable class, or `unknown`.
-        probabilities: Class probabilities; NaN where the fit failed.
-        possible: Classes that cannot be excluded, in their order: all where the label is
-            `unknown`, none where the model has no calibration.
-        familiarity: Share of the calibration images that are as unlike the others, from 0 to 1;
-            NaN where the model has no calibration.
-        columns: What the preprocessing says, such as `fit` and `chi_square`, and `note`.
-        panels: Panels that explain the image, if they were asked for.
+        probabilities: Class probabilities; NaN if the fit failed.
+        possible: Classes that cannot be excluded, in their order: all if the label is
+            `unknown`, none if the model has no calibration.
+        familiarity: Share of the calibration images that are at least as unusual, from 0 to 1;
+            NaN if the model has no calibration.
+        columns: Results of the preprocessing, such as `fit` and `chi_square`, and `note`.
+        panels: Panels that explain the image, if requested.
     """
 
     label: str
@@ -92,26 +92,26 @@ def judged(
     Args:
         classes: Class names.
         probabilities: Class probabilities.
-        members: Whether each class is in the set; None where the model has no calibration.
+        members: Whether each class is in the set; None if the model has no calibration.
         familiarity: Familiarity, or NaN.
-        columns: What the preprocessing says.
+        columns: Results of the preprocessing.
         panels: Panels that explain the image.
     """
-    said = dict(columns or {})
-    fit = said.get("fit")
+    found = dict(columns or {})
+    fit = found.get("fit")
     unlike = bool(familiarity < _UNLIKE)
     unknown = fit in _OUTSIDE or unlike
     words = [_BAD_FIT.format(fit=fit)] if fit in _OUTSIDE else []
     if familiarity < UNFAMILIAR:
         words.append((_UNLIKE_NOTE if unlike else _UNFAMILIAR_NOTE).format(value=familiarity))
-    if words or members is not None or "note" in said:
-        said["note"] = "; ".join(filter(None, [*words, said.get("note")])) or None
+    if words or members is not None or "note" in found:
+        found["note"] = "; ".join(filter(None, [*words, found.get("note")])) or None
     return Answer(
         label=UNKNOWN if unknown else classes[int(probabilities.argmax())],
         probabilities=np.full_like(probabilities, np.nan) if fit == _FAILED else probabilities,
         possible=_possible(classes, members, unknown=unknown),
         familiarity=float(familiarity),
-        columns=said,
+        columns=found,
         panels=panels,
     )
 
@@ -119,14 +119,14 @@ def judged(
 def _possible(
     classes: Sequence[str], members: Bool[np.ndarray, " k"] | None, *, unknown: bool
 ) -> tuple[str, ...]:
-    """Classes that cannot be excluded: all of them where the model cannot judge the image."""
+    """Classes that cannot be excluded: all of them if the model cannot judge the image."""
     if members is None:
         return ()
     return tuple(name for name, inside in zip(classes, members, strict=True) if inside or unknown)
 
 
 def answerable(columns: Mapping[str, Sequence[Any]], count: int) -> Bool[np.ndarray, " n"]:
-    """Whether the fit of each image is one that the probabilities can hold for."""
+    """Whether the fit of each image is good enough for the probabilities to hold."""
     fits = columns.get("fit", [None] * count)
     return np.array([fit not in _OUTSIDE for fit in fits], dtype=bool)
 
@@ -141,7 +141,7 @@ def answer_table(answers: Sequence[Answer | None], classes: Sequence[str]) -> pd
     missing = np.full(len(classes), np.nan)
     values = [missing if answer is None else answer.probabilities for answer in answers]
     numbers = np.array(values, dtype=np.float64).reshape(-1, len(classes))
-    said = [{} if answer is None else answer.columns for answer in answers]
+    found = [{} if answer is None else answer.columns for answer in answers]
     labels = [None if answer is None else answer.label for answer in answers]
     sets = [None if answer is None else "|".join(answer.possible) or None for answer in answers]
     familiar = [np.nan if answer is None else answer.familiarity for answer in answers]
@@ -152,8 +152,8 @@ def answer_table(answers: Sequence[Answer | None], classes: Sequence[str]) -> pd
             "set": pd.Series(sets, dtype="string"),
             "familiarity": np.array(familiar, dtype=np.float64),
             **{
-                name: [row.get(name) for row in said]
-                for name in dict.fromkeys(name for row in said for name in row)
+                name: [row.get(name) for row in found]
+                for name in dict.fromkeys(name for row in found for name in row)
             },
         }
     )

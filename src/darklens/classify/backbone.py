@@ -1,9 +1,9 @@
-"""A backbone, our plain one or any of timm's, with pooled features and a linear head.
+"""A backbone, our plain one or one of timm, with pooled features and a linear head.
 
 Most convolutional architectures of timm give a feature map (n, c, h, w) for images of any size,
 which is pooled here. Others (transformers, mixers, networks with layers behind the pooling) are
 pooled by timm itself, and those whose weights depend on the image size are built for the size that
-the configuration names. Which kind an architecture is shows when it is tried on an empty image.
+the configuration gives. The kind of an architecture is found by running it on an empty image.
 """
 
 from collections.abc import Mapping
@@ -30,16 +30,16 @@ class BackboneConfig:
     Attributes:
         backbone: `plain` for `PlainBackbone`, or the name of a timm architecture, such as
             `resnet10t`.
-        pool: How the features become a vector: their mean (or timm's own pooling where the
+        pool: How the features become a vector: their mean (or timm's own pooling if the
             architecture has layers behind it), mean and maximum side by side, or mean after one
             attention layer over the cells of the map.
         dropout: Share of the pooled features dropped in training.
         d4: Whether predictions average the logits over the eight flips and rotations.
-        channels_last: Whether weights and images lie in memory with the channels innermost.
-        options: Settings of the architecture itself: `width` of `plain`, and such as
-            `drop_path_rate`, `output_stride`, `stem_width` of timm's.
+        channels_last: Whether weights and images are stored with the channels innermost.
+        options: Settings of the architecture itself: `width` of `plain`, and for timm
+            for example `drop_path_rate`, `output_stride`, `stem_width`.
         size: Height and width of the preprocessed images [pixel], for architectures that are
-            built for one size; 0 for all others. The training fills it in.
+            built for one size; 0 for all others. Training fills it in.
     """
 
     backbone: str = "resnet10t"

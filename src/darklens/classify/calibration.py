@@ -1,8 +1,8 @@
-"""What a classifier does on calibration images: how large its sets must be, and what is familiar.
+"""The calibration of a classifier: how large its sets must be, and which images are familiar.
 
 Calibration images are labelled images that no weight was fitted to: the validation part of a
-training run, or others of the kind that the model is meant for. Images whose fit went wrong are
-left out, because they get no label later either.
+training run, or other images of the kind that the model is meant for. Images whose fit failed are
+left out, because in prediction they get no label either.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,12 +39,12 @@ Columns = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a classifier does on calibration images.
+    """The results of a classifier for calibration images.
 
     Attributes:
         scores: Total probability of the classes that were more probable than the true one.
         labels: True class of each calibration image.
-        familiarity: How like them another image is.
+        familiarity: Measures how similar another image is to them.
     """
 
     scores: Float[np.ndarray, " n"]
@@ -64,9 +64,9 @@ class Calibration:
 
 
 def calibrate(classifier: "Classifier", images: ImageDataset) -> Calibration:
-    """Calibrate a classifier on labelled images: its temperature, its sets and what is familiar.
+    """Calibrate a classifier on labelled images: its temperature, sets and familiarity.
 
-    The classifier is changed in place. Its temperature stays where the images determine none.
+    The classifier is changed in place. Its temperature stays if the images determine none.
     `darklens.hub.calibrate_model` does the same with a model folder.
 
     Args:
@@ -97,13 +97,13 @@ def calibration_from(
     temperature: float,
     columns: Columns | None = None,
 ) -> Calibration:
-    """Calibration from what a classifier makes of calibration images.
+    """Calibration from a classifier's outputs for calibration images.
 
     Args:
         outputs: Logits, features and columns of the images.
         labels: Their true classes.
         temperature: Temperature of the classifier.
-        columns: What the preprocessing said of each image, where it was done beforehand.
+        columns: Results of the preprocessing for each image, if it was done beforehand.
 
     Raises:
         BadData: If there are too few images.
@@ -126,7 +126,7 @@ def calibration_from(
 
 
 def dataset_outputs(classifier: "Classifier", images: ImageDataset) -> Outputs:
-    """What a classifier makes of a whole data set, read in pieces.
+    """Outputs of a classifier for a whole data set, read in pieces.
 
     Raises:
         BadData: If images cannot be read.
@@ -140,7 +140,7 @@ def dataset_outputs(classifier: "Classifier", images: ImageDataset) -> Outputs:
 def determined_temperature(
     logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " n"]
 ) -> float | None:
-    """Temperature that calibrates the classifier on these images; None where none does.
+    """Temperature that calibrates the classifier on these images; None if there is none.
 
     The likelihood of the labels has a maximum at a finite temperature if and only if some image is
     misclassified, which limits how sharp the probabilities can be, and the logits of the true

@@ -1,12 +1,12 @@
-r"""How like the calibration images an image is, from the features of the network and its fit.
+r"""Familiarity: how similar an image is to the calibration images, from its features and its fit.
 
-Each image becomes a vector: the principal components of its features, as a reference set has
-them; the logarithm of what these leave of the features; and the diagnostics of its fit, such as
+Each image becomes a vector: the principal components of its features, as found in a reference set;
+the logarithm of the part of the features outside them; and the diagnostics of its fit, such as
 chi-square. Component :math:`j`, of standard deviation :math:`s_j`, is divided by
 :math:`\sqrt{s_1 s_j}`: fully whitened, components that are mostly noise drown the others. The
-other entries are standardised by median and half the central 68 %, and become 2 arcsinh x. The
+other entries are standardised by median and half the central 68 % and mapped to 2 arcsinh x. The
 distance :math:`d` of an image is that to the k-th nearest of the reference vectors. Familiarity is
-the share of further calibration images that are as far away,
+the share of other calibration images that are at least as far away,
 
 .. math:: p = \frac{1 + \#\{i: d_i \ge d\}}{n + 1}
 
@@ -15,7 +15,7 @@ with a probability of at most :math:`\epsilon`.
 
 References:
     Sun et al. 2022, arXiv:2204.06507 (nearest neighbours); Wang et al. 2022, arXiv:2203.10807
-    (what the principal components leave); Bates et al. 2023, arXiv:2104.08279 (p-values).
+    (residual of the principal components); Bates et al. 2023, arXiv:2104.08279 (p-values).
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,10 +46,10 @@ class Familiarity:
     Attributes:
         mean: Mean of the features.
         components: Their principal components, orthonormal.
-        spread: What each component is divided by.
-        floor: Norm of the rest of the features below which it does not count.
-        diagnostics: Names of the columns that are compared beside the features.
-        centre: Median of the logarithm of the rest and of each diagnostic.
+        spread: Divisor of each component.
+        floor: Norm of the residual of the features below which it is ignored.
+        diagnostics: Names of the columns that are compared in addition to the features.
+        centre: Median of the logarithm of the residual and of each diagnostic.
         scale: Half the central 68 % of each.
         reference: The reference vectors.
         distances: Distance of each calibration image to them.
@@ -71,11 +71,11 @@ class Familiarity:
     def __call__(
         self, features: Float[np.ndarray, "b f"], columns: Columns
     ) -> Float[np.ndarray, " b"]:
-        """Familiarity of each image, from 0 to 1; NaN where a diagnostic is not a number.
+        """Familiarity of each image, from 0 to 1; NaN if a diagnostic is not a number.
 
         Args:
             features: Features of the images.
-            columns: What the preprocessing says of each; holds the diagnostics.
+            columns: Results of the preprocessing for each, including the diagnostics.
         """
         found = self.distance(features, columns)
         further = self.distances >= found[:, None] * (1 - _TIE)
@@ -100,14 +100,14 @@ class Familiarity:
 def familiarity_from(
     features: Float[np.ndarray, "n f"], columns: Columns, *, seed: int = 0
 ) -> Familiarity:
-    """Learn from calibration images what is familiar.
+    """Build a measure of familiarity from calibration images.
 
-    A random half of them are the references; the distances of the others say what is usual.
+    A random half of them are the references; the distances of the others show what is usual.
 
     Args:
         features: Features of calibration images, two or more, which no weight was fitted to.
-        columns: What the preprocessing says of each; numbers that are finite for all images are
-            diagnostics.
+        columns: Results of the preprocessing for each; numbers that are finite for all images
+            are diagnostics.
         seed: Seed of the division.
     """
     features = features.astype(np.float64)
@@ -166,7 +166,7 @@ def _space(
 def _projected(
     centred: Float[np.ndarray, "b f"], components: Float32[np.ndarray, "f d"], floor: float
 ) -> tuple[Float[np.ndarray, "b d"], Float[np.ndarray, " b"]]:
-    """Coordinates along the components, and the logarithm of the norm of the rest."""
+    """Coordinates along the components, and the logarithm of the norm of the residual."""
     inside = centred @ components.astype(np.float64)
     rest = np.maximum((centred**2).sum(axis=1) - (inside**2).sum(axis=1), 0)
     return inside, 0.5 * np.log(rest + floor**2)
@@ -182,13 +182,13 @@ def _distances(
 
 
 def _scale(values: Float[np.ndarray, " m"]) -> float:
-    """Half the central 68 % of the values; their standard deviation where that is zero."""
+    """Half the central 68 % of the values, or their standard deviation if that is zero."""
     low, high = np.quantile(values, (0.16, 0.84))
     return float((high - low) / 2 or values.std())
 
 
 def _stacked(columns: Columns, names: Sequence[str], count: int) -> Float[np.ndarray, "b _"]:
-    """Columns as numbers; NaN where a value is none."""
+    """Columns as numbers; NaN for missing values."""
     values = [
         [float(value) if _is_number(value) else np.nan for value in columns[name]] for name in names
     ]

@@ -1,6 +1,6 @@
-"""The features that a network's last layer sees, beside its logits.
+"""The features that a network's last layer takes, together with its logits.
 
-Features of a network that averages over the symmetries of the square are the mean over them.
+If a network averages over the symmetries of the square, so are its features.
 """
 
 import torch
@@ -11,7 +11,7 @@ __all__ = ["last_linear", "logits_and_features"]
 
 
 def last_linear(network: nn.Module) -> nn.Linear | None:
-    """The linear layer that gives the logits, or None where there is none."""
+    """The linear layer that gives the logits, or None if there is none."""
     layers = [part for part in network.modules() if isinstance(part, nn.Linear)]
     return layers[-1] if layers else None
 
@@ -19,9 +19,9 @@ def last_linear(network: nn.Module) -> nn.Linear | None:
 def logits_and_features(
     network: nn.Module, rows: Float[Tensor, "n c h w"]
 ) -> tuple[Float[Tensor, "n k"], Float[Tensor, "n f"]]:
-    """Logits of preprocessed images, and what the last linear layer takes.
+    """Logits of preprocessed images, and the input of the last linear layer.
 
-    Where the network has no linear layer, its logits are the features, too.
+    If the network has no linear layer, its logits are also the features.
     """
     layer = last_linear(network)
     if layer is None:

@@ -1,4 +1,4 @@
-"""What a network makes of raw images, before it becomes an answer."""
+"""The outputs of a network for raw images, before they become answers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ __all__ = ["Outputs", "joined"]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a network makes of raw images.
+    """The outputs of a network for raw images.
 
     Attributes:
         logits: Its output before temperature and softmax.
-        features: What its last linear layer takes.
-        columns: What the preprocessing says of each image.
+        features: Input of its last linear layer.
+        columns: Results of the preprocessing for each image.
     """
 
     logits: Float[np.ndarray, "n k"]
@@ -29,7 +29,7 @@ class Outputs:
 
 
 def joined(parts: Sequence[Outputs]) -> Outputs:
-    """The parts of a data set, one after the other; of no parts, nothing."""
+    """The parts of a data set, one after the other; empty without parts."""
     if not parts:
         return Outputs(np.empty((0, 0)), np.empty((0, 0)), {})
     return Outputs(

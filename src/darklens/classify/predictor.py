@@ -30,7 +30,7 @@ _NOT_FINITE = "the model's output for it is not finite"
 
 
 def check_coverage(coverage: float) -> None:
-    """Refuse a coverage that no set can have.
+    """Refuse an impossible coverage.
 
     Raises:
         BadInput: If it is not above 0 and below 1.
@@ -53,7 +53,7 @@ class Classifier:
         temperature: Logits are divided by it before the softmax.
         device: Torch device of the network.
         card: The card of the model that this was loaded from (`darklens.hub.ModelCard`), or None.
-        calibration: What it does on calibration images; None gives neither sets nor familiarity.
+        calibration: Its calibration; without one there are neither sets nor familiarity.
     """
 
     card: "ModelCard | None"
@@ -183,7 +183,7 @@ class Classifier:
         *,
         features: bool = False,
     ) -> tuple[Float[np.ndarray, "n k"], dict[str, list[Any]]]:
-        """Logits, with the features behind them if wanted, and columns.
+        """Logits, the features behind them if wanted, and columns.
 
         Panels are appended to a list, if there is one.
         """
@@ -194,13 +194,13 @@ class Classifier:
             for start in range(0, len(images), _BATCH):
                 part = images[start : start + _BATCH]
                 if panels is None:
-                    batch, said = self.preprocessing.explain(part)
+                    batch, found = self.preprocessing.explain(part)
                 else:
-                    batch, said, shown = self.preprocessing.illustrate(part)
+                    batch, found, shown = self.preprocessing.illustrate(part)
                     panels += shown
                 if not np.isfinite(batch).all():
                     raise BadInput("some pixels that the model uses are NaN or infinite")
-                for name, values in said.items():
+                for name, values in found.items():
                     columns.setdefault(name, []).extend(values)
                 outputs.append(self._pass(batch, features=features))
         return np.concatenate(outputs or [np.empty((0, len(self.classes)))]), columns
@@ -223,7 +223,7 @@ class Classifier:
         return torch.cat(logits_and_features(self.network, rows), dim=1)
 
     def _chunk(self, row: Tensor) -> int:
-        """Rows of a pass through the network, in which each place gives the same answer."""
+        """Number of rows of a pass through the network for which each row gives the same answer."""
         if self._chunk_sizes.get(row.shape) is None:
             largest = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
             self._chunk_sizes[row.shape] = even_size(self._side_by_side, row, largest)
@@ -251,7 +251,7 @@ class Classifier:
 
         The further columns are `set` (the classes that cannot be excluded, joined by `|`),
         `familiarity` (the share of the calibration images that are as unusual), and those that
-        come from the preprocessing, such as how well a fit went. Where the fit went wrong or
+        come from the preprocessing, such as how well a fit went. If the fit failed or
         familiarity is below 0.01, the label is `unknown`, and `note` says why. An image cannot be
         used if pixels that the model uses are NaN, if pixels are infinite or all equal, if the
         preprocessing refuses it, or if the network's output is not finite. Its label and

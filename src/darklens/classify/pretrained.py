@@ -33,8 +33,8 @@ def load_imagenet(network: ClassifierNetwork, file: Path | None = None) -> None:
     """Replace the backbone's weights by those of its ImageNet training.
 
     Args:
-        network: The network, changed in place; everything behind the backbone stays.
-        file: Weights of the timm architecture (.safetensors or .pth); None asks the local cache
+        network: The network, changed in place; everything after the backbone stays.
+        file: Weights of the timm architecture (.safetensors or .pth); None tries the local cache
             and then the Hugging Face hub.
 
     Raises:
@@ -64,12 +64,12 @@ def load_imagenet(network: ClassifierNetwork, file: Path | None = None) -> None:
 
 
 def _names(given: str | Sequence[str]) -> tuple[str, ...]:
-    """One name, or several where there are several such layers."""
+    """One name, or several if there are several such layers."""
     return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _fitting(backbone: nn.Module, state: dict[str, Tensor]) -> Mapping[str, Tensor]:
-    """The weights as timm would load them: positions resampled where the image size is another."""
+    """The weights as timm would load them: positions are resampled for another image size."""
     module = sys.modules[type(backbone).__module__]
     convert = getattr(module, "checkpoint_filter_fn", None)
     if convert is None or all(

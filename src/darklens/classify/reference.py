@@ -1,4 +1,4 @@
-"""The published network that users of the DeepLense benchmark compare with, layer for layer."""
+"""The published network that users of the DeepLense benchmark compare with, layer by layer."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A backbone that also sees what a linear model of smooth lenses leaves unexplained."""
+"""A backbone that also sees the residual of a linear model of smooth lenses."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -17,13 +17,13 @@ __all__ = ["SubspaceConfig", "SubspaceNetwork"]
 
 @dataclass(frozen=True)
 class SubspaceConfig(BackboneConfig):
-    """Configuration of a backbone that also sees what a linear model of smooth lenses leaves.
+    """Configuration of a backbone that also sees the residual of a linear model of smooth lenses.
 
     Attributes:
         size: Height and width of the preprocessed images [pixel].
         components: Dimensions of the linear space of smooth lenses.
         smooth_images: Images of smooth lenses from which the space is found.
-        gain: Variance that a unit of preprocessed signal brings: 1 for photon counts.
+        gain: Variance per unit of preprocessed signal: 1 for photon counts.
         stretch: The image itself enters as (sqrt(max(0, x) / stretch + 1) - 1) / 10.
     """
 
@@ -37,8 +37,8 @@ class SubspaceConfig(BackboneConfig):
 class SubspaceNetwork(BackboneNetwork):
     """A backbone over two images: the stretched image, and its residual in units of noise.
 
-    The residual is that against a linear space of smooth lenses, see `darklens.nn.subspace`; it is
-    meant for populations whose smooth lenses have few free numbers.
+    The residual is taken against a linear space of smooth lenses, see `darklens.nn.subspace`. It is
+    meant for populations whose smooth lenses have few free parameters.
     """
 
     config: SubspaceConfig

@@ -22,7 +22,7 @@ __all__ = ["ClassifierTask", "TrainingConfig"]
 
 @dataclass(frozen=True)
 class TrainingConfig(OptimiserConfig):
-    """How a classifier's weights are fitted; see `OptimiserConfig` for the other attributes.
+    """How a classifier is trained; see `OptimiserConfig` for the other attributes.
 
     Attributes:
         label_smoothing: Probability taken from the true class and spread over all.
@@ -31,7 +31,7 @@ class TrainingConfig(OptimiserConfig):
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot work."""
+        """Refuse values out of range."""
         super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise BadConfig("label_smoothing must be at least 0 and below 1")
@@ -45,7 +45,7 @@ class ClassifierTask(BudgetedTask):
         config: How to train it.
         budget: When the training ends.
         seed: Seed of the dropout.
-        seconds: Time that preparing the network took, which counts as training [s].
+        seconds: Time spent on preparing the network, which counts as training [s].
         frozen: Parts of the network that stay as they are.
     """
 
@@ -67,7 +67,7 @@ class ClassifierTask(BudgetedTask):
 
     @property
     def best_network(self) -> ClassifierNetwork:
-        """The network that is validated and exported: the averaged one, where there is one."""
+        """The network that is validated and exported: the averaged one, if there is one."""
         network = self.followed_network
         assert isinstance(network, ClassifierNetwork)
         return network
@@ -88,7 +88,7 @@ class ClassifierTask(BudgetedTask):
     def on_validation_epoch_end(self) -> None:
         """Log loss, accuracy and macro AUC over the whole validation set.
 
-        The AUC is not defined, and not logged, where a class has no images.
+        The AUC is not defined, and not logged, if a class has no images.
         """
         logits = self.gathered(torch.cat([item for item, _ in self._outputs]))
         labels = self.gathered(torch.cat([item for _, item in self._outputs]))

@@ -1,8 +1,8 @@
 """Architectures of timm as backbones: their kind of features and their input sizes.
 
-Architectures differ in what they give: a map (n, c, h, w), a map with the channels last, tokens,
-or a vector behind layers of their own; and some are built for one size of images. None of this is
-declared reliably, so each is tried on an empty image when it is built.
+The output of an architecture may be a map (n, c, h, w), a map with the channels last, tokens, or a
+vector after further layers, and some architectures are built for one image size. None of this is
+declared reliably, so each is run on an empty image when it is built.
 """
 
 import warnings
@@ -28,13 +28,13 @@ _MULTIPLE = 32  # sizes that suit most architectures are multiples of it
 
 @dataclass(frozen=True)
 class Backbone:
-    """A backbone with fresh weights, and what it gives.
+    """A backbone with initial weights, and its kind of output.
 
     Attributes:
-        network: The network; gives (n, width) where it is pooled, else (n, width, h, w).
+        network: The network; its output is (n, width) if pooled, else (n, width, h, w).
         width: Number of features.
         pooled: Whether it pools its features itself.
-        fixed: Whether its weights belong to one size of images.
+        fixed: Whether its weights are for one image size.
     """
 
     network: nn.Module
@@ -46,13 +46,13 @@ class Backbone:
 def create_backbone(
     name: str, in_channels: int, options: Mapping[str, Any], *, size: int, pooled: bool
 ) -> Backbone:
-    """An architecture of timm; names and options that would load files are refused.
+    """Build an architecture of timm; names and options that would load files are refused.
 
     Args:
         name: Name of the architecture.
         in_channels: Channels of the images.
         options: Settings of the architecture.
-        size: Height and width of the images; 0 where it is not known.
+        size: Height and width of the images; 0 if unknown.
         pooled: Whether the architecture may pool its features itself.
 
     Raises:
@@ -79,7 +79,7 @@ class _Builder:
     options: dict[str, Any]
 
     def backbone(self, size: int, *, pooled: bool) -> Backbone:
-        """The architecture as a map where it gives one of its own width, else as a vector."""
+        """The architecture with a map of its own width as output if it has one, else a vector."""
         try:
             found = self._map(size)
         except Exception:  # some architectures cannot do without their pooling
@@ -130,7 +130,7 @@ class _Builder:
         return True
 
     def _network(self, size: int, **pooling: str) -> tuple[nn.Module, bool]:
-        """The architecture, for this size of images if it is one of those that ask for it."""
+        """The architecture, built for this image size if it needs one."""
         settings = {"in_chans": self.in_channels, "num_classes": 0, **pooling, **self.options}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # timm's own words to those who build networks
@@ -144,7 +144,7 @@ class _Builder:
         return network, bool(size and self._is_fixed)
 
     def _tried(self, network: nn.Module, size: int) -> Float[Tensor, "1 ..."] | None:
-        """What the network gives for an empty image; None if that is not one array."""
+        """Output of the network for an empty image; None if that is not a single array."""
         side = size or (self._own_size if self._is_fixed else _TRIED)
         training = network.training
         with torch.inference_mode():

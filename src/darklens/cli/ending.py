@@ -1,4 +1,4 @@
-"""How a verb ends when it does not end well: one line on stderr and an exit code.
+"""How a verb ends after an error or a signal: one line on stderr and an exit code.
 
 Codes: 2 wrong input or too little memory or disk, 130 stopped by Ctrl-C, 143 by SIGTERM. With the
 environment variable DARKLENS_DEBUG set, the traceback is shown too.
@@ -22,15 +22,15 @@ __all__ = ["Terminated", "closed_pipe", "fail", "report", "stopped_by_signals"]
 
 
 class Terminated(BaseException):
-    """SIGTERM has come; not an `Exception`, so that nothing takes it for a bad input."""
+    """SIGTERM was received; not an `Exception`, so that nothing mistakes it for bad input."""
 
 
 @contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Let SIGTERM end the block as Ctrl-C does, so that unfinished files are removed.
 
-    A second one ends the process at once. Nothing changes outside the main thread, or where
-    somebody else handles the signal.
+    A second one ends the process at once. Nothing changes outside the main thread, or if something
+    else handles the signal.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -49,7 +49,7 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def report(error: BaseException) -> int:
-    """Say in one line why a verb ended, and return the exit code."""
+    """Report in one line why a verb ended, and return the exit code."""
     if os.environ.get("DARKLENS_DEBUG"):
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt):
@@ -88,7 +88,7 @@ def _say(line: str, code: int) -> int:
 
 
 def _place(error: BaseException) -> str:
-    """Where in darklens something went wrong that nobody foresaw."""
+    """The place in darklens of an unexpected error."""
     own = str(Path(__file__).parents[1])
     frames = [
         item for item in traceback.extract_tb(error.__traceback__) if item.filename.startswith(own)

@@ -12,7 +12,7 @@ __all__ = ["show"]
 
 
 def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
-    """Print the table if it was not written to a file, and say what to look at in it.
+    """Print the table if it was not written to a file, and say which rows to look at.
 
     Raises:
         BadInput: If no image could be fitted.

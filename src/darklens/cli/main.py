@@ -33,7 +33,7 @@ __all__ = ["VERBS", "Verb", "main"]
 
 @dataclass(frozen=True)
 class Verb:
-    """The library function behind a verb, and what shows its result.
+    """The library function behind a verb, and the module that shows its result.
 
     Attributes:
         function: Module and name of the function, such as `darklens.production:simulate`.
@@ -76,7 +76,7 @@ VERBS = {
     ),
     "train classifier": Verb(
         "darklens.train:train_classifier",
-        "Train a classifier on files or on fresh simulations.",
+        "Train a classifier on files or on new simulations.",
         "train",
     ),
     "train generator": Verb(
@@ -143,9 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _mend_streams() -> None:
-    """Streams for a process that was started without, on which any file name can be printed.
+    """Provide missing standard streams, and let them print any file name.
 
-    A letter that the terminal's encoding lacks is printed as its number, and stops nothing.
+    A character that the terminal's encoding lacks is printed as its code.
     """
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:

@@ -16,7 +16,7 @@ def models() -> list[tuple[str, ...]]:
     """List the models that are shipped or cached: data, first metric, size.
 
     Returns:
-        One row per model: name, where it is, classes, training data, first score, size.
+        One row per model: name, place, classes, training data, first score, size.
     """
     rows: list[tuple[str, ...]] = []
     found = [(name, "shipped", folder) for name, folder in shipped_folders().items()]

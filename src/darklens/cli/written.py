@@ -1,4 +1,4 @@
-"""`darklens simulate`, `generate` and `convert`: one line on what was written."""
+"""`darklens simulate`, `generate` and `convert`: one line about what was written."""
 
 from darklens.production import WrittenImages
 from darklens.progress import say

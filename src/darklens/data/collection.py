@@ -93,26 +93,26 @@ def _found(
 ) -> Iterator[Found]:
     """The image or images of one file."""
     names = expand_stacks([path], stacked=stacked)
-    labels, columns = _beside(names)
+    labels, columns = _labels_and_columns(names)
     for position, name in enumerate(names):
         known = label or (labels[position] if labels else _class_by_name(name))
         further = {key: values[position] for key, values in columns.items()}
         yield Found(str(name), known, partial(read_image, name, extension=extension), further)
 
 
-def _beside(names: Sequence[Path]) -> tuple[list[str] | None, dict[str, Any]]:
+def _labels_and_columns(names: Sequence[Path]) -> tuple[list[str] | None, dict[str, Any]]:
     """Labels and columns of the images of an archive, or of a single image in it."""
     member = split_member(names[0])
     if member is None or member[0].suffix.lower() != ".npz":
         return None, {}
     file, first = member
-    labels, columns = _beside_in(file, file.stat().st_mtime_ns)
+    labels, columns = _archive_content(file, file.stat().st_mtime_ns)
     chosen = slice(first, first + len(names))
     return labels and labels[chosen], {key: values[chosen] for key, values in columns.items()}
 
 
 @lru_cache(maxsize=8)
-def _beside_in(file: Path, changed: int) -> tuple[list[str] | None, dict[str, Any]]:  # noqa: ARG001
+def _archive_content(file: Path, changed: int) -> tuple[list[str] | None, dict[str, Any]]:  # noqa: ARG001
     """The same for a whole archive, cached because it is needed image by image."""
     try:
         count = len(open_stack(file))

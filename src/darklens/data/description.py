@@ -42,8 +42,8 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """
     one, other = _flat(found), _flat(wanted)
     names = [name for name in {**other, **one} if one.get(name) != other.get(name)]
-    told = [name for name in names if _CONSEQUENCES.get(name) not in names]
-    return "; ".join(_difference(name, one.get(name), other.get(name)) for name in told)
+    shown = [name for name in names if _CONSEQUENCES.get(name) not in names]
+    return "; ".join(_difference(name, one.get(name), other.get(name)) for name in shown)
 
 
 def _flat(description: Mapping[str, Any]) -> dict[str, Any]:

@@ -83,8 +83,8 @@ class Preprocessing:
         columns: dict[str, list[Any]] = {}
         for step in self._steps:
             if isinstance(step, ExplainingStep):
-                values, said = step.explain(values)
-                columns |= said
+                values, found = step.explain(values)
+                columns |= found
             else:
                 values = step(values)
         return np.ascontiguousarray(values, dtype=np.float32), columns
@@ -102,8 +102,8 @@ class Preprocessing:
         shown: list[list[Panel]] = [[] for _ in images]
         for step in self._steps:
             if isinstance(step, ExplainingStep):
-                values, said, panels = step.illustrate(values)
-                columns |= said
+                values, found, panels = step.illustrate(values)
+                columns |= found
                 shown = [old + new for old, new in zip(shown, panels, strict=True)]
             else:
                 values = step(values)

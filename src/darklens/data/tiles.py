@@ -153,12 +153,12 @@ def _ask(
         json.dumps({"bytes": len(content), "seconds": seconds}).encode() + b"\n" + content
     )
     requests.flush()
-    told = json.loads(answers.readline(_LONGEST_LINE))
-    if "error" in told:
-        return str(told["error"])
-    if tuple(told["shape"]) != shape or not _TYPE.fullmatch(told["dtype"]):
+    header = json.loads(answers.readline(_LONGEST_LINE))
+    if "error" in header:
+        return str(header["error"])
+    if tuple(header["shape"]) != shape or not _TYPE.fullmatch(header["dtype"]):
         raise ValueError("not the requested image")
-    dtype = np.dtype(told["dtype"])
+    dtype = np.dtype(header["dtype"])
     expected = math.prod(shape) * dtype.itemsize
     data = answers.read(expected)
     if len(data) != expected:

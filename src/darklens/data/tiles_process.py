@@ -43,9 +43,9 @@ def _decoded(read: Reader, content: bytes) -> bytes:
     """The answer: a line that describes the image, and its pixels."""
     with read(io.BytesIO(content), memmap=False) as extensions:
         pixels = extensions[1].data
-    told = {"shape": pixels.shape, "dtype": pixels.dtype.str}
+    header = {"shape": pixels.shape, "dtype": pixels.dtype.str}
     data: bytes = pixels.tobytes()
-    return json.dumps(told).encode() + b"\n" + data
+    return json.dumps(header).encode() + b"\n" + data
 
 
 def _here(read: Reader, answers: BinaryIO, content: bytes, _: int) -> None:

@@ -16,7 +16,7 @@ from darklens.files.atomic import atomic_file
 from darklens.files.places import OwnFolder, check_file
 from darklens.files.plain_yaml import dump_yaml
 
-__all__ = ["beside", "check_configuration", "own_folder", "write_configuration"]
+__all__ = ["check_configuration", "configuration_path", "own_folder", "write_configuration"]
 
 _HEAD = "# darklens "
 
@@ -64,10 +64,10 @@ def own_folder(verb: str, files: Iterable[str]) -> OwnFolder:
     return OwnFolder(name, rf"{_HEAD}\S+: darklens {verb} ", frozenset({name, *files}))
 
 
-def beside(output: Path) -> Path:
+def configuration_path(output: Path) -> Path:
     """Path of the configuration for an output: inside a folder, or next to a file or a store.
 
-    >>> beside(Path("table.csv"))
+    >>> configuration_path(Path("table.csv"))
     PosixPath('table.csv.config.yaml')
     """
     if output.is_dir() and output.suffix != ".zarr":

@@ -1,7 +1,7 @@
 """Reader and writer of YAML for cards, presets, recipes and configurations.
 
 These contain plain data: mappings, lists, text, numbers, true, false and null. Other features of
-YAML, and anything that no genuine file needs, are refused with the line number: anchors and aliases
+YAML, and anything that no real file needs, are refused with the line number: anchors and aliases
 (which can expand exponentially), tags (which name types), duplicate or non-text keys, deep nesting,
 very many or very long values, and numbers that are not finite or have dozens of digits. The
 document is built from the parser's events, so that these limits apply before anything is created.

@@ -237,19 +237,19 @@ def _message(problem: Any, place: str, origin: str) -> str:
     path, details = _path(place, problem["loc"][1:]), problem.get("ctx", {})
     kind, value = problem["type"], problem["input"]
     if kind == "unknown":
-        said = f"unknown key {_shown(details['key'])}{origin}{_nearest(**details)}"
+        reason = f"unknown key {_shown(details['key'])}{origin}{_nearest(**details)}"
     elif kind == "one_key":
-        said = _not_one_of(details["names"].split(", "), details["wanted"], value)
+        reason = _not_one_of(details["names"].split(", "), details["wanted"], value)
     elif kind == "float_type" and type(value) is int:
-        said = f"is out of range: {_shown(value)}"
+        reason = f"is out of range: {_shown(value)}"
     elif kind in _WORDS:
-        said = _WORDS[kind].format(**{"shown": _shown(value)} | details)
+        reason = _WORDS[kind].format(**{"shown": _shown(value)} | details)
     elif kind in ("rule", "value_error"):
-        said = _without_place(str(details.get("text") or details["error"]), path)
+        reason = _without_place(str(details.get("text") or details["error"]), path)
     else:
-        said = str(problem["msg"])
-    between = " " if said.startswith(_VERBS) else ": "
-    return f"{path}{between}{said}" if path else said
+        reason = str(problem["msg"])
+    between = " " if reason.startswith(_VERBS) else ": "
+    return f"{path}{between}{reason}" if path else reason
 
 
 def _without_place(text: str, path: str) -> str:

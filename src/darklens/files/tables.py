@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file
-from darklens.files.configuration import beside, check_configuration
+from darklens.files.configuration import check_configuration, configuration_path
 from darklens.files.places import check_added_folder, check_apart, check_file
 from darklens.naming import in_spreadsheet, visible
 
@@ -68,7 +68,9 @@ def check_outputs(
         check_added_folder(figures)
     for written in filter(None, (output, figures)):
         check_apart(written, inputs)
-    place = beside(output) if output is not None else figures and figures / "config.yaml"
+    place = (
+        configuration_path(output) if output is not None else figures and figures / "config.yaml"
+    )
     if place is not None:
         check_configuration(place)
     return place

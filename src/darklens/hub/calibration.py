@@ -1,7 +1,7 @@
-"""The calibration of a classifier as a file of its model folder, and a new one for a model.
+"""The calibration of a classifier as a file in its model folder.
 
-`calibration.safetensors` holds arrays of numbers only. They are checked against the classes and
-the network, so that a file from elsewhere can make an answer wrong, as weights can, but do nothing
+`calibration.safetensors` holds only arrays of numbers, which are checked against the classes and
+the network. A file from elsewhere can therefore make answers wrong, as weights can, but nothing
 else.
 """
 
@@ -47,13 +47,13 @@ _POSITIVE = ("spread", "floor", "scale")
 def save_calibration(
     folder: Path, card: ModelCard, calibration: "Calibration", *, data: str
 ) -> ModelCard:
-    """Write the calibration of a classifier beside its weights, and name it in the card.
+    """Write the calibration of a classifier next to its weights, and list it in the card.
 
     Args:
         folder: Folder of the model.
         card: Its card.
         calibration: The calibration.
-        data: What the calibration images are, in words.
+        data: What the calibration images are, in a few words.
 
     Returns:
         The card as written.
@@ -82,7 +82,7 @@ def save_calibration(
 
 
 def load_calibration(folder: Path, card: ModelCard, network: "nn.Module") -> "Calibration | None":
-    """Read the calibration of a classifier; None where its card names none.
+    """Read the calibration of a classifier; None if its card lists none.
 
     Args:
         folder: Folder of the model.
@@ -90,7 +90,7 @@ def load_calibration(folder: Path, card: ModelCard, network: "nn.Module") -> "Ca
         network: Its network.
 
     Raises:
-        BadModel: If the file is missing, damaged or another model's.
+        BadModel: If the file is missing, damaged or belongs to another model.
     """
     if card.calibration is None:
         return None
@@ -117,7 +117,7 @@ def load_calibration(folder: Path, card: ModelCard, network: "nn.Module") -> "Ca
 
 
 def calibration_bytes(folder: Path, named: CalibrationCard) -> bytes:
-    """Bytes of the calibration file that a card names.
+    """Bytes of the calibration file listed in a card.
 
     Raises:
         BadModel: If the file is missing, too large, a link to somewhere else or damaged.

@@ -94,7 +94,7 @@ class TrainingCard:
         machine: Processor and number of cores.
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
-        init: Model whose weights the training started from, or None for fresh weights.
+        init: Model whose weights the training started from, or None for random weights.
     """
 
     command: str
@@ -176,14 +176,14 @@ class WeightsCard:
 
 @dataclass(frozen=True)
 class CalibrationCard:
-    """What a classifier does on calibration images, from which sets and familiarity follow.
+    """The calibration of a classifier, which gives its sets and familiarity.
 
     Attributes:
         file: Plain name of the file in the model folder.
         sha256: Hash of its bytes.
         images: Number of calibration images.
-        data: What they are, in words.
-        diagnostics: Columns of the fit that are compared beside the network's features.
+        data: What they are, in a few words.
+        diagnostics: Columns of the fit that are compared in addition to the network's features.
     """
 
     file: FileName
@@ -213,7 +213,7 @@ class ModelCard:
         output: Final processing of a generator's images; None for a classifier.
         metrics: Its scores.
         weights: The weights file; None only before `save_model` has written it.
-        calibration: The calibration file of a classifier; None where it has none.
+        calibration: The calibration file of a classifier, if it has one.
     """
 
     name: ModelName

@@ -45,12 +45,12 @@ class InitialModel:
             classes: The classes of the data.
 
         Returns:
-            A message about a layer that starts from fresh weights, or None.
+            A message about a layer that starts from random weights, or None.
 
         Raises:
             BadModel: If the network is a different one.
         """
-        weights, said = dict(self.weights), None
+        weights, message = dict(self.weights), None
         if tuple(classes) != self.card.classes and self.card.kind == "classifier":
             layer = _last_layer(network)
             weights |= {
@@ -58,13 +58,13 @@ class InitialModel:
                 for name, tensor in network.state_dict().items()
                 if name.startswith(f"{layer}.")
             }
-            said = (
+            message = (
                 f"the last layer starts from fresh weights: '{self.card.name}' has the classes "
                 f"{', '.join(self.card.classes)}, the data have {', '.join(classes)}"
             )
         self._check_shapes(network.state_dict(), weights, classes)
         network.load_state_dict(weights)
-        return said
+        return message
 
     def _check_shapes(
         self,

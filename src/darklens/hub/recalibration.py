@@ -1,4 +1,4 @@
-"""Calibrate a model that is there already, on images of the kind that it is to be used for."""
+"""Calibrate an existing model on images of the kind that it will be used for."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +16,12 @@ def calibrate_model(model: str | Path, images: ImageDataset, *, data: str) -> Mo
     """Calibrate a classifier anew: temperature, prediction sets and familiarity.
 
     The weights stay as they are. Scores in the card that depend on the temperature, such as the
-    calibration error, were measured with the one before.
+    calibration error, were measured with the previous one.
 
     Args:
         model: Name of a shipped model, or path of a model folder, which is changed.
         images: Labelled raw images that no weight was fitted to, with the model's classes.
-        data: What the images are, in words, for the card.
+        data: What the images are, in a few words, for the card.
 
     Returns:
         The card as written.

@@ -1,4 +1,4 @@
-"""Bytes of a file of a model folder, once they are known to be those that the card means."""
+"""Read a file of a model folder, after checking its hash against the card."""
 
 import hashlib
 import stat
@@ -11,12 +11,12 @@ __all__ = ["verified_bytes"]
 
 
 def verified_bytes(folder: Path, named: WeightsCard | CalibrationCard, *, most: int) -> bytes:
-    """Bytes of a file that a card names.
+    """Bytes of a file listed in a card.
 
     Args:
         folder: The model folder.
         named: Name and hash of the file.
-        most: Bytes that the file has at most.
+        most: Largest allowed size [byte].
 
     Raises:
         BadModel: If the file is missing, larger, a link to somewhere else, or its sha256 is not

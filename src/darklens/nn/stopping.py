@@ -20,7 +20,7 @@ _SAME_REQUEST = 2.0  # signals within this time [s] are one request: `timeout` s
 
 
 class Stopped(SystemExit):
-    """The process was told to stop; the exit code is 128 plus the signal number."""
+    """The process received a signal to stop; the exit code is 128 plus the signal number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)

@@ -1,6 +1,6 @@
 """Write images: simulated, generated and converted ones, as a store, a folder or a grid.
 
-Names are loaded when they are first asked for: simulating needs no network.
+Names are loaded on first use: simulating needs no network.
 """
 
 from typing import TYPE_CHECKING

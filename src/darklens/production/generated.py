@@ -51,14 +51,14 @@ def generate(
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
         count: Total number of images, over all classes.
         label: Class of all images. By default all classes in turn.
-        steps: Steps of the sampler. By default the model's own number.
+        steps: Number of sampling steps. By default that of the model.
         guidance: Strength of the class condition: 1 as it was learned, more exaggerates it.
         seed: The same seed gives the same images.
         output: Where to write. A name ending in .png gives a grid of up to 400 lenses, .zarr a
             store, any other name a folder of .npy files with a subfolder for each class.
         expected: Leave out the observational effects: photon noise, or compression.
-        batch: Images finished at a time; sets the memory and changes no image.
-        figures: Folder for a film strip of the first image on its way from noise.
+        batch: Images per batch; affects memory but not the images.
+        figures: Folder for a film strip of the first image as it emerges from noise.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
 
@@ -106,7 +106,7 @@ class _Work:
         return self.generator.classes if self.generator.conditional else (UNLABELLED,)
 
     def bar(self, count: int, *, quiet: bool) -> ProgressBar:
-        """Progress bar over the images; where there is no terminal, one line instead."""
+        """Progress bar over the images; without a terminal, one line instead."""
         line = f"generating {count} images with '{self.card.name}'"
         return progress_bar(count, "generating", line, quiet=quiet)
 

@@ -77,7 +77,7 @@ def kind_of_output(output: Path, count: int, wanted: Literal["zarr", "npy"] | No
 
 
 def configuration_place(output: Path) -> Path:
-    """Path of the run's configuration: always beside the output, even if that is a folder.
+    """Path of the run's configuration: always next to the output, even if that is a folder.
 
     The content of a folder then depends neither on its name nor on the number of workers.
     """

@@ -1,6 +1,6 @@
 """Presets: small declarations of distributions from which lenses are drawn.
 
-A preset is a YAML file (see `presets/` beside this file, and the page on simulation in the
+A preset is a YAML file (see `presets/` next to this file, and the page on simulation in the
 documentation). Each number may be constant or a distribution. Angles in presets are degrees from
 the x axis towards the y axis, lengths on the sky arcsec, masses M_sun.
 """
@@ -58,11 +58,11 @@ _NOISE = OneKey(
 
 @dataclass(frozen=True)
 class Preset:
-    """All that is needed to draw lenses.
+    """Everything needed to draw lenses.
 
     Args:
         name: Name of the preset.
-        description: What it stands for, in a sentence or two.
+        description: What it describes, in a sentence or two.
         grid: Pixels of the image.
         cosmology: Distances.
         lens: Smooth lens.

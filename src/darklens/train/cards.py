@@ -1,4 +1,4 @@
-"""The card of a trained model, as far as its training run knows it."""
+"""The card of a trained model, from what its training run knows."""
 
 import datetime
 import os
@@ -28,7 +28,7 @@ def model_card(
     preparation: float,
     output: OutputCard | None = None,
 ) -> ModelCard:
-    """Card of a model as it is after the training so far, without scores.
+    """Card of a model in its present state, without scores.
 
     Args:
         settings: The settings of the run.
@@ -36,8 +36,8 @@ def model_card(
         data: The data.
         preprocessing: Steps from a raw image to the network's input.
         network: Description of the network.
-        preparation: Time it took to open or prepare the images [s].
-        output: What becomes of generated images; for a generator.
+        preparation: Time spent on opening or preparing the images [s].
+        output: Final processing of generated images; for a generator.
     """
     words = settings.card
     prepared = settings.data.prepared_images or data.preprocessing.spec != preprocessing.spec
@@ -60,7 +60,7 @@ def model_card(
 def _training_card(
     settings: RunSettings, task: BudgetedTask, preparation: float | None
 ) -> TrainingCard:
-    """How the weights were made; of several presets the card names the first."""
+    """How the weights were trained; of several presets the card gives the first."""
     data = settings.data
     return TrainingCard(
         command=command_line(settings.verb, settings.folder),

@@ -66,7 +66,7 @@ def train_classifier(
     seed: int = 0,
     quiet: bool = False,
 ) -> TrainedModel | CrossValidation:
-    """Train a classifier on files or on fresh simulations.
+    """Train a classifier on files or on new simulations.
 
     Args:
         name: Name of the model.

@@ -21,7 +21,7 @@ _MEASURED = 1024
 
 
 def value_needs(output: OutputCard) -> DataNeeds:
-    """What the data must be like: the limits of generated images are those of the observed ones."""
+    """Requirements on the data: the limits of generated images are those of the real ones."""
     low, high = output.minimum, output.maximum
     known = None if low is None or high is None else (low * output.unit, high * output.unit)
     return DataNeeds(classes=1, value_range=known, advice=_ADVICE)

@@ -32,7 +32,7 @@ _SAMPLE = 24
 
 
 class SimulatedStream:
-    """Fresh simulations for training: images `start`, `start + stride`, ... of a seed.
+    """New simulations for training: images `start`, `start + stride`, ... of a seed.
 
     Args:
         simulator: The simulator.
@@ -196,7 +196,7 @@ def _simulated_part(
     *,
     quiet: bool,
 ) -> tuple[ImageDataset, dict[str, list[Any]]]:
-    """Simulations that are preprocessed once, and what the preprocessing said of each."""
+    """Simulations that are preprocessed once, and the results of the preprocessing for each."""
     seed, count = {
         "train": (options.stream_seed, options.prepared_images),
         "val": (options.validation_seed, options.validation_images),

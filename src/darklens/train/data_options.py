@@ -1,4 +1,4 @@
-"""The options of a run's data: which images there are and what is done with them."""
+"""The options for a run's data: where the images come from and how they are used."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,14 +32,14 @@ class DataOptions:
         validation_images: Number of simulated validation images.
         epoch_images: Simulated training images between two validations.
         prepared_images: Simulate and preprocess this many training images once before training,
-            instead of fresh ones in each step; for a preprocessing or a simulation that takes
+            instead of new ones in each step; for a preprocessing or a simulation that takes
             longer than a step.
         copies: Turn prepared simulations into copies as found in files: half of them stay counts,
             the others become 8-bit images, JPEGs or resized images; half are moved by up to two
             pixels.
         expected: Simulate expected counts without photon noise, for a generator.
-        cache: Folder that keeps the images that are prepared once, for several runs to share; by
-            default it is in the folder of the run.
+        cache: Folder for the prepared images, which several runs can share; by default it is in
+            the folder of the run.
         batch_size: Images per step on each device.
         workers: Processes that read or simulate images; 0 uses the training process. For images
             that are prepared once, 0 means one per CPU core.

@@ -1,4 +1,4 @@
-"""A preprocessing that fits each image: its result for one image, and the size that it is for."""
+"""A preprocessing that fits each image: its result for one image, and its image size."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class FittedImage:
 
     Attributes:
         maps: The input of the network; None if the image cannot be fitted.
-        columns: What the steps report on the image, in plain values; nothing if there is no fit.
+        columns: Results of the steps, in plain values; empty if there is no fit.
         reason: Why the image cannot be fitted.
     """
 
@@ -42,10 +42,10 @@ def fitted(steps: Preprocessing, image: Shaped[np.ndarray, "c h w"]) -> FittedIm
         image: The raw image.
     """
     try:
-        maps, said = steps.explain(image[np.newaxis])
+        maps, found = steps.explain(image[np.newaxis])
     except BadData as error:
         return FittedImage(None, {}, str(error))
-    columns = {name: _plain(values[0]) for name, values in said.items()}
+    columns = {name: _plain(values[0]) for name, values in found.items()}
     if columns.get("fit") == _FAILED:
         return FittedImage(None, {}, str(columns["note"]))
     return FittedImage(maps[0], columns)
@@ -91,7 +91,7 @@ def check_size(spec: Sequence[Mapping[str, Any]], image: Shaped[np.ndarray, "c h
 
 
 def _advice(step: str, shape: tuple[int, ...]) -> str:
-    """What to give for images of this shape."""
+    """Which preprocessing to give for images of this shape."""
     pixels = "--preprocessing '[{min_max: {}}]' trains without a fit"
     channels, *size = shape
     if channels != 1:

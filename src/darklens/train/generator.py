@@ -150,7 +150,7 @@ def _train(settings: GeneratorSettings) -> TrainedModel:
 
 
 def _output(images: OutputCard, start: Start) -> OutputCard:
-    """What becomes of generated images: as for the model in `init`, unless something is given."""
+    """Final processing of generated images: that of the model in `init`, unless given."""
     model = start.model
     usual = None if model is None else model.card.output
     return usual if usual is not None and images == IMAGES else images
@@ -159,7 +159,7 @@ def _output(images: OutputCard, start: Start) -> OutputCard:
 def _images(
     settings: GeneratorSettings, start: Start, run: Run
 ) -> tuple[Preprocessing, TrainingData]:
-    """The whole preprocessing, and the images with what is left of it."""
+    """The whole preprocessing, and the images with the steps that are still to be applied."""
     steps = model_preprocessing(start.preprocessing)
     undo_preprocessing(steps.spec)  # a step that cannot be undone is an error now
     needs = value_needs(settings.images)
@@ -196,7 +196,7 @@ def _for_network(
     data: TrainingData,
     run: Run,
 ) -> tuple[TrainingData, Augmentation]:
-    """What the network is trained on, images or latents, and the augmentation left to do."""
+    """Training data of the network, images or latents, and the augmentation still to be applied."""
     options, augmentation = settings.data, settings.augmentation
     if network.space is None:
         if options.expected and options.prepared_images:
@@ -210,7 +210,7 @@ def _for_network(
 
 
 def _previews(settings: GeneratorSettings, card: ModelCard, run: Run) -> list[Previews]:
-    """The callback that draws previews, where they are asked for."""
+    """The callback that draws previews, if requested."""
     restore = build_restore(card)
     if not settings.preview_epochs:
         return []
@@ -221,7 +221,7 @@ def _previews(settings: GeneratorSettings, card: ModelCard, run: Run) -> list[Pr
 
 
 def _save(run: Run, task: GeneratorTask, card: ModelCard) -> TrainedModel:
-    """Write the model folder, for plain diffusers networks with what that library reads."""
+    """Write the model folder; for diffusers networks also the files that diffusers reads."""
     best, folder = task.best_network, run.folder / "model"
     write_more = None
     if isinstance(best, DiscreteDiffusion) and isinstance(best.config, DiffusersConfig):

@@ -2,7 +2,7 @@
 
 A training step on latents takes less time than it takes to read or simulate its images. So all
 images are encoded once, before the training, and their latents are kept in the folder of the run
-together with the space they belong to: a stopped run continues with the same ones.
+together with their space, so that an interrupted run continues with the same latents.
 """
 
 from collections.abc import Iterator
@@ -37,9 +37,9 @@ class LatentImages:
     """Which images are encoded, and how.
 
     Attributes:
-        count: Training images that are taken from an endless stream.
+        count: Number of training images taken from an endless stream.
         flips: Whether each training image is also encoded flipped along x, along y and along both.
-        source: Everything else that the latents depend on, as plain values.
+        source: Everything else on which the latents depend, as plain values.
     """
 
     count: int
@@ -97,14 +97,14 @@ def encode_data(
     known: bool = False,
     quiet: bool,
 ) -> TrainingData:
-    """The same data as latents (n, components, 1, 1), with nothing left to preprocess.
+    """The same data as latents (n, components, 1, 1), fully preprocessed.
 
     Args:
-        data: The images, with the steps that are left to do.
+        data: The images, with the steps that are still to be applied.
         space: The space of the latents; computed from the training images, in place.
         wanted: What is encoded.
         path: File that keeps the latents, ending in .npz.
-        known: Whether the space is that of a trained model and stays as it is.
+        known: Whether the space is that of a trained model and must not change.
         quiet: Show no progress.
 
     Raises:

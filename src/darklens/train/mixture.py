@@ -14,7 +14,7 @@ __all__ = ["check_mixture", "mixed"]
 
 
 def check_mixture(presets: Sequence[str], classes: Sequence[str], shape: tuple[int, ...]) -> None:
-    """Compare the presets with real images.
+    """Check that the presets match the real images.
 
     Args:
         presets: Presets of the simulations.
@@ -66,7 +66,7 @@ class _Joined:
         self._shape = sets[0].images([0]).shape[1:]
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Float16[np.ndarray, "n c h w"]:
-        """The images with these numbers."""
+        """The images with these indices."""
         which = np.searchsorted(self._starts, indices, side="right") - 1
         images = np.empty((len(indices), *self._shape), dtype=np.float16)
         for number, dataset in enumerate(self._sets):

@@ -2,9 +2,9 @@
 
 A preprocessing that fits each image takes longer than a training step. Its results are kept in
 shards of two files: `KEY-NAME.npy` with the images in half precision and `KEY-NAME.json`, written
-last, with the digest of each raw image and what the preprocessing said of it. The key
-stands for the preprocessing and the name for the images, so what is kept is found again by any run
-with the same images and steps, and a stopped run keeps its finished shards.
+last, with the digest of each raw image and the results of the preprocessing. The key identifies the
+preprocessing and the name the images, so that any run with the same images and steps finds them
+again, and an interrupted run keeps its finished shards.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ _NAME_LENGTH = 16
 
 
 class _Place(NamedTuple):
-    """Where the result for one raw image is, and what is known of it."""
+    """Where the result for one raw image is stored, and its columns."""
 
     path: Path
     row: int
@@ -110,7 +110,7 @@ class _KeptImages:
         self._places = list(places)
 
     def read(self, indices: Int64[np.ndarray, " n"]) -> Float16[np.ndarray, "n c h w"]:
-        """The images with these numbers."""
+        """The images with these indices."""
         wanted = [self._places[i] for i in indices]
         files = {place.path: np.load(place.path, mmap_mode="r") for place in wanted}
         return np.stack([files[place.path][place.row] for place in wanted])
@@ -122,7 +122,7 @@ class PreparedFiles:
 
     Attributes:
         parts: The images of each part, in the order of the raw ones.
-        columns: What the preprocessing said of each image, part by part.
+        columns: Results of the preprocessing for each image, part by part.
         problems: The images that cannot be fitted.
     """
 
@@ -139,12 +139,12 @@ def prepare_files(
     workers: int,
     quiet: bool,
 ) -> PreparedFiles:
-    """Preprocess images, or reuse what is kept of them.
+    """Preprocess images, or reuse stored results.
 
     Args:
         parts: The raw images.
         steps: The preprocessing.
-        folder: Folder that keeps the results.
+        folder: Folder for the results.
         workers: Number of processes; 0 for one per CPU core.
         quiet: Show no progress.
 
@@ -182,7 +182,7 @@ def prepare_files(
 def _missing(
     digests: Mapping[str, Sequence[str]], known: Mapping[str, _Place]
 ) -> dict[str, list[int]]:
-    """Positions of the images that are to be preprocessed, each content once."""
+    """Positions of the images to preprocess; images with the same content only once."""
     seen = set(known)
     missing: dict[str, list[int]] = {part: [] for part in digests}
     for part, names in digests.items():
@@ -211,7 +211,7 @@ def _made(
     *,
     workers: int,
 ) -> Generator[None]:
-    """Make the shards one after the other, by several processes where there are several."""
+    """Make the shards in order, with several processes if there are several shards."""
     if workers == 1 or len(calls) == 1:
         for call in calls:
             _write_shard(call, parts, steps, cache)
@@ -266,7 +266,7 @@ def _columns(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 
 def _digests(data: ImageDataset) -> Iterator[str]:
-    """A digest of each image's pixels in single precision, which is all that is fitted."""
+    """A digest of each image's pixels in single precision, in which they are fitted."""
     size = max(_READ_AT_ONCE, data.together)
     for start in range(0, len(data), size):
         for image in data.images(slice(start, start + size)):

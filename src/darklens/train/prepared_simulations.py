@@ -3,7 +3,7 @@
 A preprocessing that fits each image takes longer than a training step. The images are therefore
 simulated and preprocessed before training, in shards that several processes can make. If a run is
 stopped, its finished shards are kept. The images are stored in half precision in one `.npy` file.
-With several presets, image `i` of `k` classes comes from preset `i // k`, counted round and round.
+With several presets, image `i` of `k` classes comes from preset `i // k`, cyclically.
 An image that cannot be fitted is stored as NaN and is not in the data set.
 """
 
@@ -94,7 +94,7 @@ def prepare_simulations(
         quiet: Show no progress.
 
     Raises:
-        BadConfig: If the file holds other images, or the presets do not go together.
+        BadConfig: If the file holds other images, or the presets do not match.
         BadData: If no image can be preprocessed.
     """
     simulators = wanted.simulators()
@@ -136,12 +136,12 @@ def _without_failures(
 
 
 def prepared_columns(wanted: PreparedSimulations, path: Path) -> dict[str, list[Any]]:
-    """What the preprocessing said of each image that it could fit.
+    """Results of the preprocessing for each image that it could fit.
 
-    Nothing is known of images that an older run prepared.
+    There is nothing for images prepared by an older version.
 
     Args:
-        wanted: Which images, all of them prepared.
+        wanted: Which images; all must be prepared.
         path: File of the images.
     """
     done = path.with_suffix(".done")

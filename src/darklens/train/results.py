@@ -1,4 +1,4 @@
-"""What a training gives back: the model it has written, or the models of a cross-validation."""
+"""The result of a training: a model, or the models of a cross-validation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ class TrainedModel:
 
     Attributes:
         folder: Model folder, for `load_classifier` or `load_generator`.
-        card: Its card, with the test scores where there are any.
+        card: Its card, with the test scores if there are any.
         problem: Why the model could not be calibrated or tested; None if all went well.
     """
 
@@ -37,5 +37,5 @@ class CrossValidation:
 
     @property
     def problem(self) -> str | None:
-        """Why the first model that could not be measured was not; None if all were."""
+        """Why the first model that could not be calibrated or tested failed; None if all were."""
         return next((model.problem for model in self.models if model.problem is not None), None)

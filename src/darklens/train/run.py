@@ -36,7 +36,7 @@ __all__ = ["Run", "open_run"]
 
 @dataclass(frozen=True)
 class Run:
-    """An open training run: everything that can be checked without its data is right.
+    """An open training run, after all checks that need no data.
 
     Attributes:
         folder: Folder of the run.
@@ -69,7 +69,7 @@ class Run:
             callbacks: Further callbacks of the trainer.
 
         Returns:
-            Whether this is the process that goes on to write the model.
+            Whether this process is the one that writes the model.
         """
         module = LensDataModule(
             data.train,
@@ -98,11 +98,11 @@ class Run:
 
 @contextmanager
 def open_run(settings: RunSettings, metrics: Sequence[str]) -> Iterator[Run]:
-    """Open a run, and end it in order when the process receives SIGINT or SIGTERM.
+    """Open a run, and end it properly when the process receives SIGINT or SIGTERM.
 
     Errors in the settings of the run itself (its name, budget, folder, monitored metric, trainer)
-    and damaged checkpoints show here, before any data are read or simulated. All randomness starts
-    from the seed.
+    and damaged checkpoints are reported here, before any data are read or simulated. All randomness
+    starts from the seed.
 
     Args:
         settings: The settings of the run.

@@ -53,7 +53,7 @@ def save_measured(
 ) -> TrainedModel:
     """Write a classifier, then its temperature and calibration and, with a test part, its scores.
 
-    All are measured with the weights as they were written, in half precision.
+    All are measured with the weights as written, in half precision.
 
     Args:
         folder: Model folder to write.
@@ -114,7 +114,7 @@ def absent_classes(dataset: ImageDataset) -> list[str]:
 def fitted_temperature(
     logits: Float[np.ndarray, "n k"], labels: Int64[np.ndarray, " n"], report: Report
 ) -> float:
-    """Temperature that calibrates the classifier on the validation images; 1 where none does.
+    """Temperature that calibrates the classifier on the validation images; 1 if there is none.
 
     Args:
         logits: Its output for them, before temperature and softmax.

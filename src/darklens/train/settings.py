@@ -1,4 +1,4 @@
-"""The settings that every training run has, and what it starts from."""
+"""The settings of every training run, and its starting point."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ __all__ = ["CardOptions", "RunSettings", "Start", "resolved", "starting_point"]
 
 @dataclass(frozen=True)
 class CardOptions:
-    """What the model's card says beyond what the run itself knows.
+    """Entries of the model's card that the run itself does not know.
 
     Attributes:
         description: What the model is, in a sentence or two.
-        values: What the pixel values of the raw images are.
-        pixel_scale: Pixel scale [arcsec]; that of a preset is known.
+        values: Meaning of the pixel values of the raw images.
+        pixel_scale: Pixel scale [arcsec], unless a preset gives it.
         licence: Licence of the weights.
     """
 
@@ -75,7 +75,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Start:
-    """What a training starts from.
+    """The starting point of a training.
 
     Attributes:
         network: Name and settings of the network.
@@ -94,7 +94,7 @@ def starting_point(
     network: Mapping[str, Any],
     preprocessing: Sequence[dict[str, Any]] = (),
 ) -> Start:
-    """What the settings ask for, completed by the model in `init` or else by these defaults.
+    """The starting point given by the settings, the model in `init` and these defaults.
 
     Args:
         settings: The settings of the run.
@@ -119,7 +119,7 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 
 def resolved(settings: Settings, start: Start) -> Settings:
-    """The settings with the network, the preprocessing and the data that the run really uses.
+    """The settings with the network, the preprocessing and the data that the run actually uses.
 
     Raises:
         BadConfig: If the options of the data contradict each other.

@@ -7,7 +7,7 @@
 | 15 % | the 8-bit integers as a JPEG of quality 80 to 97 |
 | 10 % | resized to a side of 100 to 259 pixels and back, bicubically |
 
-Half of the copies of each kind are moved by up to two pixels along each axis.
+Half of the copies of each kind are shifted by up to two pixels along each axis.
 """
 
 import numpy as np
