@@ -79,6 +79,7 @@ def test_signal_and_magnification_are_those_of_the_source(
     preset = load_preset("common-test-1")
     lensed = render(lens.scene, preset.grid)
     unlensed = render(replace(lens.scene, lens=SIE(1e-6), shear=Shear()), preset.grid)
+    assert found.source_share(lens.image[0].astype(np.float64)) > 0.95
     assert found.magnification == pytest.approx(lensed.sum() / unlensed.sum(), rel=0.05)
     noise = np.sqrt(lensed + 10)
     assert found.signal_to_noise == pytest.approx(

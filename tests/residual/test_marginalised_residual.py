@@ -47,6 +47,27 @@ def test_substructure_stands_out(maps: dict[str, np.ndarray]) -> None:
     assert gains[2] > gains[0]
 
 
+def test_points_explain_subhalos(maps: dict[str, np.ndarray]) -> None:
+    gains = np.stack([maps[f"gain of {count}"][:, 0, 0] for count in ("1 point", "8 points")])
+    assert (gains[0] < gains[1]).all()
+    smooth, subhalos, vortex = gains[1]
+    assert smooth < min(subhalos, vortex)
+    assert (maps["masses of points"] != 0).sum(axis=(1, 2)).max() <= 8
+    left = maps["point mass beside points"].max(axis=(1, 2))
+    assert (left < maps["point mass"].max(axis=(1, 2))).all()
+
+
+def test_an_image_without_a_lens_shows_in_the_numbers(
+    step: MarginalisedResidual, images: Images
+) -> None:
+    sky = np.random.default_rng(0).poisson(10, images[:1].shape).astype(np.float32)
+    _, told = step.explain(np.concatenate([images[:1], sky]))
+    assert told["signal_to_noise"][1] < 0.3 * told["signal_to_noise"][0]
+    assert told["source_share"][0] > 0.9 > 0.1 > told["source_share"][1]
+    assert told["einstein_radius"][0] == pytest.approx(1.2, abs=0.4)
+    assert told["magnification"][0] > 2
+
+
 def test_chi_square_is_the_same_everywhere_on_its_map(maps: dict[str, np.ndarray]) -> None:
     assert np.ptp(maps["chi-square"], axis=(1, 2)).max() == 0
 

@@ -102,6 +102,21 @@ class MarginalisedFit:
         lensed = float(self._source_counts(self.fit.parameters).sum())
         return lensed / max(float(self._source_counts(unlensed).sum()), _NO_LIGHT)
 
+    def source_share(self, image: Image) -> float:
+        """Share of the light of an image above the sky that the lensed source explains.
+
+        Light is weighed by the squared signal-to-noise ratio of its pixel. 1 means all of it; the
+        share is negative where the model adds light that the image does not have.
+
+        Args:
+            image: The image that was fitted, light of the lens included.
+        """
+        source = self._source_counts(self.fit.parameters)
+        light = image - (self.fit.model - source)
+        weight = 1 / np.square(self.fit.noise)
+        total = float((np.square(light) * weight).sum())
+        return 1 - float((np.square(light - source) * weight).sum()) / max(total, _NO_LIGHT)
+
     def _source_counts(self, parameters: Parameters) -> Image:
         dark = parameters.copy()
         dark[Parameter.BACKGROUND] = 0

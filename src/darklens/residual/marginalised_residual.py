@@ -3,8 +3,9 @@
 The smooth lens of a preset is fitted under the preset's priors; multipoles of the mass, shapelets
 of the source, errors of the PSF and light of the lens are marginalised, see
 `darklens.modelling.marginalised_fit`. The maps are what remains: the residual in units of the
-noise, matched filters for point masses and for lines of several lengths, and the same beside the
-best line. Counts may be unknown: gain, noise and sky are then measured on the image itself.
+noise, matched filters for point masses and for lines of several lengths, the same beside the best
+line, and beside the point masses that explain most. Counts may be unknown: gain, noise and sky are
+then measured on the image itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from darklens.cutouts import central_cutout
+from darklens.cutouts import block_sums, central_cutout
 from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
@@ -27,12 +28,14 @@ from darklens.modelling import (
     MatchedFilters,
     NuisancePriors,
     Parameter,
+    PointPursuit,
     SignificanceMaps,
     SmoothFit,
     any_counts,
     central,
     central_sky,
     marginalised_model,
+    pursue_points,
 )
 from darklens.residual.scaling import clipped, compressed, excess, is_positive
 from darklens.simulation import Preset, load_preset, parse_preset
@@ -41,6 +44,9 @@ __all__ = ["MarginalisedResidual"]
 
 Images = Float32[np.ndarray, "_ _ _ _"]
 Map = Float32[np.ndarray, "i j"]
+Residual = Float32[np.ndarray, "h w"]
+Sensitivity = Float32[np.ndarray, "2 h w"]
+Basis = Float32[np.ndarray, "k h w"]
 
 _LINE_BINNING = 2  # of the maps, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
@@ -48,6 +54,17 @@ _LINE_STEPS = 3
 _GOOD = 1.2  # reduced chi-square of a fit that need not converge
 _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
 _LEAST_SHARE = 0.02  # of what is projected out
+_POINTS = 8  # that are added one after the other
+_GAINS = (1, 2, 4, 8)  # of chi-square, by so many points
+_COLUMNS = (
+    "fit",
+    "chi_square",
+    "einstein_radius",
+    "signal_to_noise",
+    "magnification",
+    "source_share",
+    "note",
+)
 _NOTE = (
     "the values do not give the photon counts back (8-bit grey levels, compressed, resampled?): "
     "gain, sky and noise were fitted"
@@ -60,6 +77,7 @@ class _Found:
 
     smooth: MarginalisedFit
     maps: SignificanceMaps
+    points: PointPursuit
     line: MarginalisedFit
     beside: SignificanceMaps
     counts: Counts
@@ -125,12 +143,16 @@ class MarginalisedResidual:
             *(f"line of half length {length:g}" for length in self._half_lengths),
             "residual beside a line",
             "point mass beside a line",
+            "masses of points",
+            "residual beside points",
+            "point mass beside points",
             "chi-square",
             "chi-square with a line",
             "gain of a line",
             "half length",
             "mass of the line",
             "freedom",
+            *(f"gain of {count} point{'s'[: count - 1]}" for count in _GAINS),
         )
 
     def __call__(self, images: Images) -> Images:
@@ -142,7 +164,7 @@ class MarginalisedResidual:
         return np.stack([self._scaled(self._found(image)) for image in images])
 
     def explain(self, images: Images) -> tuple[Images, dict[str, list[Any]]]:
-        """The maps, and for each image the verdict on the fit, its chi-square and a note.
+        """The maps, and for each image the verdict on the fit, its quality and a note.
 
         An image that cannot be fitted has maps of zeros, the verdict `failed`, and the reason as
         its note.
@@ -163,16 +185,24 @@ class MarginalisedResidual:
         side = self._size // self._binning
         nothing = np.zeros((len(self.channels), side, side), dtype=np.float32)
         maps = [nothing if isinstance(one, str) else self._scaled(one) for one in found]
-        columns: dict[str, list[Any]] = {"fit": [], "chi_square": [], "note": []}
-        for one in found:
-            if isinstance(one, str):
-                told: tuple[str, float, str | None] = "failed", np.nan, one
-            else:
-                note = _NOTE if one.counts.source == "estimated" else None
-                told = self._verdict(one), one.smooth.fit.chi_square, note
-            for column, value in zip(columns.values(), told, strict=True):
-                column.append(value)
+        reports = [self._report(one) for one in found]
+        columns = {name: [report[name] for report in reports] for name in _COLUMNS}
         return np.stack(maps), columns
+
+    def _report(self, found: _Found | str) -> dict[str, Any]:
+        """What is said of one image beside its maps."""
+        if isinstance(found, str):
+            return {**dict.fromkeys(_COLUMNS, np.nan), "fit": "failed", "note": found}
+        smooth = found.smooth
+        return {
+            "fit": self._verdict(found),
+            "chi_square": smooth.fit.chi_square,
+            "einstein_radius": float(smooth.fit.parameters[Parameter.EINSTEIN_RADIUS]),
+            "signal_to_noise": smooth.signal_to_noise,
+            "magnification": smooth.magnification,
+            "source_share": smooth.source_share(found.counts.image),
+            "note": _NOTE if found.counts.source == "estimated" else None,
+        }
 
     def _verdict(self, found: _Found) -> str:
         least = min(found.smooth.fit.chi_square, found.line.fit.chi_square)
@@ -196,13 +226,16 @@ class MarginalisedResidual:
         try:
             counts = any_counts(image[0], central_sky(self._preset))
             smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
-            maps = self._detect(smooth)
+            parts = self._parts(smooth)
+            maps = self._detect(parts)
+            points = pursue_points(self._point_filters, *parts, maps, count=_POINTS)
             fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
             end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
             line = self._fitter.linear(fitter.model, smooth.data, end)
         except BadInput as error:
             raise BadData(str(error)) from None
-        return _Found(smooth, maps, line, self._detect(line, lines=False), counts, image[0])
+        beside = self._point_filters(*self._parts(line))
+        return _Found(smooth, maps, points, line, beside, counts, image[0])
 
     @cached_property
     def _fitter(self) -> MarginalisedFitter:
@@ -230,23 +263,25 @@ class MarginalisedResidual:
             largest_radius=_LARGEST_RADIUS,
         )
 
-    def _detect(self, found: MarginalisedFit, *, lines: bool = True) -> SignificanceMaps:
+    def _parts(self, found: MarginalisedFit) -> tuple[Residual, Sensitivity, Basis]:
+        """Residual, sensitivity and root of the projection, as the filters take them."""
+        return (
+            central_cutout(found.fit.residual, self._size).astype(np.float32),
+            central_cutout(found.fit.sensitivity, self._size).astype(np.float32),
+            _essential(central_cutout(found.basis, self._size)),
+        )
+
+    def _detect(self, parts: tuple[Residual, Sensitivity, Basis]) -> SignificanceMaps:
         """Matched filters for points, and on coarser maps for lines."""
-        parts = [
-            central_cutout(part, self._size).astype(np.float32)
-            for part in (found.fit.residual, found.fit.sensitivity, _essential(found.basis))
-        ]
-        points = self._point_filters(*parts, lines=False)
-        if not lines:
-            return points
-        coarse = self._line_filters(*parts)
+        points, coarse = self._point_filters(*parts), self._line_filters(*parts)
         line = coarse.line.repeat(_LINE_BINNING, axis=-1).repeat(_LINE_BINNING, axis=-2)
         return SignificanceMaps(points.point, points.depth, line, coarse.lines)
 
     def _scaled(self, found: _Found) -> Float32[np.ndarray, "d i j"]:
         """All channels of one image, each of order unity."""
-        fit, line = found.smooth.fit, found.line.fit
+        fit, line, points = found.smooth.fit, found.line.fit, found.points
         pixels = fit.residual.size
+        radius2 = fit.parameters[Parameter.EINSTEIN_RADIUS] ** 2
         gain = (fit.chi_square - line.chi_square) * np.sqrt(pixels / 2)
         strength = line.parameters[Parameter.LINE_STRENGTH]
         mass = strength / line.parameters[Parameter.EINSTEIN_RADIUS] ** 2
@@ -257,6 +292,7 @@ class MarginalisedResidual:
             line.parameters[Parameter.LINE_LOG_HALF_LENGTH],
             20 * mass,
             np.log1p(found.smooth.freedom) / 3,
+            *(np.arcsinh(points.gains[:count].sum() / np.sqrt(2 * pixels)) / 3 for count in _GAINS),
         ]
         maps = [
             self._residual(fit),
@@ -267,6 +303,9 @@ class MarginalisedResidual:
             *compressed(found.maps.line),
             self._residual(line),
             compressed(found.beside.point),
+            np.cbrt(100 * points.strength_map / radius2),
+            clipped(block_sums(points.residual, self._binning) / self._binning),
+            compressed(points.significance),
             *(np.full(found.maps.point.shape, number) for number in np.clip(numbers, -3.0, 3.0)),
         ]
         return np.asarray(np.clip(np.stack(maps), -_LARGEST, _LARGEST), dtype=np.float32)
