@@ -16,7 +16,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from darklens.classify.base import ClassifierNetwork
-from darklens.classify.timm_models import create_backbone
 from darklens.errors import BadModel
 from darklens.nn import AttentionBlock, PlainBackbone
 
@@ -66,6 +65,8 @@ class BackboneNetwork(ClassifierNetwork):
             self.backbone = _plain(config, in_channels)
             width = int(self.backbone.num_features)
         else:
+            from darklens.classify.timm_models import create_backbone
+
             made = create_backbone(
                 config.backbone,
                 in_channels,

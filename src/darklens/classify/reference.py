@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
-import timm
 import torch
 from jaxtyping import Float
 from pydantic import Field
@@ -44,6 +43,8 @@ class ReferenceNetwork(ClassifierNetwork):
     def __init__(
         self, config: ReferenceClassifierConfig, *, in_channels: int, classes: int
     ) -> None:
+        import timm
+
         super().__init__()
         self.config = config
         self.backbone = timm.create_model(

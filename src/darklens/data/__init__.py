@@ -1,6 +1,6 @@
 """Reading and writing images: files, stores, data sets, splits, preprocessing, the data module.
 
-Names that need torch or Lightning are imported on first use, so that simulating to disk and
+Names that need torch, Lightning or Zarr are imported on first use, so that reading images and
 listing files start quickly.
 """
 
@@ -12,7 +12,6 @@ from darklens.data.files import find_images
 from darklens.data.fit_inputs import Plane, read_plane
 from darklens.data.image_sets import open_images
 from darklens.data.inverse_preprocessing import undo_preprocessing
-from darklens.data.npy_tree import NpyTreeWriter
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
 from darklens.data.readers import pixel_problem, read_image
 from darklens.data.splits import (
@@ -22,13 +21,14 @@ from darklens.data.splits import (
 )
 from darklens.data.stacks import expand_stacks
 from darklens.data.steps import Panel
-from darklens.data.store import Store, StoreWriter, open_store
-from darklens.data.writer import ImageWriter
 from darklens.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
     from darklens.data.augmentation import Augmentation
     from darklens.data.datamodule import FreshImages, LensDataModule
+    from darklens.data.npy_tree import NpyTreeWriter
+    from darklens.data.store import Store, StoreWriter, open_store
+    from darklens.data.writer import ImageWriter
 
 __all__ = [
     "Augmentation",
@@ -62,7 +62,12 @@ __all__ = [
 _HEAVY = {
     "Augmentation": "darklens.data.augmentation",
     "FreshImages": "darklens.data.datamodule",
+    "ImageWriter": "darklens.data.writer",
     "LensDataModule": "darklens.data.datamodule",
+    "NpyTreeWriter": "darklens.data.npy_tree",
+    "Store": "darklens.data.store",
+    "StoreWriter": "darklens.data.store",
+    "open_store": "darklens.data.store",
 }
 
 __getattr__ = lazy_names(__name__, _HEAVY)

@@ -8,7 +8,7 @@ of the spellings in `darklens.classes`. A tree with a folder `sub` keeps its own
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Int64, Shaped
@@ -19,8 +19,10 @@ from darklens.data.layout import Layout, Part, class_names, find_layout, part_na
 from darklens.data.npz_files import read_labels
 from darklens.data.readers import pixel_problem, read_image
 from darklens.data.stacks import expand_stacks
-from darklens.data.store import Store, open_store
 from darklens.errors import BadData, UnreadableImage
+
+if TYPE_CHECKING:  # zarr is imported where there is a store to open
+    from darklens.data.store import Store
 
 __all__ = ["BadImage", "ImageDataset", "ImageSource", "open_dataset", "open_part"]
 
@@ -105,7 +107,7 @@ class ImageDataset:
         return cls(_Arrays(images), indices, values, ids=names, classes=classes)
 
     @classmethod
-    def from_store(cls, store: Store) -> "ImageDataset":
+    def from_store(cls, store: "Store") -> "ImageDataset":
         """A data set of a whole store."""
         n = len(store)
         indices = np.arange(n, dtype=np.int64)
@@ -224,6 +226,8 @@ def open_part(layout: Layout, name: str) -> ImageDataset:
     """
     part = layout.parts[name]
     if part.store is not None:
+        from darklens.data.store import open_store
+
         dataset = ImageDataset.from_store(open_store(part.store))
         return dataset if part.store == layout.root else _below(dataset, part.store, layout.root)
     if not part.classes and part.folders[0].is_file():
@@ -335,7 +339,7 @@ class _Arrays:
 
 
 class _StoreImages:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: "Store") -> None:
         self._store = store
         self.together = store.images.chunks[0]
 

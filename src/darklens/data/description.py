@@ -7,9 +7,11 @@ from typing import Any
 from darklens.errors import BadInput
 from darklens.files.plain_yaml import read_yaml
 
-__all__ = ["DESCRIPTION", "differences", "read_description"]
+__all__ = ["DESCRIPTION", "STORE_FORMAT", "differences", "is_store", "read_description"]
 
 DESCRIPTION = "dataset.yaml"
+STORE_FORMAT = "darklens-store"
+"""The `format` of a store in its description."""
 _LONGEST = 60  # most characters of a setting to show
 _OPTIONS = ("count", "seed", "preset", "classes", "format", "model", "steps", "guidance", "label")
 _WORDS = {
@@ -32,6 +34,13 @@ def read_description(folder: Path) -> dict[str, Any] | None:
     except BadInput:
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store, damaged or not."""
+    if (path / "zarr.json").is_file():
+        return True
+    return (read_description(path) or {}).get("format") == STORE_FORMAT
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

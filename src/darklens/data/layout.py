@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darklens.classes import canonical_class
+from darklens.data.description import is_store
 from darklens.data.files import list_images
 from darklens.data.stacks import class_stacks
-from darklens.data.store import is_store
 from darklens.errors import BadData
 
 __all__ = ["PARTS", "Layout", "Part", "class_names", "find_layout", "part_name"]

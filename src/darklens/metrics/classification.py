@@ -7,7 +7,6 @@ have the leading axes of the weights. Without weights every image counts once.
 
 import numpy as np
 from jaxtyping import Float, Int, Real
-from scipy.stats import rankdata
 
 __all__ = [
     "accuracy",
@@ -122,7 +121,7 @@ def _auc(
     positive: np.ndarray, scores: Float[np.ndarray, " n"], weights: Weights
 ) -> Float[np.ndarray, "*b"]:
     order = np.argsort(scores, kind="stable")
-    tie = rankdata(scores[order], method="dense").astype(np.int64) - 1
+    tie = np.unique(scores[order], return_inverse=True)[1]
     starts = np.flatnonzero(np.diff(tie, prepend=-1))
     sorted_weights = weights[..., order]
     sign = positive[order]

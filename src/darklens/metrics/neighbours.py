@@ -8,8 +8,8 @@ are then computed from the differences, so that a copy is at distance zero exact
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts are imported on first use, which saves a second at the start
 from jaxtyping import Float, Int, Real
-from scipy import stats
 
 __all__ = ["Memorisation", "memorisation_test", "nearest_neighbours"]
 
@@ -59,7 +59,7 @@ def memorisation_test(
     """
     near, usual = (nearest_neighbours(x, training)[0][:, 0] for x in (generated, held_out))
     threshold = float(np.percentile(usual, percentile))
-    p_value = stats.mannwhitneyu(near, usual, alternative="less").pvalue
+    p_value = scipy.stats.mannwhitneyu(near, usual, alternative="less").pvalue
     return Memorisation(float(p_value), float((near < threshold).mean()), threshold, near, usual)
 
 

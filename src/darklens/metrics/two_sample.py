@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import scipy  # its parts are imported on first use, which saves a second at the start
 from jaxtyping import Float, Int, Real
-from scipy import stats
 
 from darklens.metrics.bootstrap import Interval
 
@@ -120,12 +120,16 @@ def auc_interval(
         Process. Lett. 21, 1389, for the ranks.
     """
     n, m = len(negative), len(positive)
-    ranks = stats.rankdata(np.concatenate([positive, negative]))
-    of_positive = (ranks[:m] - stats.rankdata(positive)) / n  # fraction of negatives below each
-    of_negative = 1 - (ranks[m:] - stats.rankdata(negative)) / m  # fraction of positives above each
+    ranks = scipy.stats.rankdata(np.concatenate([positive, negative]))
+    of_positive = (
+        ranks[:m] - scipy.stats.rankdata(positive)
+    ) / n  # fraction of negatives below each
+    of_negative = (
+        1 - (ranks[m:] - scipy.stats.rankdata(negative)) / m
+    )  # fraction of positives above each
     auc = of_positive.mean()
     deviation = np.sqrt(of_positive.var(ddof=1) / m + of_negative.var(ddof=1) / n)
-    half = stats.norm.ppf((1 + level) / 2) * deviation
+    half = scipy.stats.norm.ppf((1 + level) / 2) * deviation
     return Interval(
         np.asarray(auc), np.asarray(max(0.0, auc - half)), np.asarray(min(1.0, auc + half))
     )
@@ -143,7 +147,7 @@ def kolmogorov_smirnov(
     with warnings.catch_warnings():
         # SciPy falls back to the asymptotic p value where rounding takes the exact one above 1.
         warnings.filterwarnings("ignore", "ks_2samp: Exact calculation", RuntimeWarning)
-        results = [stats.ks_2samp(a, b) for a, b in zip(first.T, second.T, strict=True)]
+        results = [scipy.stats.ks_2samp(a, b) for a, b in zip(first.T, second.T, strict=True)]
     statistics = np.array([result.statistic for result in results], dtype=np.float64)
     return statistics, np.array([result.pvalue for result in results], dtype=np.float64)
 

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import median_abs_deviation
 
 from darklens.errors import BadInput
 from darklens.lensing.grid import PixelGrid, border_pixels
@@ -17,13 +16,13 @@ from darklens.lensing.instrument import PSF
 from darklens.simulation.distributions import Constant, Uniform
 from darklens.simulation.presets import Preset
 
-__all__ = ["Mass", "adapt_preset", "sky_noise"]
+__all__ = ["Mass", "adapt_preset", "robust_deviation", "sky_noise"]
 
 Image = Float[np.ndarray, "h w"]
 Mass = Literal["sphere", "ellipsoid"]
 
 _BORDER = 8
-SIGMA_PER_MAD = 1.4826
+_SIGMA_PER_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
 
@@ -91,7 +90,12 @@ def sky_noise(image: Image) -> Image:
     values = image[border_pixels(known, max(2, min(image.shape) // _BORDER))]
     if not values.size:
         raise BadInput("the noise cannot be estimated: every pixel is NaN")
-    spread = SIGMA_PER_MAD * float(median_abs_deviation(values))
+    spread = robust_deviation(values)
     if not spread > 0:
         raise BadInput("the noise cannot be estimated: the border is constant; give a noise map")
     return np.full(image.shape, spread)
+
+
+def robust_deviation(values: Float[np.ndarray, " n"]) -> float:
+    """Standard deviation of normal values among outliers, from the median absolute deviation."""
+    return _SIGMA_PER_MAD * float(np.median(np.abs(values - np.median(values))))

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Num
-from scipy.stats import median_abs_deviation
 
 from darklens.cutouts import block_sums
 from darklens.errors import BadInput
 from darklens.lensing.grid import border_pixels
-from darklens.modelling.adaptation import SIGMA_PER_MAD
+from darklens.modelling.adaptation import robust_deviation
 from darklens.modelling.initial_guess import initial_guesses
 from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, optimise
 from darklens.modelling.likelihood import GaussianLikelihood
@@ -210,7 +209,7 @@ class SmoothFitter:
             return float(np.median(blocks[border if border.any() else ...])), variance
         border = border_pixels(np.ones(blocks.shape, dtype=bool), width)
         background = float(np.median(blocks[border]))
-        spread = SIGMA_PER_MAD * float(median_abs_deviation(blocks[border]))
+        spread = robust_deviation(blocks[border])
         gain = likelihood.gain(
             float(np.exp(np.median(self.model.draws[:, Parameter.LOG_EXPOSURE])))
         )

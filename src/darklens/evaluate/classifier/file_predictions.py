@@ -8,13 +8,11 @@ import pandas as pd
 from darklens.classify import check_coverage
 from darklens.data import expand_stacks, find_images
 from darklens.errors import BadInput
-from darklens.evaluate.classifier.figures import prediction_figure
 from darklens.evaluate.classifier.prediction import (
     FilePrediction,
     predict_files,
     prediction_table,
 )
-from darklens.evaluate.figures import save_figure
 from darklens.files.atomic import atomic_file
 from darklens.files.configuration import write_configuration
 from darklens.files.tables import check_outputs, picture_name, write_table
@@ -107,6 +105,9 @@ def predict(
 def _write_figure(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
     if row.image is None or row.answer is None:
         return
+    from darklens.evaluate.classifier.figures import prediction_figure
+    from darklens.evaluate.figures import save_figure
+
     name = str(Path(row.path.parent.name, row.path.name))
     with atomic_file(path) as temporary:
         save_figure(prediction_figure(row.image, row.answer, classes, title=name), temporary)
