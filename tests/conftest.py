@@ -33,6 +33,8 @@ def _kernel_cache() -> Path:
 
 os.environ.setdefault("NUMBA_CACHE_DIR", str(_kernel_cache()))
 
+os.environ["DARKLENS_CACHE"] = str(ROOT / ".pytest_cache" / "darklens")
+
 settings.register_profile("darklens", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("darklens")
 

@@ -83,6 +83,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert _loaded_after(code) & HEAVY == set()
 
 
+def test_a_prediction_loads_no_more_than_it_needs() -> None:
+    code = (
+        "from darklens.evaluate.classifier import predict\nfrom darklens.hub import load_classifier"
+    )
+    code += "\nload_classifier('default')"
+    loaded = _loaded_after(code)
+    assert "torch" in loaded
+    assert loaded & {"astropy", "lightning", "matplotlib", "timm", "torchvision", "zarr"} == set()
+
+
+def test_a_fit_in_a_worker_process_loads_no_torch() -> None:
+    code = "import darklens.hub.preprocessing, darklens.residual, darklens.data.preparation"
+    assert _loaded_after(code) & (HEAVY - {"numba", "numpy", "scipy"}) == set()
+
+
 def test_import_contracts_hold() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,5 +1,7 @@
 """Worker processes that start, stop and fail without a traceback.
 
+`in_processes` gives results as they come, `in_order` in the order of the calls.
+
 Only the parent process decides when workers end. Ctrl-C in a terminal goes to all processes at
 once: the workers ignore it, and the parent ends them. If a worker is killed, for example for lack
 of memory, the verb ends with one line.
@@ -8,20 +10,23 @@ of memory, the verb ends with one line.
 import os
 import signal
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import cache
 from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from threading import Thread
 from typing import Any, TypeVar
 
 from darklens.errors import WorkerDied
 
-__all__ = ["end_with_parent", "in_processes", "processors"]
+__all__ = ["end_with_parent", "in_order", "in_processes", "one_blas_thread", "processors"]
 
 Result = TypeVar("Result")
 
+_AHEAD = 4  # calls of each worker that are begun before the first result is taken
 _PATIENCE = 0.3  # time for a signal to all processes to reach this one too [s]
 
 
@@ -54,27 +59,103 @@ def in_processes(
     Raises:
         WorkerDied: If a worker was killed.
     """
+    with _pool(workers, begin, arguments) as submit:
+        futures = [submit(function, call) for call in calls]
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def in_order(
+    function: Callable[..., Result],
+    calls: Iterable[tuple[Any, ...]],
+    *,
+    workers: int,
+    begin: Callable[..., None],
+    arguments: tuple[Any, ...] = (),
+) -> Generator[Result, None, None]:
+    """Call a function in worker processes; results are in the order of the calls.
+
+    The calls are taken one by one, a few for each worker ahead of the results, so that memory does
+    not grow with their number. Otherwise like `in_processes`.
+
+    Raises:
+        WorkerDied: If a worker was killed.
+    """
+    with _pool(workers, begin, arguments) as submit:
+        waiting = deque[Future[Result]]()
+        for call in calls:
+            waiting.append(submit(function, call))
+            if len(waiting) >= _AHEAD * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+@contextmanager
+def _pool(
+    workers: int, begin: Callable[..., None], arguments: tuple[Any, ...]
+) -> Iterator[Callable[..., Future[Any]]]:
+    """A function that submits calls to worker processes, which end with the block.
+
+    Raises:
+        WorkerDied: If a worker was killed or could not start.
+    """
     _start_tracker()
     others = set(active_children())
     pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (begin, arguments))
+    ours = set[Any]()
     done = False
-    try:
+
+    def submit(function: Callable[..., Any], call: tuple[Any, ...]) -> Future[Any]:
         with _without_interrupts():
-            futures = [pool.submit(_call, function, call) for call in calls]
-        for future in as_completed(futures):
-            yield future.result()
+            future = pool.submit(_call, function, call)
+        ours.update(set(active_children()) - others if not ours else ())
+        return future
+
+    try:
+        yield submit
         done = True
     except BrokenProcessPool:
         time.sleep(_PATIENCE)
-        raise WorkerDied(
-            "a worker process was killed, perhaps for lack of memory; run the same command again "
-            "with fewer --workers to continue"
-        ) from None
+        raise WorkerDied(_why_broken([child.exitcode for child in ours])) from None
     finally:
         if not done:
             for child in set(active_children()) - others:
                 child.terminate()
         pool.shutdown(cancel_futures=True)
+
+
+def _why_broken(exit_codes: Sequence[int | None]) -> str:
+    """What became of the workers; one that Python itself ended exits with 1."""
+    if 1 in exit_codes:
+        return (
+            "a worker process could not start; a script must call darklens below "
+            "if __name__ == '__main__', or with workers=1"
+        )
+    return (
+        "a worker process was killed, perhaps for lack of memory; run the same command again "
+        "with fewer --workers to continue"
+    )
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Linear algebra on one thread, as sums over several are rounded in another order.
+
+    A fit then gives the same bytes in the main process and in each of its workers, which also do
+    not compete for the processors.
+    """
+    with _blas().limit(limits=1, user_api="blas"):
+        yield
+
+
+@cache
+def _blas() -> Any:
+    """The libraries of linear algebra; NumPy and SciPy bring one each, loaded here."""
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def end_with_parent() -> None:

@@ -1,6 +1,7 @@
 """`darklens predict` with a model whose preprocessing fits the smooth lens."""
 
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,29 @@ def test_an_image_that_cannot_be_fitted_spoils_no_other(residual_model: Path, le
     assert "neither counts nor" in table.error[0]
     assert pd.isna(table.error[1])
     assert table.fit.isna().tolist() == [True, False]
+
+
+def test_the_table_is_the_same_bytes_for_any_number_of_workers(
+    residual_model: Path, lenses: Path, tmp_path: Path
+) -> None:
+    """Six images, one of which cannot be fitted, twice, so that a second worker pays."""
+    for name in ("first", "second"):
+        copytree(lenses, tmp_path / "images" / name)
+    tables = []
+    for workers, batch in ((1, 64), (2, 64), (2, 5)):
+        table = tmp_path / f"{workers}-{batch}.csv"
+        words = ["--model", residual_model, "--output", table, "--workers", workers]
+        words += ["--batch", batch, "--quiet"]
+        assert main(["predict", str(tmp_path / "images"), *map(str, words)]) == 1
+        tables.append(table.read_bytes())
+    assert tables[0] == tables[1] == tables[2]
+    assert tables[0].count(b"neither counts nor") == 2
+
+
+def test_python_gives_the_same_with_workers(residual_model: Path, lenses: Path) -> None:
+    model = load_classifier(residual_model)
+    names = ["counts", "negative", "scaled", "shifted", "counts", "scaled"]
+    images = np.stack([np.load(lenses / f"{name}.npy") for name in 2 * names])
+    one, two = (model.predict(images, workers=workers) for workers in (1, 2))
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert two.label.isna().tolist() == 2 * [False, True, False, False, False, False]

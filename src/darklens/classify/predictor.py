@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from darklens.classify.answers import Answer, answer_table, judged
 from darklens.classify.calibration import Calibration
 from darklens.classify.features import logits_and_features
+from darklens.classify.fitted_answers import fitted_answers
 from darklens.classify.outputs import Outputs
 from darklens.data import Preprocessing, pixel_problem
+from darklens.data.preparation import PreparedImage
 from darklens.data.steps import Panel
-from darklens.errors import BadInput, BadModel, DarklensError
+from darklens.errors import BadData, BadInput, BadModel, DarklensError
 from darklens.nn import even_size, in_chunks
 
 if TYPE_CHECKING:
@@ -148,8 +150,40 @@ class Classifier:
             BadModel: If the network's output is not finite.
         """
         check_coverage(coverage)
-        shown: list[list[Panel]] | None = [] if panels else None
-        found = self._outputs(images, shown)
+        shown: list[list[Panel]] = []
+        found = self._outputs(images, shown if panels else None)
+        return self._judged(found, shown, coverage)
+
+    def answer_prepared(
+        self, images: Sequence[PreparedImage], *, coverage: float = 0.95
+    ) -> list[Answer]:
+        """The same for images that the model's preprocessing has prepared.
+
+        Args:
+            images: Usable images of one size.
+            coverage: Probability with which a set is to hold the true class.
+
+        Raises:
+            BadData: If an image cannot be used.
+            BadInput: If the images do not suit the network.
+            BadModel: If the network's output is not finite.
+        """
+        check_coverage(coverage)
+        problem = next((image.problem for image in images if image.values is None), None)
+        if problem is not None:
+            raise BadData(problem)
+        with torch.inference_mode():
+            batch = np.stack([image.values for image in images if image.values is not None])
+            both = self._pass(batch, features=True)
+        logits, features = np.split(both, [len(self.classes)], axis=1)
+        names = images[0].columns
+        columns = {name: [image.columns[name] for image in images] for name in names}
+        panels = [list(image.panels) for image in images]
+        return self._judged(Outputs(logits, features, columns), panels, coverage)
+
+    def _judged(
+        self, found: Outputs, panels: Sequence[Sequence[Panel]], coverage: float
+    ) -> list[Answer]:
         probabilities = self._softmax(found.logits)
         count = len(probabilities)
         members: Sequence[Any] = [None] * count
@@ -164,7 +198,7 @@ class Classifier:
                 members=members[index],
                 familiarity=familiarity[index],
                 columns={name: values[index] for name, values in found.columns.items()},
-                panels=shown[index] if shown else (),
+                panels=panels[index] if panels else (),
             )
             for index in range(count)
         ]
@@ -245,7 +279,7 @@ class Classifier:
         return self._softmax(self.logits(images))
 
     def predict(
-        self, images: Shaped[np.ndarray, "n *c h w"], *, coverage: float = 0.95
+        self, images: Shaped[np.ndarray, "n *c h w"], *, coverage: float = 0.95, workers: int = 1
     ) -> pd.DataFrame:
         """Table with one row per image: `label`, `p_CLASS` for each class, further columns.
 
@@ -260,14 +294,21 @@ class Classifier:
         Args:
             images: Raw images (n, c, h, w) or (n, h, w), of any number type.
             coverage: Probability with which a set is to hold the true class.
+            workers: Processes that fit, for models that fit each image; 0 for one per CPU core.
+                The table is the same for any number.
 
         Raises:
             BadInput: If none of the images can be used, or `coverage` is out of range.
+            WorkerDied: If a worker process was killed.
         """
         check_coverage(coverage)
         images = _with_channels(images)
-        problems = [self._problem(image) for image in images]
-        answers = self._answers(images, problems, coverage)
+        if self.preprocessing.explains:
+            problems = [pixel_problem(image, allow_nan=True) for image in images]
+            answers = fitted_answers(self, images, problems, coverage=coverage, workers=workers)
+        else:
+            problems = [self._problem(image) for image in images]
+            answers = self._answers(images, problems, coverage)
         if len(images) and not any(answers) and _NOT_FINITE not in problems:
             raise BadInput(f"none of {len(images)} images can be used; the first: {problems[0]}")
         table = answer_table(answers, self.classes)

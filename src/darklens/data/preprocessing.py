@@ -20,6 +20,7 @@ from jaxtyping import Float32, Shaped
 from darklens.data.steps import STEPS, ExplainingStep, Images, Panel, Step
 from darklens.errors import BadModel
 from darklens.files.schema import call_with
+from darklens.workers import one_blas_thread
 
 __all__ = ["Preprocessing", "build_preprocessing"]
 
@@ -83,7 +84,8 @@ class Preprocessing:
         columns: dict[str, list[Any]] = {}
         for step in self._steps:
             if isinstance(step, ExplainingStep):
-                values, found = step.explain(values)
+                with one_blas_thread():
+                    values, found = step.explain(values)
                 columns |= found
             else:
                 values = step(values)
@@ -102,7 +104,8 @@ class Preprocessing:
         shown: list[list[Panel]] = [[] for _ in images]
         for step in self._steps:
             if isinstance(step, ExplainingStep):
-                values, found, panels = step.illustrate(values)
+                with one_blas_thread():
+                    values, found, panels = step.illustrate(values)
                 columns |= found
                 shown = [old + new for old, new in zip(shown, panels, strict=True)]
             else:

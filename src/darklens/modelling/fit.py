@@ -23,6 +23,7 @@ from darklens.modelling.levenberg_marquardt import RoughNoise, Solution, optimis
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.parameters import PARAMETERS, Parameter
+from darklens.modelling.precomputed import precomputed
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.naming import sides
 from darklens.simulation.presets import Preset
@@ -219,11 +220,15 @@ class SmoothFitter:
     @cached_property
     def _templates(self) -> Float32[np.ndarray, "d c"]:
         """Images of the prior draws, binned for the search."""
-        return np.array([self._template(n) for n in self.model.draws], dtype=np.float32)
+        key = (self._coarse, self.model.likelihood, _SEARCH_BLOCK)
+        return precomputed("templates", key, self._rendered)
 
     @cached_property
     def _squares(self) -> Float32[np.ndarray, "d c"]:
         return np.asarray(np.square(self._templates))
+
+    def _rendered(self) -> Float32[np.ndarray, "d c"]:
+        return np.array([self._template(n) for n in self.model.draws], dtype=np.float32)
 
     def _template(self, parameters: Parameters) -> Float[np.ndarray, " c"]:
         """Image of one lens, binned for the search, flattened."""

@@ -11,6 +11,7 @@ from numpy.random import Generator, Philox
 from darklens.errors import BadInput, BadPreset
 from darklens.modelling.likelihood import Likelihood, likelihood_of
 from darklens.modelling.parameters import PARAMETERS, Parameter, prior_bounds, scene_parameters
+from darklens.modelling.precomputed import precomputed
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.distributions import Constant, Distribution
 from darklens.simulation.population import draw_scene
@@ -23,6 +24,7 @@ PRIOR_DRAWS = 4000
 """Default number of lenses drawn from the prior."""
 
 _SEED = 20_260_101
+_FEW = 1000  # draws, which are not worth keeping
 
 
 def smooth_model(
@@ -80,6 +82,13 @@ def smooth_model(
 
 def _draws(preset: Preset, label: str, line: bool, count: int) -> Float[np.ndarray, "d p"]:
     """Parameter vectors of lenses from the prior, the same on every call."""
+    if count < _FEW:
+        return _drawn(preset, label, line, count)
+    key = (preset, label, line, count)
+    return precomputed("draws", key, lambda: _drawn(preset, label, line, count))
+
+
+def _drawn(preset: Preset, label: str, line: bool, count: int) -> Float[np.ndarray, "d p"]:
     rows = []
     for index in range(count):
         rng = Generator(Philox(key=np.array([_SEED, index], dtype=np.uint64)))

@@ -1,5 +1,7 @@
 """A fingerprint of a preset as it was read: its numbers and the contents of the files it names.
 
+Or of anything else made of dataclasses, arrays and plain values.
+
 Two runs that share an output must simulate the same lenses. The text of a preset does not say
 so, because a file that it names, such as a pixelised PSF, may have changed in between.
 """
@@ -13,13 +15,18 @@ import numpy as np
 
 from darklens.simulation.presets import Preset
 
-__all__ = ["preset_digest"]
+__all__ = ["content_digest", "preset_digest"]
 
 
 def preset_digest(preset: Preset) -> str:
     """Hash of all that the simulations of a preset depend on, in 64 hexadecimal digits."""
+    return content_digest(preset)
+
+
+def content_digest(*values: Any) -> str:
+    """Hash of one or more values, in 64 hexadecimal digits."""
     digest = hashlib.sha256()
-    for part in _parts(preset):
+    for part in (part for value in values for part in _parts(value)):
         digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()
 

@@ -45,6 +45,7 @@ from darklens.files.places import check_folder
 from darklens.hub import Metric, ModelCard, card_of, find_model, load_classifier, record_metrics
 from darklens.progress import progress, say
 from darklens.simulation import Simulator
+from darklens.workers import processors
 
 __all__ = ["evaluate_classifier"]
 
@@ -67,7 +68,7 @@ def evaluate_classifier(
     stress: bool = False,
     stress_count: int = 300,
     batch: int = 64,
-    workers: int = 1,
+    workers: int = 0,
     device: str = "cpu",
     record: bool = False,
     quiet: bool = False,
@@ -93,7 +94,8 @@ def evaluate_classifier(
             stress.csv and stress.json.
         stress_count: Number of images of each shift.
         batch: Images in memory at once.
-        workers: Processes that simulate and classify for --stress.
+        workers: Processes that fit, for models that fit each image, and that simulate and
+            classify for --stress; 0 for one per CPU core. The scores are the same for any number.
         device: Torch device, such as cpu or cuda.
         record: Write accuracy, mean AUC and calibration error into the model's card.
         quiet: Show no progress.
@@ -131,6 +133,7 @@ def evaluate_classifier(
         chosen.images,
         coverage=coverage,
         batch=batch,
+        workers=workers,
         progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
     )
     say("bootstrap intervals, figures and report", quiet=quiet)
@@ -147,7 +150,7 @@ def evaluate_classifier(
             seed=seed,
             coverage=coverage,
             batch=batch,
-            workers=workers,
+            workers=workers or processors(),
             device=device,
             quiet=quiet,
         )

@@ -1,5 +1,6 @@
 """Class probabilities for image files and folders, as a table with a figure for each image."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def predict(
     extension: str | None = None,
     stack: bool | None = None,
     batch: int = 64,
-    workers: int = 1,
+    workers: int = 0,
     device: str = "cpu",
     quiet: bool = False,
 ) -> pd.DataFrame:
@@ -55,7 +56,8 @@ def predict(
         stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
             of one image (false). By default the number of channels of the model decides.
         batch: Maximum number of images in memory.
-        workers: Threads that read files.
+        workers: Processes that fit, for models that fit each image; threads that read files, for
+            others. 0 for one per CPU core. The table is the same for any number.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
 
@@ -71,8 +73,8 @@ def predict(
     settings = dict(locals())
     check_outputs(output, figures)
     check_coverage(coverage)
-    if batch < 1 or workers < 1:
-        raise BadInput("--batch and --workers must be at least 1")
+    if batch < 1 or workers < 0:
+        raise BadInput("--batch must be at least 1, and --workers at least 0")
     files = find_images(inputs)
     place = check_outputs(output, figures, files)
     classifier = load_classifier(model, device)
@@ -89,11 +91,12 @@ def predict(
     )
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     rows = []
-    for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
-        if figures is not None:
-            _write_figure(figures / picture_name(index, row.path), row, card.classes)
-        answer = replace(row.answer, panels=()) if row.answer else None
-        rows.append(replace(row, image=None, answer=answer))
+    with closing(found):
+        for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+            if figures is not None:
+                _write_figure(figures / picture_name(index, row.path), row, card.classes)
+            answer = replace(row.answer, panels=()) if row.answer else None
+            rows.append(replace(row, image=None, answer=answer))
     table = prediction_table(rows, card.classes)
     if output is not None:
         write_table(table, output)

@@ -1,9 +1,11 @@
 """Answers for image files, one row per file, readable or not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import tee
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,15 @@ import pandas as pd
 from jaxtyping import Num
 
 from darklens.classify import Answer, Classifier, answer_table, check_coverage
+from darklens.classify.fitted_answers import TOGETHER
 from darklens.data import read_image
 from darklens.data.headers import Declared, declared
+from darklens.data.preparation import PreparedImage, prepare_images, preparing_processes
 from darklens.errors import reason_of
 from darklens.evaluate.classifier.scores import same_shape_batches
 from darklens.hub import ModelCard, card_of
 from darklens.naming import visible
+from darklens.workers import processors
 
 __all__ = ["FilePrediction", "predict_files", "prediction_table"]
 
@@ -53,7 +58,7 @@ def predict_files(
     batch: int = 64,
     workers: int = 1,
     panels: bool = False,
-) -> Iterator[FilePrediction]:
+) -> Generator[FilePrediction, None, None]:
     """Classify files in order, with one batch of images in memory at a time.
 
     A file that cannot be read or does not suit the model gets a reason and does not stop the
@@ -65,21 +70,37 @@ def predict_files(
         extension: Name or number of the extension of FITS files; the first image if None.
         coverage: Probability with which a set is to hold the true class.
         batch: Images read and classified together, at most; large ones are fewer.
-        workers: Threads that read.
+        workers: Processes that fit, for models that fit each image; threads that read, for others.
+            0 for one per CPU core. The answers are the same for any number.
         panels: Keep the panels that explain each image.
 
     Raises:
         BadInput: If `coverage` is out of range.
         BadModel: If the classifier has no card.
+        WorkerDied: If a worker process was killed.
     """
     check_coverage(coverage)
-    classify = partial(_classify, partial(classifier.answer, coverage=coverage, panels=panels))
     read_one = partial(_read, card=card_of(classifier), extension=extension)
-    with ThreadPoolExecutor(max(1, workers)) as pool:
-        for chunk in _chunks(paths, batch):
-            read = pool.map(read_one, *zip(*chunk, strict=True))
-            for group in same_shape_batches(read, _kind, batch):
-                yield from classify(group)
+    fits = classifier.preprocessing.explains
+    with ThreadPoolExecutor(1 if fits else workers or processors()) as pool:
+        read = (pool.map(read_one, *zip(*chunk, strict=True)) for chunk in _chunks(paths, batch))
+        if not fits:
+            answer = partial(classifier.answer, coverage=coverage, panels=panels)
+            for rows in read:
+                for group in same_shape_batches(rows, _kind, batch):
+                    yield from _classify(answer, group)
+            return
+        one_by_one, again = tee(row for rows in read for row in rows)
+        prepared = prepare_images(
+            classifier.preprocessing,
+            (row.image for row in one_by_one),
+            processes=preparing_processes(workers, len(paths)),
+            panels=panels,
+        )
+        with closing(prepared):
+            pairs = zip(again, prepared, strict=True)
+            for fitted in same_shape_batches(pairs, _fitted_kind, min(batch, TOGETHER)):
+                yield from _judge(partial(classifier.answer_prepared, coverage=coverage), fitted)
 
 
 def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
@@ -141,3 +162,31 @@ def _classify(
             return [row for single in group for row in _classify(answer, [single])]
         return [replace(group[0], image=None, error=reason_of(error))]
     return [replace(row, answer=found) for row, found in zip(group, answers, strict=True)]
+
+
+Fitted = tuple[FilePrediction, PreparedImage | None]
+
+
+def _fitted_kind(fitted: Fitted) -> object:
+    """Key of the fitted images that the network takes together."""
+    _, image = fitted
+    return None if image is None or image.values is None else image.values.shape
+
+
+def _judge(
+    answer: Callable[[Sequence[PreparedImage]], Sequence[Answer]], group: Sequence[Fitted]
+) -> list[FilePrediction]:
+    """Fill in the answers of fitted images; if that fails, go image by image."""
+    images = [image for _, image in group if image is not None and image.values is not None]
+    if not images:
+        return [
+            row if image is None else replace(row, image=None, error=image.problem)
+            for row, image in group
+        ]
+    try:
+        answers = answer(images)
+    except Exception as error:  # noqa: BLE001  one image, whatever it does, stops no other
+        if len(group) > 1:
+            return [row for single in group for row in _judge(answer, [single])]
+        return [replace(group[0][0], image=None, error=reason_of(error))]
+    return [replace(row, answer=found) for (row, _), found in zip(group, answers, strict=True)]

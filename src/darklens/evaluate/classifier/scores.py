@@ -1,6 +1,7 @@
 """Run a classifier on labelled images; every score has a confidence interval."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -8,7 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from darklens.classify import UNFAMILIAR, UNKNOWN, Answer, Classifier
+from darklens.classify.fitted_answers import TOGETHER
 from darklens.data.datasets import BadImage
+from darklens.data.preparation import prepare_images, preparing_processes
 from darklens.data.survey import ImageProblem, problems_in_words
 from darklens.errors import BadData
 from darklens.evaluate.classifier.labelled_images import LabelledImages
@@ -101,6 +104,7 @@ def answer_images(
     *,
     coverage: float = 0.95,
     batch: int = 64,
+    workers: int = 1,
     progress: Progress = iter,
 ) -> list[Answer]:
     """Answers of a classifier for all images, reading one batch at a time.
@@ -110,11 +114,14 @@ def answer_images(
         images: The images.
         coverage: Probability with which a set is to hold the true class.
         batch: Images in memory at once.
+        workers: Processes that fit, for models that fit each image; 0 for one per CPU core. The
+            answers are the same for any number.
         progress: Wraps the loop over the images.
 
     Raises:
         BadModel: If the classifier was not loaded with its card.
         BadData: If images cannot be read or do not suit the model: how many, and which.
+        WorkerDied: If a worker process was killed.
     """
     card = card_of(classifier)
     bad: list[ImageProblem] = []
@@ -132,11 +139,31 @@ def answer_images(
             elif not bad:  # otherwise the rest is only checked
                 yield image
 
-    batches = same_shape_batches(read(), lambda image: image.shape, batch)
-    found = [classifier.answer(np.stack(group), coverage=coverage) for group in batches]
+    if classifier.preprocessing.explains:
+        processes = preparing_processes(workers, len(images))
+        answers = _fitted_answers(classifier, read(), processes, coverage)
+    else:
+        batches = same_shape_batches(read(), lambda image: image.shape, batch)
+        found = [classifier.answer(np.stack(group), coverage=coverage) for group in batches]
+        answers = [answer for group in found for answer in group]
     if bad:
         raise BadData(problems_in_words(bad, len(images)))
-    return [answer for group in found for answer in group]
+    return answers
+
+
+def _fitted_answers(
+    classifier: Classifier,
+    images: Iterator[Num[np.ndarray, "c h w"]],
+    processes: int,
+    coverage: float,
+) -> list[Answer]:
+    """Answers of a model that fits each image, a few at a time while others are fitted."""
+    answers: list[Answer] = []
+    with closing(prepare_images(classifier.preprocessing, images, processes=processes)) as prepared:
+        fitted = (image for image in prepared if image is not None)
+        for group in same_shape_batches(fitted, lambda _: None, TOGETHER):
+            answers += classifier.answer_prepared(group, coverage=coverage)
+    return answers
 
 
 def score_classifier(
