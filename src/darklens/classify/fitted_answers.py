@@ -6,7 +6,7 @@ The network takes a few fitted images at a time, while others are still being fi
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Shaped
@@ -22,6 +22,7 @@ TOGETHER = 8
 """Fitted images that the network takes at a time."""
 
 
+@runtime_checkable
 class _Answering(Protocol):
     """The part of a classifier that is needed here."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Num
 
 from darklens.errors import DarklensError
 from darklens.files.atomic import atomic_file
@@ -29,8 +30,8 @@ _KEY_LENGTH = 32
 
 
 def precomputed(
-    name: str, depends_on: Any, make: Callable[[], np.ndarray[Any, Any]]
-) -> np.ndarray[Any, Any]:
+    name: str, depends_on: Any, make: Callable[[], Num[np.ndarray, "..."]]
+) -> Num[np.ndarray, "..."]:
     """An array from the cache, or made and then kept there.
 
     Args:
@@ -45,7 +46,7 @@ def precomputed(
     key = content_digest(np.__version__, _source_digest(), depends_on)[:_KEY_LENGTH]
     path = folder / f"{name}-{key}.npy"
     with suppress(OSError, ValueError, EOFError):  # absent or damaged
-        kept: np.ndarray[Any, Any] = np.load(path, allow_pickle=False)
+        kept: np.ndarray = np.load(path, allow_pickle=False)
         return kept
     made = make()
     with suppress(OSError, DarklensError):  # a full disk, or a folder that is read-only
