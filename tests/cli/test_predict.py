@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from darklens.cli.main import main
-from darklens.data import ImageDataset
+from darklens.data import ImageDataset, Preprocessing
 from darklens.errors import reason_of
 from darklens.hub import calibrate_model, export_model, load_classifier
 
@@ -156,7 +156,7 @@ def test_nothing_readable_is_exit_code_2_and_all_reasons(
         ["/no/such/folder"],
         ["{lenses}", "--output", "table.txt"],
         ["{lenses}", "--batch", "0"],
-        ["{lenses}", "--workers", "0"],
+        ["{lenses}", "--workers", "-1"],
         ["{lenses}", "--coverage", "1"],
         ["{lenses}", "--model", "no-such-model"],
         ["{lenses}", "--device", "abacus"],
@@ -265,24 +265,30 @@ def test_images_without_an_answer_are_not_kept(bad: dict[str, Path], tiny_model:
     assert all(row.image is None for row in rows if row.error)
 
 
+@pytest.mark.parametrize("fits", [False, True])
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), ValueError("odd")])
 def test_whatever_one_image_does_stops_no_other(
-    error: Exception, lenses: Path, tiny_model: Path
+    fits: bool,
+    error: Exception,
+    lenses: Path,
+    tiny_model: Path,
 ) -> None:
     from darklens.evaluate import predict_files
 
     classifier = load_classifier(tiny_model)
     steps = classifier.preprocessing
 
-    class Failing:
+    class Failing(Preprocessing):
         """Preprocessing that fails for the brightest image."""
+
+        explains = fits
 
         def explain(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, list[object]]]:
             if images.dtype == np.uint8:
                 raise error
             return steps.explain(images)
 
-    classifier.preprocessing = Failing()  # type: ignore[assignment]
+    classifier.preprocessing = Failing([], [])
     paths = sorted(path for path in lenses.rglob("*") if path.is_file())
     rows = list(predict_files(classifier, paths))
     assert [bool(row.error) for row in rows] == [False, False, False, True]

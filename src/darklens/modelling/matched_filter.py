@@ -190,7 +190,7 @@ class MatchedFilters:
         x = np.fft.fftfreq(columns, 1 / columns) * self._scale
         grid_x, grid_y = np.meshgrid(x, y)
         corners = [mass.deflection(grid_x + u, grid_y + v) for u in inside for v in inside]
-        return np.mean(corners, axis=0).astype(np.float32)
+        return np.asarray(np.mean(corners, axis=0), dtype=np.float32)
 
     def _spectra(
         self, deflection: Float32[np.ndarray, "2 u v"]
