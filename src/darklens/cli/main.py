@@ -102,6 +102,11 @@ VERBS = {
         "Fit the smooth lens: parameters with errors, residuals, figures.",
         "fit",
     ),
+    "detect": Verb(
+        "darklens.evaluate.detect:detect",
+        "Look for subhalos: where, how heavy, how significant, and the sensitivity.",
+        "detect",
+    ),
     "generate": Verb(
         "darklens.production:generate", "Write new lenses from a trained generator.", "written"
     ),

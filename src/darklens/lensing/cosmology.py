@@ -75,6 +75,11 @@ class Cosmology:
         distance = float(self._astropy.angular_diameter_distance(z).to_value(units.Mpc))
         return np.asarray(radius_200 / concentration / distance / ARCSEC)
 
+    def kpc_per_arcsec(self, z: float) -> float:
+        """Length that spans one arcsecond at redshift `z` [kpc]."""
+        distance = float(self._astropy.angular_diameter_distance(z).to_value(units.kpc))
+        return distance * ARCSEC
+
     @property
     def _astropy(self) -> Any:
         return _flat_lambda_cdm(self.H0, self.Om0, self.Ob0)

@@ -25,14 +25,21 @@ from darklens.lensing.special_functions import FASTMATH
 from darklens.modelling.deflections import PARAMETER_OF, Deflection, X, Y, line_of_mass, power_law
 from darklens.modelling.parameters import LightParameter, Parameter
 
-__all__ = ["normal_equations", "render_smooth", "trace_smooth"]
+__all__ = [
+    "LightRow",
+    "normal_equations",
+    "power_law_rays",
+    "render_smooth",
+    "sersic_rays",
+    "trace_smooth",
+]
 
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
 _sums: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 _SOFTENING2 = 1e-8
 
 
-class _Light(IntEnum):
+class LightRow(IntEnum):
     """Rows of the light buffer (row, ray): the brightness and its derivatives."""
 
     BRIGHTNESS = 0
@@ -82,17 +89,17 @@ def _sersic(x, y, p, first, b, b_slope, out):  # type: ignore[no-untyped-def]
         light = amplitude * special_functions.exp(b - b * power)
         steep = light * b * power
         slope = 0.0 if inside else -steep * half / r2  # d light / d r2
-        out[_Light.BRIGHTNESS, j] = light
-        out[_Light.BY_X, j] = (
+        out[LightRow.BRIGHTNESS, j] = light
+        out[LightRow.BY_X, j] = (
             slope * 2.0 * inverse * ((1.0 + square) * dx - 2.0 * (e1 * dx + e2 * dy))
         )
-        out[_Light.BY_Y, j] = (
+        out[LightRow.BY_Y, j] = (
             slope * 2.0 * inverse * ((1.0 + square) * dy - 2.0 * (e2 * dx - e1 * dy))
         )
-        out[_Light.BY_E1, j] = slope * 2.0 * inverse * (e1 * rho2 - a + e1 * r2)
-        out[_Light.BY_E2, j] = slope * 2.0 * inverse * (e2 * rho2 - c + e2 * r2)
-        out[_Light.BY_LOG_RADIUS, j] = steep * 2.0 * half
-        out[_Light.BY_SERSIC_INDEX, j] = (
+        out[LightRow.BY_E1, j] = slope * 2.0 * inverse * (e1 * rho2 - a + e1 * r2)
+        out[LightRow.BY_E2, j] = slope * 2.0 * inverse * (e2 * rho2 - c + e2 * r2)
+        out[LightRow.BY_LOG_RADIUS, j] = steep * 2.0 * half
+        out[LightRow.BY_SERSIC_INDEX, j] = (
             light * b_slope * (1.0 - power) + steep * logarithm * 2.0 * half * half
         )
 
@@ -117,35 +124,39 @@ def _add_mass(target, row_of, x, y, alpha, light, values, theta, weight):  # typ
     if row_of[Parameter.EINSTEIN_RADIUS] >= 0:
         for j in range(x.size):
             along, across = alpha[Deflection.LENS, X, j], alpha[Deflection.LENS, Y, j]
-            values[j] = -(light[_Light.BY_X, j] * along + light[_Light.BY_Y, j] * across) / theta
+            values[j] = (
+                -(light[LightRow.BY_X, j] * along + light[LightRow.BY_Y, j] * across) / theta
+            )
         _add(target, row_of, Parameter.EINSTEIN_RADIUS, values, weight)
     for k in range(Deflection.LENS_E1, alpha.shape[0]):
         parameter = PARAMETER_OF[k]
         if row_of[parameter] >= 0:
             for j in range(x.size):
                 along, across = alpha[k, X, j], alpha[k, Y, j]
-                values[j] = -(light[_Light.BY_X, j] * along + light[_Light.BY_Y, j] * across)
+                values[j] = -(light[LightRow.BY_X, j] * along + light[LightRow.BY_Y, j] * across)
             _add(target, row_of, parameter, values, weight)
     if row_of[Parameter.GAMMA1] >= 0:
         for j in range(x.size):
-            values[j] = light[_Light.BY_Y, j] * y[j] - light[_Light.BY_X, j] * x[j]
+            values[j] = light[LightRow.BY_Y, j] * y[j] - light[LightRow.BY_X, j] * x[j]
         _add(target, row_of, Parameter.GAMMA1, values, weight)
     if row_of[Parameter.GAMMA2] >= 0:
         for j in range(x.size):
-            values[j] = -light[_Light.BY_X, j] * y[j] - light[_Light.BY_Y, j] * x[j]
+            values[j] = -light[LightRow.BY_X, j] * y[j] - light[LightRow.BY_Y, j] * x[j]
         _add(target, row_of, Parameter.GAMMA2, values, weight)
 
 
 @_kernel
 def _add_light(target, row_of, first, light, weight):  # type: ignore[no-untyped-def]
     """Add the derivatives with respect to a Sersic profile whose parameters begin at `first`."""
-    _add(target, row_of, first + LightParameter.X, light[_Light.BY_X], -weight)
-    _add(target, row_of, first + LightParameter.Y, light[_Light.BY_Y], -weight)
-    _add(target, row_of, first + LightParameter.E1, light[_Light.BY_E1], weight)
-    _add(target, row_of, first + LightParameter.E2, light[_Light.BY_E2], weight)
-    _add(target, row_of, first + LightParameter.LOG_RADIUS, light[_Light.BY_LOG_RADIUS], weight)
-    _add(target, row_of, first + LightParameter.SERSIC_INDEX, light[_Light.BY_SERSIC_INDEX], weight)
-    _add(target, row_of, first + LightParameter.LOG_AMPLITUDE, light[_Light.BRIGHTNESS], weight)
+    _add(target, row_of, first + LightParameter.X, light[LightRow.BY_X], -weight)
+    _add(target, row_of, first + LightParameter.Y, light[LightRow.BY_Y], -weight)
+    _add(target, row_of, first + LightParameter.E1, light[LightRow.BY_E1], weight)
+    _add(target, row_of, first + LightParameter.E2, light[LightRow.BY_E2], weight)
+    _add(target, row_of, first + LightParameter.LOG_RADIUS, light[LightRow.BY_LOG_RADIUS], weight)
+    _add(
+        target, row_of, first + LightParameter.SERSIC_INDEX, light[LightRow.BY_SERSIC_INDEX], weight
+    )
+    _add(target, row_of, first + LightParameter.LOG_AMPLITUDE, light[LightRow.BRIGHTNESS], weight)
 
 
 @_kernel
@@ -195,13 +206,13 @@ def render_smooth(  # type: ignore[no-untyped-def]
                     by[j] -= strength * alpha[Deflection.LINE, Y, j]
             _sersic(bx, by, p, Parameter.SOURCE_X, source_b, source_db, light)
             for j in range(columns):
-                image[i, j] += weight * light[_Light.BRIGHTNESS, j]
+                image[i, j] += weight * light[LightRow.BRIGHTNESS, j]
             _add_mass(target, row_of, x, y, alpha, light, values, theta, weight)
             _add_light(target, row_of, Parameter.SOURCE_X, light, weight)
             if lens_light:
                 _sersic(x, y, p, Parameter.LENS_LIGHT_X, light_b, light_db, light)
                 for j in range(columns):
-                    image[i, j] += weight * light[_Light.BRIGHTNESS, j]
+                    image[i, j] += weight * light[LightRow.BRIGHTNESS, j]
                 _add_light(target, row_of, Parameter.LENS_LIGHT_X, light, weight)
 
 
@@ -230,6 +241,41 @@ def trace_smooth(
     alpha = np.zeros((len(PARAMETER_OF), 2, x.size))
     _trace(x, y, parameters, np.full(len(Parameter), -1), alpha)
     return x.reshape(shape), y.reshape(shape)
+
+
+def power_law_rays(x: Any, y: Any, parameters: Any) -> Any:
+    """Deflection of the lens at some rays, and its derivatives.
+
+    Args:
+        x: Coordinates of the rays [arcsec], 1-d.
+        y: Coordinates of the rays [arcsec], 1-d.
+        parameters: Parameter vector.
+
+    Returns:
+        Entries `LENS` to `LENS_SLOPE` of `Deflection`, each with both components, for each ray.
+    """
+    alpha = np.zeros((Deflection.LENS_SLOPE + 1, 2, x.size))
+    power_law(x, y, parameters, np.zeros(len(Parameter), dtype=np.int64), alpha)
+    return alpha
+
+
+def sersic_rays(x: Any, y: Any, parameters: Any, first: int, b: float, b_slope: float) -> Any:
+    """Sersic light at some rays, and its derivatives.
+
+    Args:
+        x: Coordinates of the rays [arcsec], 1-d.
+        y: Coordinates of the rays [arcsec], 1-d.
+        parameters: Parameter vector.
+        first: Its first parameter of the profile.
+        b: Sersic constant b.
+        b_slope: Its derivative db/dn.
+
+    Returns:
+        The rows of `LightRow` for each ray.
+    """
+    out = np.empty((len(LightRow), x.size))
+    _sersic(x, y, parameters, first, b, b_slope, out)
+    return out
 
 
 @_sums

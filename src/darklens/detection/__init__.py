@@ -1,0 +1,34 @@
+"""Subhalos in real lenses: a flexible fit, the scan for subhalos, and what could have been seen.
+
+Arrows inside point one way: detector -> refinement, trust -> lens_fit, scan -> gauss_newton, priors
+-> flexible_lens, linear_solution -> source_modes, light_modes, perturbers. No torch.
+"""
+
+from darklens.detection.detector import Detection, SubhaloDetector
+from darklens.detection.lens_fit import LensFit, LensFitter
+from darklens.detection.perturbers import (
+    CompactMass,
+    Distances,
+    TruncatedNFW,
+    concentration,
+    expected_subhalos,
+)
+from darklens.detection.priors import FlexibilityPriors
+from darklens.detection.refinement import Subhalo
+from darklens.detection.scan import Scan, false_alarm
+
+__all__ = [
+    "CompactMass",
+    "Detection",
+    "Distances",
+    "FlexibilityPriors",
+    "LensFit",
+    "LensFitter",
+    "Scan",
+    "Subhalo",
+    "SubhaloDetector",
+    "TruncatedNFW",
+    "concentration",
+    "expected_subhalos",
+    "false_alarm",
+]

@@ -1,0 +1,356 @@
+r"""A lens with the freedom that real galaxies have, and its linearised image.
+
+To the smooth lens of `darklens.modelling` (elliptical power law, shear, Sersic source and lens
+light) come multipoles m = 1, 3, 4 of the mass, a Gaussian random field in the source, smooth
+departures of the lens light, the width and the ellipticity of the PSF, and, for the test of a
+subhalo, one perturber. Every change of the deflection by :math:`d\alpha` changes the image by
+
+.. math:: dI = - P \, \big(\nabla S(\beta) \cdot d\alpha\big)
+
+with the whole source `S`, its field included, and the PSF `P`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Float32
+from scipy import fft
+
+from darklens.detection.source_modes import SourceModes
+from darklens.lensing.instrument import GaussianPSF
+from darklens.lensing.profiles import MassProfile, Multipole, sersic_b
+from darklens.modelling.deflections import PARAMETER_OF, Deflection
+from darklens.modelling.derivatives import LightRow, power_law_rays, sersic_rays
+from darklens.modelling.parameters import LightParameter, Parameter
+from darklens.modelling.smooth_model import SmoothModel
+
+__all__ = ["MULTIPOLES", "FlexibleLens", "LensState", "Perturbation"]
+
+Image = Float[np.ndarray, "h w"]
+Rays = Float[np.ndarray, " n"]
+Images = Float32[np.ndarray, "k h w"]
+
+MULTIPOLES = tuple((order, phase) for order in (1, 3, 4) for phase in (0.0, 0.5 * np.pi))
+"""Order and phase of each multipole: its cosine, then its sine."""
+
+_INDEX_STEP = 1e-5
+_PLACE_STEP, _MASS_STEP = 2e-3, 0.02  # of numerical derivatives: arcsec, dex
+_BATCH = 64
+
+Perturbation = Callable[[float, float, float], MassProfile]
+"""A perturber with its place x, y [arcsec] and the logarithm (base 10) of its mass."""
+
+
+@dataclass(frozen=True)
+class LensState:
+    """Values of everything that is free.
+
+    Args:
+        parameters: Parameter vector of the smooth lens.
+        multipoles: Amplitude of each of `MULTIPOLES` over the Einstein radius.
+        source: Coefficients of the field in the source.
+        light: Coefficients of the lens light.
+        psf: Relative change of the width of the PSF, and its two ellipticities.
+        perturber: Place x, y [arcsec] and logarithm of the mass, or empty.
+    """
+
+    parameters: Float[np.ndarray, " p"]
+    multipoles: Float[np.ndarray, " a"]
+    source: Float[np.ndarray, " m"]
+    light: Float[np.ndarray, " l"]
+    psf: Float[np.ndarray, " b"]
+    perturber: Float[np.ndarray, " c"]
+
+    def vector(self, free: tuple[int, ...]) -> Float[np.ndarray, " k"]:
+        """All free values, in the order of `FlexibleLens.directions`."""
+        parts = (self.multipoles, self.perturber, self.psf, self.light, self.source)
+        return np.concatenate([self.parameters[list(free)], *parts])
+
+    def moved(self, free: tuple[int, ...], vector: Float[np.ndarray, " k"]) -> "LensState":
+        """The state with other free values."""
+        parameters = self.parameters.copy()
+        parameters[list(free)] = vector[: len(free)]
+        parts = (self.multipoles, self.perturber, self.psf, self.light, self.source)
+        ends = np.cumsum([len(free), *map(len, parts)])
+        new = [vector[a:b] for a, b in pairwise(ends)]
+        return LensState(parameters, new[0], new[4], new[3], new[2], new[1])
+
+
+@dataclass(frozen=True)
+class FlexibleLens:
+    """The model of the image, linear about any state.
+
+    Args:
+        model: The smooth lens: pixels, PSF, free parameters and their bounds.
+        source: Basis of the field in the source.
+        light: Factors of the departures of the lens light.
+        perturbation: The perturber; None for a lens without one.
+    """
+
+    model: SmoothModel
+    source: SourceModes
+    light: Float[np.ndarray, "l h w"]
+    perturbation: Perturbation | None = None
+
+    @property
+    def free(self) -> tuple[int, ...]:
+        """Free parameters of the smooth lens."""
+        return self.model.free
+
+    def state(self, parameters: Float[np.ndarray, " p"]) -> LensState:
+        """The smooth lens alone."""
+        sizes = (len(MULTIPOLES), len(self.source), len(self.light), 3, 0)
+        return LensState(parameters, *map(np.zeros, sizes))
+
+    def image(self, state: LensState) -> Image:
+        """Expected flux of each pixel."""
+        x, y = self._source_plane(state)
+        brightness = self._source(state, x, y)[0]
+        galaxy = self._lens_light(state)[0] * self._light_factor(state)
+        flux = self._binned(brightness) + galaxy
+        base = self.model.instrument.observe(flux, self._scale)
+        changes = zip(state.psf, self._blurred(base), strict=True)
+        base = base + sum(amplitude * change for amplitude, change in changes)
+        return np.asarray(base + state.parameters[Parameter.BACKGROUND])
+
+    def directions(self, state: LensState) -> tuple[Image, Images, Float[np.ndarray, "2 h w"]]:
+        """Derivatives of the image.
+
+        Returns:
+            The image, its derivative by each value of `LensState.vector`, and the gradient of the
+            lensed source along x and y before the PSF [flux / arcsec].
+        """
+        x, y = self._source_plane(state)
+        source = self._source(state, x, y)
+        light, light_rows = self._lens_light(state)
+        galaxy = light * self._light_factor(state)
+        base = self._observed(self._binned(source[0]) + galaxy)
+        rows = {**self._mass_rows(state, source), **self._light_rows(state, source, light_rows)}
+        one = np.ones(self._shape)
+        smooth = [one if k == Parameter.BACKGROUND else self._observed(rows[k]) for k in self.free]
+        masses = [self._pulled(a, source) for a in self._multipole_fields(state)]
+        masses = [state.parameters[Parameter.EINSTEIN_RADIUS] * image for image in masses]
+        masses += [self._pulled(a, source) for a in self._perturber_fields(state)]
+        blurred = self._blurred(base)
+        fields = [
+            self.observe_many((self.light * light).astype(np.float32)),
+            self.observe_many(self._mode_images(x, y)),
+        ]
+        few = np.array([*smooth, *masses, *blurred], dtype=np.float32)
+        gradient = np.stack([self._binned(source[1]), self._binned(source[2])])
+        total = base + sum(a * change for a, change in zip(state.psf, blurred, strict=True))
+        total = np.asarray(total + state.parameters[Parameter.BACKGROUND])
+        return total, np.concatenate([few, *fields]), gradient
+
+    def source_only(self, state: LensState) -> Image:
+        """Flux of the lensed source alone."""
+        x, y = self._source_plane(state)
+        return self._observed(self._binned(self._source(state, x, y)[0]))
+
+    def lens_light_only(self, state: LensState) -> Image:
+        """Flux of the lens galaxy alone."""
+        return self._observed(self._lens_light(state)[0] * self._light_factor(state))
+
+    def with_perturbation(self, perturbation: Perturbation | None) -> "FlexibleLens":
+        """The same lens with another perturber."""
+        return replace(self, perturbation=perturbation)
+
+    @property
+    def _shape(self) -> tuple[int, int]:
+        return self.model.grid.shape
+
+    @property
+    def _scale(self) -> float:
+        return self.model.grid.pixel_scale
+
+    @cached_property
+    def _rays(self) -> tuple[Rays, Rays]:
+        """Coordinates of all rays, those of one place in the pixels after another [arcsec]."""
+        n = self.model.instrument.supersampling
+        x, y = self.model.grid.coordinates()
+        offsets = [((k + 0.5) / n - 0.5) * self._scale for k in range(n)]
+        rays = [(x + u, y + v) for v in offsets for u in offsets]
+        return (
+            np.concatenate([ray[0].ravel() for ray in rays]),
+            np.concatenate([ray[1].ravel() for ray in rays]),
+        )
+
+    def _source_plane(self, state: LensState) -> tuple[Rays, Rays]:
+        x, y = self._rays
+        p = state.parameters
+        alpha = power_law_rays(x, y, p)[Deflection.LENS]
+        g1, g2 = p[Parameter.GAMMA1], p[Parameter.GAMMA2]
+        ax, ay = alpha[0] + g1 * x + g2 * y, alpha[1] + g2 * x - g1 * y
+        masses = zip(state.multipoles, self._multipoles(state), strict=True)
+        parts: list[tuple[float, MassProfile]] = [
+            (p[Parameter.EINSTEIN_RADIUS] * amplitude, mass)
+            for amplitude, mass in masses
+            if amplitude
+        ]
+        if self.perturbation is not None and len(state.perturber):
+            parts.append((1.0, self.perturbation(*map(float, state.perturber))))
+        for factor, mass in parts:
+            along, across = mass.deflection(x, y)
+            ax, ay = ax + factor * along, ay + factor * across
+        return x - ax, y - ay
+
+    def _multipoles(self, state: LensState) -> list[Multipole]:
+        p = state.parameters
+        theta, x0, y0 = (
+            float(p[k]) for k in (Parameter.EINSTEIN_RADIUS, Parameter.LENS_X, Parameter.LENS_Y)
+        )
+        return [Multipole(m, 1.0, phase / m, theta, x0, y0) for m, phase in MULTIPOLES]
+
+    def _multipole_fields(self, state: LensState) -> list[tuple[Rays, Rays]]:
+        return [mass.deflection(*self._rays) for mass in self._multipoles(state)]
+
+    def _perturber_fields(self, state: LensState) -> list[tuple[Rays, Rays]]:
+        """Numerical derivatives of the deflection by place and mass."""
+        if self.perturbation is None or not len(state.perturber):
+            return []
+        fields = []
+        for k, step in enumerate((_PLACE_STEP, _PLACE_STEP, _MASS_STEP)):
+            ends = []
+            for sign in (1, -1):
+                moved = state.perturber.copy()
+                moved[k] += sign * step
+                ends.append(self.perturbation(*map(float, moved)).deflection(*self._rays))
+            (ax, ay), (bx, by) = ends
+            fields.append(((ax - bx) / (2 * step), (ay - by) / (2 * step)))
+        return fields
+
+    def _source(self, state: LensState, x: Rays, y: Rays) -> tuple[Rays, Rays, Rays, Any]:
+        """Brightness of the source and its gradient, then the rows of its Sersic profile."""
+        rows = sersic_rays(x, y, state.parameters, Parameter.SOURCE_X, *self._constants(state, 0))
+        parts = [rows[k] for k in (LightRow.BRIGHTNESS, LightRow.BY_X, LightRow.BY_Y)]
+        if state.source.any():
+            field = self.source.field(state.source, x, y)
+            parts = [a + b for a, b in zip(parts, field, strict=True)]
+        return parts[0], parts[1], parts[2], rows
+
+    def _lens_light(self, state: LensState) -> tuple[Image, Any]:
+        """Flux of the profile of the lens before the PSF, and the rows of the profile."""
+        if not self.model.lens_light:
+            return np.zeros(self._shape), None
+        first = Parameter.LENS_LIGHT_X
+        rows = sersic_rays(*self._rays, state.parameters, first, *self._constants(state, 1))
+        return self._binned(rows[LightRow.BRIGHTNESS]), rows
+
+    def _light_factor(self, state: LensState) -> Image:
+        """The lens light over its profile."""
+        return np.asarray(1.0 + np.tensordot(state.light, self.light, 1))
+
+    def _mass_rows(self, state: LensState, source: tuple[Any, ...]) -> dict[int, Image]:
+        """Derivatives by the parameters of the lens, before the PSF."""
+        x, y = self._rays
+        p = state.parameters
+        alpha = power_law_rays(x, y, p)
+        theta = p[Parameter.EINSTEIN_RADIUS] / (p[Parameter.LENS_SLOPE] - 1.0)
+        own = alpha[Deflection.LENS] / theta
+        for amplitude, field in zip(state.multipoles, self._multipole_fields(state), strict=True):
+            own = own + amplitude * np.stack(field)
+        fields = {
+            int(PARAMETER_OF[k]): alpha[k]
+            for k in range(Deflection.LENS_E1, Deflection.LENS_SLOPE + 1)
+        }
+        fields |= {Parameter.EINSTEIN_RADIUS: own}
+        fields |= {Parameter.GAMMA1: np.stack([x, -y]), Parameter.GAMMA2: np.stack([y, x])}
+        return {
+            k: self._binned(-(source[1] * field[0] + source[2] * field[1]))
+            for k, field in fields.items()
+            if k in self.free
+        }
+
+    def _light_rows(
+        self, state: LensState, source: tuple[Any, ...], light: Any
+    ) -> dict[int, Image]:
+        """Derivatives by the parameters of both Sersic profiles, before the PSF."""
+        profiles = [(int(Parameter.SOURCE_X), source[3])]
+        if light is not None:
+            profiles.append((int(Parameter.LENS_LIGHT_X), light))
+        rows = {}
+        for first, table in profiles:
+            lens = first == Parameter.LENS_LIGHT_X
+            factor = self._light_factor(state) if lens else 1.0
+            for k, row in _PROFILE_ROWS.items():
+                sign = -1.0 if row in (LightRow.BY_X, LightRow.BY_Y) else 1.0
+                rows[first + k] = sign * factor * self._binned(table[row])
+        return rows
+
+    def _constants(self, state: LensState, which: int) -> tuple[float, float]:
+        """The Sersic constant b of the source (0) or the lens light (1), and its derivative."""
+        place = (Parameter.SOURCE_SERSIC_INDEX, Parameter.LENS_LIGHT_SERSIC_INDEX)[which]
+        index, formula = float(state.parameters[place]), self.model.b_n[which]
+        b = sersic_b(index, formula)
+        return b, (sersic_b(index + _INDEX_STEP, formula) - b) / _INDEX_STEP
+
+    def _pulled(self, field: tuple[Rays, Rays], source: tuple[Any, ...]) -> Image:
+        """Change of the image by an extra deflection."""
+        return self._observed(self._binned(-(source[1] * field[0] + source[2] * field[1])))
+
+    def _binned(self, rays: Rays) -> Image:
+        """Mean of the rays of each pixel, times its area."""
+        samples = self.model.instrument.supersampling**2
+        area = self._scale**2
+        return np.asarray(area * rays.reshape(samples, *self._shape).mean(axis=0))
+
+    def _mode_images(self, x: Rays, y: Rays) -> Images:
+        samples = self.model.instrument.supersampling**2
+        images = self.source.images(x.reshape(samples, -1), y.reshape(samples, -1))
+        return np.asarray(np.float32(self._scale**2) * images).reshape(-1, *self._shape)
+
+    def _observed(self, flux: Image) -> Image:
+        return np.asarray(self.model.instrument.observe(flux, self._scale))
+
+    def _blurred(self, image: Image) -> list[Image]:
+        """Change of an image if the PSF were wider by its width, or elliptical."""
+        padded = np.pad(image, 1, mode="edge")
+        middle = 2 * image
+        xx = padded[1:-1, 2:] + padded[1:-1, :-2] - middle
+        yy = padded[2:, 1:-1] + padded[:-2, 1:-1] - middle
+        xy = 0.25 * (padded[2:, 2:] + padded[:-2, :-2] - padded[2:, :-2] - padded[:-2, 2:])
+        variance = (self.model.psf_width / self._scale) ** 2
+        return [variance * (xx + yy), variance * (xx - yy), variance * 2 * xy]
+
+    def observe_many(self, images: Images) -> Images:
+        """Many images behind the PSF, by Fourier transforms; dark beyond the edge."""
+        kernel = self._kernel_image
+        if kernel is None or not len(images):
+            return images
+        rows, columns = self._shape
+        top, left = (side // 2 for side in kernel.shape)
+        shape = tuple(
+            fft.next_fast_len(a + b - 1, real=True)
+            for a, b in zip(self._shape, kernel.shape, strict=True)
+        )
+        spectrum = fft.rfft2(kernel.astype(np.float32), s=shape)
+        out = np.empty_like(images)
+        for k in range(0, len(images), _BATCH):
+            whole = fft.irfft2(fft.rfft2(images[k : k + _BATCH], s=shape) * spectrum, s=shape)
+            out[k : k + _BATCH] = whole[:, top : top + rows, left : left + columns]
+        return out
+
+    @cached_property
+    def _kernel_image(self) -> Image | None:
+        psf = self.model.instrument.psf
+        if psf is None:
+            return None
+        if isinstance(psf, GaussianPSF):
+            row = psf.kernel(self._scale)
+            return np.outer(row, row)
+        return np.asarray(psf.pixels / psf.pixels.sum(), dtype=np.float64)
+
+
+_PROFILE_ROWS = {
+    LightParameter.X: LightRow.BY_X,
+    LightParameter.Y: LightRow.BY_Y,
+    LightParameter.E1: LightRow.BY_E1,
+    LightParameter.E2: LightRow.BY_E2,
+    LightParameter.LOG_RADIUS: LightRow.BY_LOG_RADIUS,
+    LightParameter.SERSIC_INDEX: LightRow.BY_SERSIC_INDEX,
+    LightParameter.LOG_AMPLITUDE: LightRow.BRIGHTNESS,
+}

@@ -1,0 +1,121 @@
+"""The rows and columns of the table of a search for subhalos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from darklens.detection import Detection
+from darklens.detection.flexible_lens import MULTIPOLES
+from darklens.evaluate.detect.observed import ObservedImage
+from darklens.modelling.parameters import PARAMETERS, Parameter
+from darklens.naming import visible
+
+__all__ = ["FileDetection", "detection_row", "detection_table"]
+
+_FIRST = (
+    "path",
+    "verdict",
+    "reason",
+    "significance",
+    "p_value",
+    "mass",
+    "mass_error",
+    "mass_unit",
+    "profile",
+    "x",
+    "x_error",
+    "y",
+    "y_error",
+    "ra",
+    "dec",
+    "delta_bic",
+    "limit_mass",
+    "limit_mass_3",
+    "expected_subhalos",
+    "chi_square",
+    "magnification",
+    "noise",
+)
+_TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", "error")
+
+
+@dataclass(frozen=True)
+class FileDetection:
+    """The result for one file, or the reason why there is none.
+
+    Attributes:
+        path: The file.
+        observed: The image.
+        detection: The answer.
+        error: The reason, or empty.
+    """
+
+    path: Path
+    observed: ObservedImage | None = None
+    detection: Detection | None = None
+    error: str = ""
+
+
+def detection_row(row: FileDetection) -> dict[str, Any]:
+    """One row: the answer, the subhalo, the limits, and the smooth lens with its errors.
+
+    Masses are in solar masses, or squared Einstein radii [arcsec^2] without redshifts. The error
+    of the mass is that of its logarithm times the mass.
+    """
+    head: dict[str, Any] = {"path": visible(row.path)}
+    found, observed = row.detection, row.observed
+    if found is None or observed is None:
+        return head | {"error": visible(row.error)}
+    known = found.distances.known
+    unit = 1.0 if known else found.distances.einstein_radius**2
+    head |= {"verdict": found.verdict, "reason": found.reason}
+    head |= {"significance": found.significance, "p_value": found.p_value}
+    head |= {"mass_unit": "M_sun" if known else "arcsec^2"}
+    if found.subhalo is not None:
+        subhalo = found.subhalo
+        mass = unit * 10**subhalo.log_mass
+        ra, dec = observed.sky_position(subhalo.x, subhalo.y)
+        head |= {"mass": mass, "mass_error": mass * np.log(10) * subhalo.mass_error}
+        head |= {"profile": subhalo.family, "x": subhalo.x, "y": subhalo.y, "ra": ra, "dec": dec}
+        head |= {"x_error": subhalo.errors[0], "y_error": subhalo.errors[1]}
+    head |= {
+        "delta_bic": found.delta_bic,
+        "limit_mass": unit * found.limit_mass(5.0),
+        "limit_mass_3": unit * found.limit_mass(3.0),
+        "expected_subhalos": found.expected(5.0) if known else np.nan,
+        "chi_square": found.chi_square,
+        "magnification": found.lens.magnification,
+        "noise": observed.noise_origin,
+    }
+    return head | _smooth_lens(found) | {"error": None}
+
+
+def detection_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Table of the rows: first the answer, then the smooth lens, the error last."""
+    names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
+    columns = [*(name for name in names if name != "error"), "error"]
+    table = pd.DataFrame(rows, columns=columns)
+    for name in _TEXT:
+        table[name] = table[name].astype("string")
+    return table
+
+
+def _smooth_lens(found: Detection) -> dict[str, float]:
+    """Parameters of the lens beside its subhalo, each followed by its marginal error."""
+    fit = found.lens
+    errors = fit.errors()
+    values: dict[str, float] = {}
+    for k, error in zip(fit.lens.free, errors, strict=False):
+        if k < Parameter.SOURCE_X:
+            name = PARAMETERS[k]
+            values |= {name: float(fit.state.parameters[k]), f"{name}_error": float(error)}
+    first = len(fit.lens.free)
+    for i, (order, phase) in enumerate(MULTIPOLES):
+        name = f"multipole{order}_{'sin' if phase else 'cos'}"
+        amplitude = float(fit.state.multipoles[i])
+        values |= {name: amplitude, f"{name}_error": float(errors[first + i])}
+    return values

@@ -1,0 +1,109 @@
+"""The whole search on small lenses, and what makes a fit untrustworthy."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darklens.detection import Detection, Distances, LensFit, SubhaloDetector
+from darklens.detection.gauss_newton import Target
+from darklens.detection.trust import arcs_chi_square, distrust
+from darklens.errors import BadInput
+from darklens.lensing import GaussianPSF
+from darklens.modelling import Parameter
+
+PSF = GaussianPSF(0.12, 4)
+
+
+@pytest.fixture(scope="module")
+def detector() -> SubhaloDetector:
+    return SubhaloDetector(Distances(0.3, 1.0), draws=60)
+
+
+@pytest.fixture(scope="module")
+def smooth(detector: SubhaloDetector, lens: Any) -> Detection:
+    """The answer for the lens without a subhalo, with two bad columns masked."""
+    data, noise = lens.observed(), lens.noise.copy()
+    data[:, 3:5], noise[:, 3:5] = np.nan, np.inf
+    return detector.detect(data, noise, 0.08, PSF)
+
+
+@pytest.fixture(scope="module")
+def heavy(detector: SubhaloDetector, make_lens: Callable[..., Any]) -> Detection:
+    """The answer for a lens with a subhalo of 10^10 solar masses."""
+    lens = make_lens(10.0, signal=100.0)
+    return detector.detect(lens.observed(), lens.noise, 0.08, PSF)
+
+
+def test_a_smooth_lens_has_no_subhalo(smooth: Detection, lens: Any) -> None:
+    assert smooth.verdict == "no subhalo seen"
+    assert smooth.significance < 5
+    fit = smooth.smooth
+    names, errors = fit.lens.free, fit.errors()
+    for k in (Parameter.EINSTEIN_RADIUS, Parameter.LENS_SLOPE, Parameter.GAMMA1):
+        error = errors[names.index(k)]
+        assert abs(fit.state.parameters[k] - lens.parameters[k]) < 4 * error
+        assert 1e-4 < error < 0.3
+    assert 0.8 < smooth.chi_square < 1.2
+
+
+def test_a_heavy_subhalo_is_found_where_it_is(heavy: Detection) -> None:
+    assert heavy.verdict == "subhalo"
+    assert heavy.significance > 5
+    assert heavy.p_value < 0.01
+    assert heavy.delta_bic > 0
+    subhalo = heavy.subhalo
+    assert subhalo is not None
+    assert np.hypot(subhalo.x - 1.0, subhalo.y - 0.5) < 0.2
+    assert abs(subhalo.log_mass - 10.0) < max(0.3, 3 * subhalo.mass_error)
+
+
+def test_maps_and_limits(smooth: Detection) -> None:
+    maps = smooth.maps()
+    shape = smooth.smooth.target.data.shape
+    assert {image.shape for image in maps.values()} == {shape}
+    assert np.nanmax(maps["significance"]) >= 0
+    assert (maps["limit_mass_3"] <= maps["limit_mass_5"])[np.isfinite(maps["limit_mass_5"])].all()
+    assert smooth.limit_mass(3.0) <= smooth.limit_mass(5.0)
+    assert 0 <= smooth.expected(5.0) <= smooth.expected(3.0)
+    masked = maps["residual"][:, 3:5]
+    assert np.array_equal(masked, np.zeros_like(masked))
+
+
+def _with(fit: LensFit, **values: float) -> LensFit:
+    parameters = fit.state.parameters.copy()
+    for name, value in values.items():
+        parameters[Parameter[name.upper()]] = value
+    return replace(fit, here=replace(fit.here, state=replace(fit.state, parameters=parameters)))
+
+
+def test_a_good_fit_is_trusted_and_others_are_not(smooth: Detection) -> None:
+    fit = smooth.smooth
+    assert distrust(fit, 1.0) == ""
+    cases = {
+        "did not converge": replace(fit, here=replace(fit.here, converged=False)),
+        "not resolved": _with(fit, einstein_radius=0.1),
+        "beyond the image": _with(fit, lens_x=1.2),
+        "magnified": _with(fit, source_x=1.0, source_y=0.9, einstein_radius=0.3),
+        "not that of a galaxy": _with(fit, lens_slope=1.25),
+        "signal-to-noise": replace(fit, target=Target(fit.target.data, 0.01 * fit.target.weight)),
+    }
+    for words, case in cases.items():
+        assert words in distrust(case, 1.0)
+    assert "times the noise" in distrust(fit, 2.5)
+
+
+def test_chi_square_of_the_arcs(smooth: Detection) -> None:
+    fit = smooth.smooth
+    basis = fit.basis()
+    once = arcs_chi_square(fit, basis)
+    problem = replace(fit.here.problem, residual=2 * fit.here.problem.residual)
+    doubled = replace(fit, here=replace(fit.here, problem=problem))
+    assert arcs_chi_square(doubled, basis) == pytest.approx(4 * once)
+
+
+def test_too_few_draws_are_refused() -> None:
+    with pytest.raises(BadInput, match="at least 20"):
+        SubhaloDetector(draws=5)
