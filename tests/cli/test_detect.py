@@ -105,7 +105,7 @@ def test_table_maps_and_picture(
     [
         (["--psf", "none.fits"], "--psf none.fits"),
         (["--psf", "0"], "width must be positive"),
-        (["--pixel-scale", "-1"], "--pixel-scale must be positive"),
+        (["--pixel-scale", "-1"], "--pixel-scale must be"),
         (["--lens-redshift", "0.5"], "both the lens and the source"),
         (["--lens-redshift", "2", "--source-redshift", "1"], "in front of the source"),
         (["--draws", "3"], "at least 20"),

@@ -9,6 +9,7 @@ import pytest
 
 from darklens.detection import Detection, Distances, LensFit, SubhaloDetector
 from darklens.detection.gauss_newton import Target
+from darklens.detection.scan import LOG_MASSES
 from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
 from darklens.lensing import GaussianPSF
@@ -33,7 +34,7 @@ def smooth(detector: SubhaloDetector, lens: Any) -> Detection:
 @pytest.fixture(scope="module")
 def heavy(detector: SubhaloDetector, make_lens: Callable[..., Any]) -> Detection:
     """The answer for a lens with a subhalo of 10^10 solar masses."""
-    lens = make_lens(10.0, signal=100.0)
+    lens = make_lens(10.0, signal=300.0)
     return detector.detect(lens.observed(), lens.noise, 0.08, PSF)
 
 
@@ -54,8 +55,12 @@ def test_a_heavy_subhalo_is_found_where_it_is(heavy: Detection) -> None:
     assert heavy.significance > 5
     assert heavy.p_value < 0.01
     assert heavy.delta_bic > 0
-    subhalo = heavy.subhalo
+    subhalo, scan = heavy.subhalo, heavy.scan
     assert subhalo is not None
+    assert scan is not None
+    near = int(np.argmin(np.hypot(scan.x - 1.0, scan.y - 0.5)))
+    expected = scan.depths[0, LOG_MASSES.index(10.0), near]
+    assert abs(heavy.significance - expected) < 3
     assert np.hypot(subhalo.x - 1.0, subhalo.y - 0.5) < 0.2
     assert abs(subhalo.log_mass - 10.0) < max(0.3, 3 * subhalo.mass_error)
 

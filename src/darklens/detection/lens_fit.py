@@ -248,7 +248,9 @@ def _evidence(here: Linearised, deviations: Vector) -> float:
     return problem.solve(spread).log_evidence
 
 
-def _without_perturber(here: Linearised, deviations: Vector) -> tuple[LinearProblem, Vector]:
+def _without_perturber(
+    here: Linearised, deviations: Vector
+) -> tuple[LinearProblem, Float[np.ndarray, " j"]]:
     """The linear problem with the perturber held, and the other priors."""
     problem, count = here.problem, len(here.state.perturber)
     if not count:

@@ -77,6 +77,8 @@ class Cosmology:
 
     def kpc_per_arcsec(self, z: float) -> float:
         """Length that spans one arcsecond at redshift `z` [kpc]."""
+        from astropy import units
+
         distance = float(self._astropy.angular_diameter_distance(z).to_value(units.kpc))
         return distance * ARCSEC
 

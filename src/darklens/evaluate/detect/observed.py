@@ -121,7 +121,7 @@ class ObservedImages:
             )
         return self._noise_map.astype(np.float64), "map"
 
-    def _wcs(self, path: Path, whole: Image, cutout: Image) -> Any:
+    def _wcs(self, path: Path, whole: Image, cutout: Float[np.ndarray, "i j"]) -> Any:
         """The celestial WCS of the cutout of a FITS file, or None."""
         from astropy.wcs import WCS
 
@@ -139,5 +139,5 @@ class ObservedImages:
         return wcs[top : top + cutout.shape[0], left : left + cutout.shape[1]]
 
 
-def _central(image: Image, size: int | None) -> Image:
+def _central(image: Image, size: int | None) -> Float[np.ndarray, "i j"]:
     return np.ascontiguousarray(image if size is None else central_cutout(image, size))
