@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from darklens.files.configuration import beside, write_configuration
+from darklens.files.configuration import configuration_path, write_configuration
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,6 @@ def test_everything_becomes_plain_yaml(tmp_path: Path) -> None:
 
 def test_it_lies_in_a_folder_or_beside_a_file_or_store(tmp_path: Path) -> None:
     (tmp_path / "lenses.zarr").mkdir()
-    assert beside(tmp_path) == tmp_path / "config.yaml"
-    assert beside(tmp_path / "lenses.zarr") == tmp_path / "lenses.zarr.config.yaml"
-    assert beside(tmp_path / "table.csv") == tmp_path / "table.csv.config.yaml"
+    assert configuration_path(tmp_path) == tmp_path / "config.yaml"
+    assert configuration_path(tmp_path / "lenses.zarr") == tmp_path / "lenses.zarr.config.yaml"
+    assert configuration_path(tmp_path / "table.csv") == tmp_path / "table.csv.config.yaml"
