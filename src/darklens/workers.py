@@ -17,6 +17,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
 from multiprocessing import active_children, get_context, parent_process, resource_tracker
+from multiprocessing.synchronize import Event
 from threading import Thread
 from typing import Any, TypeVar
 
@@ -28,6 +29,14 @@ Result = TypeVar("Result")
 
 _AHEAD = 4  # calls of each worker that are begun before the first result is taken
 _PATIENCE = 0.3  # time for a signal to all processes to reach this one too [s]
+_NOT_STARTED = (
+    "a worker process could not start; a script must call darklens below "
+    "if __name__ == '__main__', or with workers=1"
+)
+_KILLED = (
+    "a worker process was killed, perhaps for lack of memory; run the same command again "
+    "with fewer --workers to continue"
+)
 
 
 def processors() -> int:
@@ -102,40 +111,26 @@ def _pool(
     """
     _start_tracker()
     others = set(active_children())
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (begin, arguments))
-    ours = set[Any]()
+    context = get_context("spawn")
+    begun = context.Event()
+    pool = ProcessPoolExecutor(workers, context, _begin, (begun, begin, arguments))
     done = False
 
     def submit(function: Callable[..., Any], call: tuple[Any, ...]) -> Future[Any]:
         with _without_interrupts():
-            future = pool.submit(_call, function, call)
-        ours.update(set(active_children()) - others if not ours else ())
-        return future
+            return pool.submit(_call, function, call)
 
     try:
         yield submit
         done = True
     except BrokenProcessPool:
         time.sleep(_PATIENCE)
-        raise WorkerDied(_why_broken([child.exitcode for child in ours])) from None
+        raise WorkerDied(_KILLED if begun.is_set() else _NOT_STARTED) from None
     finally:
         if not done:
             for child in set(active_children()) - others:
                 child.terminate()
         pool.shutdown(cancel_futures=True)
-
-
-def _why_broken(exit_codes: Sequence[int | None]) -> str:
-    """What became of the workers; one that Python itself ended exits with 1."""
-    if 1 in exit_codes:
-        return (
-            "a worker process could not start; a script must call darklens below "
-            "if __name__ == '__main__', or with workers=1"
-        )
-    return (
-        "a worker process was killed, perhaps for lack of memory; run the same command again "
-        "with fewer --workers to continue"
-    )
 
 
 @contextmanager
@@ -209,9 +204,10 @@ def _start_tracker() -> None:
 _failure: Exception | None = None
 
 
-def _begin(begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+def _begin(begun: Event, begin: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     """Initialise a worker; an error is reported by its first call, without a traceback."""
     global _failure
+    begun.set()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     try:
