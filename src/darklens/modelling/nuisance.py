@@ -1,7 +1,7 @@
 r"""What a smooth lens may do that the fitted model does not: linear directions with priors.
 
 A real lens departs from its model in ways that are no substructure: its mass has multipoles, the
-source is no Sersic profile, the PSF is not quite known, the lens shines. Each such departure
+source is no Sersic profile, the PSF is not quite known, the lens emits light. Each such departure
 changes the image by a small image `d` times an unknown amplitude with a Gaussian prior. With the
 residual `z` and all directions in units of the noise and of the prior's standard deviation, as rows
 of `D`, the amplitudes are marginalised analytically: the covariance of `z` is :math:`I + D^T D`,

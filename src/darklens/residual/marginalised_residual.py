@@ -1,4 +1,4 @@
-"""The preprocessing step `marginalised_residual`: what is left once all nuisance is marginalised.
+"""The preprocessing step `marginalised_residual`: residuals of a fit that marginalises nuisance.
 
 The smooth lens of a preset is fitted under the preset's priors; multipoles of the mass, shapelets
 of the source, errors of the PSF and light of the lens are marginalised, see
@@ -73,7 +73,7 @@ _NOTE = (
 
 @dataclass(frozen=True)
 class _Found:
-    """All that is known of one image."""
+    """Fits and maps of one image."""
 
     smooth: MarginalisedFit
     maps: SignificanceMaps
@@ -85,7 +85,7 @@ class _Found:
 
 
 class MarginalisedResidual:
-    """A preprocessing step that marginalises over all that is no substructure.
+    """A preprocessing step that marginalises over everything but substructure.
 
     Args:
         preset: Name of a shipped preset, or its whole content; its noise is that of photons.

@@ -57,8 +57,8 @@ def test_several_channels_are_averaged() -> None:
 
 
 def test_batches_change_nothing() -> None:
-    ruler = SummaryStatistics.for_images(COUNTS[:, 0].astype(np.float32))
-    measurer = Measurer(ruler, {"simple": mean_and_peak})
+    statistics = SummaryStatistics.for_images(COUNTS[:, 0].astype(np.float32))
+    measurer = Measurer(statistics, {"simple": mean_and_peak})
     labels = np.arange(10) % 3
     whole = measurer.measure([(COUNTS, labels)], Pixels("counts"))
     parts = measurer.measure([(COUNTS[:7], labels[:7]), (COUNTS[7:], labels[7:])], Pixels("counts"))
@@ -73,8 +73,8 @@ def test_batches_change_nothing() -> None:
 
 def test_thumbnails_are_means_over_blocks() -> None:
     images = np.random.default_rng(2).random((2, 1, 60, 90))
-    ruler = SummaryStatistics.for_images(images[:, 0].astype(np.float32))
-    found = Measurer(ruler).measure([(images, np.zeros(2, int))], Pixels("values from 0 to 1"))
+    statistics = SummaryStatistics.for_images(images[:, 0].astype(np.float32))
+    found = Measurer(statistics).measure([(images, np.zeros(2, int))], Pixels("values from 0 to 1"))
     blocks = images[:, 0].reshape(2, 30, 2, 30, 3).mean(axis=(2, 4))
     assert_allclose(found.thumbnails, blocks, rtol=1e-5)
 
@@ -88,8 +88,8 @@ def test_classifiers_see_what_a_telescope_does(tiny_model: Path) -> None:
         return np.random.default_rng(start).poisson(images).astype(np.uint16)
 
     classifier = load_classifier(tiny_model)
-    ruler = SummaryStatistics.for_images(expected.images[:, 0])
-    measurer = Measurer(ruler, classifiers={"tiny": classifier}, observe=observe)
+    statistics = SummaryStatistics.for_images(expected.images[:, 0])
+    measurer = Measurer(statistics, classifiers={"tiny": classifier}, observe=observe)
     batches = [(expected.images[k : k + 1], expected.labels[k : k + 1]) for k in range(2)]
     found = measurer.measure(batches, Pixels("counts"))
     assert seen == [0, 1]
@@ -113,6 +113,6 @@ def test_a_classifier_that_cannot_see_the_images_says_why(residual_model: Path) 
 
 def test_a_missing_pixel_is_refused() -> None:
     images = np.full((1, 1, 20, 20), np.nan, np.float32)
-    ruler = SummaryStatistics.for_images(np.zeros((1, 20, 20), np.float32))
+    statistics = SummaryStatistics.for_images(np.zeros((1, 20, 20), np.float32))
     with pytest.raises(BadData, match="has NaN"):
-        Measurer(ruler).measure([(images, np.zeros(1, int))], Pixels("counts"))
+        Measurer(statistics).measure([(images, np.zeros(1, int))], Pixels("counts"))

@@ -43,16 +43,16 @@ def blocks(images: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def ruler() -> SummaryStatistics:
+def statistics() -> SummaryStatistics:
     return SummaryStatistics.for_images(lenses(8, seed=0)[:, 0].astype(np.float32))
 
 
 @pytest.fixture(scope="module")
-def measured(ruler: SummaryStatistics, tiny_model: Path) -> dict[str, Measured]:
+def measured(statistics: SummaryStatistics, tiny_model: Path) -> dict[str, Measured]:
     """A real set, a set that is too bright, a training set with one of its images."""
     classifier = load_classifier(tiny_model)
-    measurer = Measurer(ruler, {"neutral": blocks, "inception": blocks}, {"tiny": classifier})
-    reference = Measurer(ruler, {"neutral": blocks})
+    measurer = Measurer(statistics, {"neutral": blocks, "inception": blocks}, {"tiny": classifier})
+    reference = Measurer(statistics, {"neutral": blocks})
     generated = lenses(36, seed=2, bright=1.5)
     training = np.concatenate([lenses(30, seed=3), generated[:1]])
     sets = {"real": lenses(36, seed=1), "generated": generated, "training": training}
@@ -114,13 +114,13 @@ def test_what_is_missing_is_said(measured: dict[str, Measured]) -> None:
 def test_figures_and_report(
     measured: dict[str, Measured],
     scores: GeneratorScores,
-    ruler: SummaryStatistics,
+    statistics: SummaryStatistics,
     tiny_model: Path,
     tmp_path: Path,
 ) -> None:
     real, generated = measured["real"], measured["generated"]
     assert images_picture(real, generated).shape[1] > 8 * SIDE
-    write_figure(physics_figure(real, generated, ruler), tmp_path, "physics")
+    write_figure(physics_figure(real, generated, statistics), tmp_path, "physics")
     write_figure(
         frechet_figure({"neutral": scores.features["neutral"].frechet}), tmp_path, "frechet"
     )

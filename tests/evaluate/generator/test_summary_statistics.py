@@ -1,4 +1,4 @@
-"""The ruler against the metrics it is made of, and the tests it feeds."""
+"""The statistics against the metrics it is made of, and the tests it feeds."""
 
 import numpy as np
 import pytest
@@ -24,15 +24,15 @@ def rings(count: int, *, seed: int, bright: float = 1.0, size: int = 40) -> np.n
 
 def test_rows_are_those_of_the_metrics() -> None:
     images = rings(6, seed=0)
-    ruler = SummaryStatistics.for_images(images)
-    rows = ruler.measure(images)
+    statistics = SummaryStatistics.for_images(images)
+    rows = statistics.measure(images)
     assert set(rows) == {name for names in FAMILIES.values() for name in names}
     assert all(len(part) == 6 for part in rows.values())
     frequency, power = azimuthal_power_spectrum(images)
-    assert rows["power_spectrum"].shape[1] == len(ruler.frequencies)
-    first, second = ruler.rings[-2:] - 1
+    assert rows["power_spectrum"].shape[1] == len(statistics.frequencies)
+    first, second = statistics.rings[-2:] - 1
     assert_allclose(10 ** rows["power_spectrum"][:, -1], power[:, first:second].mean(axis=1))
-    assert ruler.frequencies[-1] == pytest.approx(frequency[first:second].mean())
+    assert statistics.frequencies[-1] == pytest.approx(frequency[first:second].mean())
     assert_allclose(rows["pixel_histogram"].mean(axis=0), 0.1, atol=0.02)
 
 
@@ -45,8 +45,8 @@ def test_images_without_any_light_have_rows() -> None:
 
 def test_tests_are_those_of_scipy_with_holms_correction() -> None:
     first, second = rings(40, seed=1), rings(50, seed=2, bright=1.1)
-    ruler = SummaryStatistics.for_images(first)
-    rows = ruler.measure(first), ruler.measure(second)
+    statistics = SummaryStatistics.for_images(first)
+    rows = statistics.measure(first), statistics.measure(second)
     groups = {
         "a": (np.arange(40) < 20, np.arange(50) < 30),
         "b": (np.arange(40) > 19, np.arange(50) > 29),
@@ -68,9 +68,9 @@ def test_tests_are_those_of_scipy_with_holms_correction() -> None:
 
 def test_brighter_rings_fail_in_flux_only_where_they_should() -> None:
     first, second = rings(80, seed=3), rings(80, seed=4, bright=1.3)
-    ruler = SummaryStatistics.for_images(first)
+    statistics = SummaryStatistics.for_images(first)
     everyone = {"all": (np.ones(80, bool), np.ones(80, bool))}
-    found = physics_tests(ruler.measure(first), ruler.measure(second), everyone)
+    found = physics_tests(statistics.measure(first), statistics.measure(second), everyone)
     worst = {name: min(t.corrected for t in found if t.family == name) for name in FAMILIES}
     assert worst["flux and radius"] < 1e-6
     assert worst["ellipticity"] > 0.01

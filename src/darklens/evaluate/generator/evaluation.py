@@ -130,7 +130,7 @@ def evaluate_generator(
     peeks = {name: _first(image_set) for name, image_set in sets.parts().items()}
     _check_shapes(peeks)
     tools.load(classifier, inception, device, peeks["real"].shape[1:])
-    measured, ruler = _measure(sets, peeks, tools, seed=seed, expected=expected)
+    measured, statistics = _measure(sets, peeks, tools, seed=seed, expected=expected)
     scores = score_generator(
         measured["real"],
         measured["generated"],
@@ -145,7 +145,7 @@ def evaluate_generator(
     )
     with atomic_folder(output, replaces=EVALUATION) as temporary:
         _write_metrics(temporary / "metrics.json", scores, sets)
-        _write_figures(temporary, scores, measured, ruler)
+        _write_figures(temporary, scores, measured, statistics)
         _write_report(temporary, scores, measured, sets, seed)
         write_configuration(temporary / "config.yaml", "evaluate generator", settings)
     if record and sets.card is not None:
@@ -247,7 +247,7 @@ def _measure(
             tool = replace(tool, observe=partial(_observed, seed + 2 + number))
         batches = _counted(image_set, tools.batch, f"measuring {name} images", quiet=tools.quiet)
         measured[name] = tool.measure(batches, pixels[name])
-    return measured, measurer.ruler
+    return measured, measurer.statistics
 
 
 def _observed(
@@ -266,11 +266,11 @@ def _write_figures(
     folder: Path,
     scores: GeneratorScores,
     measured: Mapping[str, Measured],
-    ruler: SummaryStatistics,
+    statistics: SummaryStatistics,
 ) -> None:
     real, generated = measured["real"], measured["generated"]
     write_picture(folder / "images.png", images_picture(real, generated))
-    write_figure(physics_figure(real, generated, ruler), folder, "physics")
+    write_figure(physics_figure(real, generated, statistics), folder, "physics")
     kinds = {name: found.frechet for name, found in scores.features.items()}
     if scores.inception is not None:
         kinds["inception"] = scores.inception

@@ -52,14 +52,14 @@ def closest_picture(
     return grid_picture(np.concatenate(rows)[:, np.newaxis], columns=len(scores.closest))
 
 
-def physics_figure(real: Measured, generated: Measured, ruler: SummaryStatistics) -> Figure:
+def physics_figure(real: Measured, generated: Measured, statistics: SummaryStatistics) -> Figure:
     """Spectrum, brightness, flux, radius and shape of both sets."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 6.2), layout="constrained")
         axes = figure.subplots(2, 3)
-        _bands(axes[0, 0], ruler.frequencies, real, generated, "power_spectrum")
+        _bands(axes[0, 0], statistics.frequencies, real, generated, "power_spectrum")
         axes[0, 0].set(xscale="log", xlabel="frequency [1/pixel]", ylabel="log power")
-        bins = np.arange(1, len(ruler.edges))
+        bins = np.arange(1, len(statistics.edges))
         _bands(axes[0, 1], bins, real, generated, "pixel_histogram")
         axes[0, 1].set(xlabel="brightness bin", ylabel="fraction of pixels")
         for place, (name, column, label) in zip(axes.flat[2:], _HISTOGRAMS, strict=True):

@@ -108,13 +108,13 @@ class Measurer:
     """Measures image sets of one size, all in the same way.
 
     Attributes:
-        ruler: The summary statistics.
+        statistics: The summary statistics.
         features: Functions from images with values in [0, 1] to features, by name.
         classifiers: Classifiers of raw images, by name.
         observe: Function applied to raw images before classification.
     """
 
-    ruler: SummaryStatistics
+    statistics: SummaryStatistics
     features: Mapping[str, Features] = field(default_factory=dict)
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     observe: Observe | None = None
@@ -142,7 +142,7 @@ class Measurer:
         embeddings, failures = self._embeddings(images, start)
         return Measured(
             labels=np.asarray(labels, dtype=np.int64),
-            physics=self.ruler.measure(values),
+            physics=self.statistics.measure(values),
             thumbnails=_thumbnails(scaled),
             features={name: see(scaled).astype(np.float32) for name, see in self.features.items()},
             embeddings=embeddings,
