@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from darklens.lensing import special_functions as elementary
+from darklens.lensing import special_functions
 
 EPS = np.finfo(np.float64).eps
 
@@ -11,9 +11,9 @@ EPS = np.finfo(np.float64).eps
 @njit
 def apply(x, y, out):  # type: ignore[no-untyped-def]
     for i in range(x.size):
-        out[0, i] = elementary.exp(x[i])
-        out[1, i] = elementary.log(y[i])
-        out[2, i] = elementary.atan2(x[i], y[i])
+        out[0, i] = special_functions.exp(x[i])
+        out[1, i] = special_functions.log(y[i])
+        out[2, i] = special_functions.atan2(x[i], y[i])
 
 
 def values(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_atan2_on_the_axes_and_diagonals() -> None:
 @njit
 def apply_turns(turns, cos, sin):  # type: ignore[no-untyped-def]
     for i in range(turns.size):
-        cos[i], sin[i] = elementary.cos_sin_turn(turns[i])
+        cos[i], sin[i] = special_functions.cos_sin_turn(turns[i])
 
 
 def test_cosine_and_sine_of_turns() -> None:

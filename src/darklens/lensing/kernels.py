@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from darklens.lensing import special_functions as elementary
+from darklens.lensing import special_functions
 from darklens.lensing.special_functions import FASTMATH
 
 __all__ = [
@@ -129,7 +129,7 @@ def add_epl(x, y, ax, ay, einstein_radius, slope, axis_ratio, cos, sin, x0, y0):
         inverse = 1.0 / np.sqrt(square)
         u[j] = along * inverse
         v[j] = across * inverse
-        power = elementary.exp(half * (log_b2 - elementary.log(square)))
+        power = special_functions.exp(half * (log_b2 - special_functions.log(square)))
         radial[j] = 2.0 * b / (1.0 + axis_ratio) * power
     _epl_series(u, v, f, coefficients)
     for j in range(x.size):
@@ -184,7 +184,7 @@ def add_multipole(x, y, ax, ay, order, amplitude, cos, sin, einstein_radius, x0,
             dx = x[j] - x0
             dy = y[j] - y0
             square = max(dx * dx + dy * dy, _CENTRE) / (einstein_radius * einstein_radius)
-            level = 0.5 * elementary.log(square)
+            level = 0.5 * special_functions.log(square)
             ax[j] += 0.5 * amplitude * (cos * level + re[j] * u[j])
             ay[j] += 0.5 * amplitude * (sin * level + re[j] * v[j])
         return
@@ -266,8 +266,8 @@ def add_line_mass(x, y, ax, ay, einstein_radius, half_length, cos, sin, x0, y0):
         plus = u + half_length
         minus = u - half_length
         ratio = (plus * plus + v2 + _TINY) / (minus * minus + v2 + _TINY)
-        along = 0.5 * factor * elementary.log(ratio)
-        across = factor * elementary.atan2(2.0 * half_length * v, plus * minus + v2)
+        along = 0.5 * factor * special_functions.log(ratio)
+        across = factor * special_functions.atan2(2.0 * half_length * v, plus * minus + v2)
         ax[j] += cos * along - sin * across
         ay[j] += sin * along + cos * across
 
@@ -393,6 +393,6 @@ def add_sersic(x, y, flux, amplitude, radius, inverse_index, axis_ratio, cos, si
             power[j] = np.sqrt(power[j])
     else:
         for j in range(x.size):
-            power[j] = elementary.exp(0.5 * inverse_index * elementary.log(power[j]))
+            power[j] = special_functions.exp(0.5 * inverse_index * special_functions.log(power[j]))
     for j in range(x.size):
-        flux[j] += amplitude * elementary.exp(b - b * power[j])
+        flux[j] += amplitude * special_functions.exp(b - b * power[j])

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from numba import njit
 from numpy.random import Generator
 
-from darklens.lensing import special_functions as elementary
+from darklens.lensing import special_functions
 from darklens.lensing.special_functions import FASTMATH
 
 __all__ = ["draw_key", "normals", "threefry", "uniform_pair", "uniform_pairs"]
@@ -92,7 +92,7 @@ def _normals(out, key0, key1):  # type: ignore[no-untyped-def]
     half = out.size // 2
     for j in range(half):
         u, v = uniform_pair(j, 0, key0, key1)
-        radius = np.sqrt(-2.0 * elementary.log(1.0 - u))
-        cos, sin = elementary.cos_sin_turn(v)
+        radius = np.sqrt(-2.0 * special_functions.log(1.0 - u))
+        cos, sin = special_functions.cos_sin_turn(v)
         out[j] = radius * cos
         out[half + j] = radius * sin
