@@ -40,13 +40,14 @@ _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowe
 _SCALARS = ("bool", "float", "int", "str")
 _WITHOUT_KEY = ""  # tag of values such as a bare number, omitted from paths
 _LONGEST_SHOWN = 60
-_UNKNOWN = ("unknown", "unexpected_keyword_argument")
+_UNKNOWN = ("unknown", "unexpected_keyword_argument", "extra_forbidden")
 _VERBS = ("must ", "is ", "cannot ")
 
 _WORDS = {
     "bool_type": "must be true or false, not {shown}",
     "dataclass_type": "must be a mapping, not {shown}",
     "dict_type": "must be a mapping, not {shown}",
+    "extra_forbidden": "is unknown",
     "finite_number": "must be a finite number, not {shown}",
     "float_type": "must be a number, not {shown}",
     "greater_than": "must be above {gt:g}, not {shown}",

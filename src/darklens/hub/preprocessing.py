@@ -1,10 +1,23 @@
 """The preprocessing declared by a card, including the steps that need the physics."""
 
-from typing import Any
+from typing import Any, NotRequired, Unpack
+
+from typing_extensions import TypedDict  # as pydantic needs it before Python 3.12
 
 from darklens.data import Preprocessing, build_preprocessing
 
 __all__ = ["model_preprocessing"]
+
+
+class _Options(TypedDict):
+    """What a card may declare of a fit; `darklens.residual` has the defaults."""
+
+    preset: Any
+    size: int
+    binning: int
+    half_lengths: NotRequired[Any]
+    orientations: NotRequired[int]
+    largest_chi_square: NotRequired[float]
 
 
 def model_preprocessing(spec: Any) -> Preprocessing:
@@ -17,31 +30,13 @@ def model_preprocessing(spec: Any) -> Preprocessing:
     return build_preprocessing(spec, fits)
 
 
-def _smooth_residual(
-    preset: Any,
-    size: int,
-    binning: int,
-    half_lengths: Any = (),
-    orientations: int = 12,
-    largest_chi_square: float = 5.0,
-) -> Any:
-    """See `darklens.residual.SmoothResidual`; the physics is imported on first use."""
-    from darklens.residual.smooth_residual import SmoothResidual
+def _smooth_residual(**options: Unpack[_Options]) -> Any:
+    from darklens.residual import SmoothResidual  # the physics is imported on first use
 
-    return SmoothResidual(preset, size, binning, half_lengths, orientations, largest_chi_square)
+    return SmoothResidual(**options)
 
 
-def _marginalised_residual(
-    preset: Any,
-    size: int,
-    binning: int,
-    half_lengths: Any = (0.5, 0.85, 1.4),
-    orientations: int = 12,
-    largest_chi_square: float = 3.0,
-) -> Any:
-    """See `darklens.residual.MarginalisedResidual`."""
-    from darklens.residual.marginalised_residual import MarginalisedResidual
+def _marginalised_residual(**options: Unpack[_Options]) -> Any:
+    from darklens.residual import MarginalisedResidual
 
-    return MarginalisedResidual(
-        preset, size, binning, half_lengths, orientations, largest_chi_square
-    )
+    return MarginalisedResidual(**options)
