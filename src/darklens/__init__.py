@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from darklens.evaluate.classifier import evaluate_classifier, predict, stress_classifier
     from darklens.evaluate.fit import fit
     from darklens.evaluate.generator import evaluate_generator
+    from darklens.evaluate.inspect import inspect
     from darklens.production import generate, simulate
     from darklens.train import train_classifier, train_generator
 
@@ -21,6 +22,7 @@ __all__ = [
     "evaluate_generator",
     "fit",
     "generate",
+    "inspect",
     "predict",
     "simulate",
     "stress_classifier",
@@ -35,6 +37,7 @@ _HOMES = {
     "evaluate_generator": "darklens.evaluate.generator",
     "fit": "darklens.evaluate.fit",
     "generate": "darklens.production",
+    "inspect": "darklens.evaluate.inspect",
     "predict": "darklens.evaluate.classifier",
     "simulate": "darklens.production",
     "stress_classifier": "darklens.evaluate.classifier",

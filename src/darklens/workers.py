@@ -12,7 +12,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import cache
@@ -23,8 +23,16 @@ from typing import Any, TypeVar
 
 from darklens.errors import WorkerDied
 
-__all__ = ["end_with_parent", "in_order", "in_processes", "one_blas_thread", "processors"]
+__all__ = [
+    "end_with_parent",
+    "in_order",
+    "in_processes",
+    "in_threads",
+    "one_blas_thread",
+    "processors",
+]
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _AHEAD = 4  # calls of each worker that are begun before the first result is taken
@@ -44,6 +52,31 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def in_threads(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int
+) -> Iterator[Result]:
+    """Call a function for each item in threads; results are in the order of the items.
+
+    Few items are ahead of the results that are taken, so that those do not pile up.
+
+    Args:
+        function: The function; what it raises ends the iteration.
+        items: What to call it with.
+        workers: Number of threads.
+
+    >>> list(in_threads(abs, [-3, 2, -1], workers=2))
+    [3, 2, 1]
+    """
+    waiting = deque[Future[Result]]()
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * max(1, workers):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def in_processes(

@@ -111,10 +111,13 @@ def test_bad_files_are_listed_and_stop_nothing(
         assert reason in rows[name]["error"]
         assert rows[name]["einstein_radius"] is None
     shown = capsys.readouterr().err.splitlines()
-    assert shown == [
+    assert shown[:2] == [
         "fitting 5 images with the preset 'common-test-1'",
         "4 of 5 images could not be fitted; see the column error",
     ]
+    assert len(shown) == 6
+    for name, reason in reasons.items():
+        assert any(f"{name}.npy: " in line and reason in line for line in shown[2:])
     none = tmp_path / "none.csv"
     assert main(["fit", str(bad), "--output", str(none), "--quiet"]) == 2
     shown = capsys.readouterr().err
@@ -141,6 +144,31 @@ def test_a_telescopes_image_with_its_noise_and_psf(
     assert not any(name.startswith("lens_light") for name in row.index)
 
 
+def test_noise_psf_and_mask_of_the_file_are_found_and_nan_is_left_out(
+    telescope: dict[str, str], tmp_path: Path
+) -> None:
+    """In a manifest, beside rows that cannot be fitted."""
+    manifest, output = tmp_path / "lenses.csv", tmp_path / "table.csv"
+    manifest.write_text(
+        "image,psf,scale,centre,size\n"
+        f'{telescope["path"]},,,"31.5,31.5",60\n'
+        f"{telescope['nan']},0.25,0.1,,\n"
+        f"{telescope['nan']},,,,\n"
+        "none.fits,,,,\n"
+    )
+    words = [str(manifest), "--preset", "galaxy", "--lens-light", "false", "--quiet"]
+    assert main(["fit", *words, "--output", str(output)]) == 1
+    table = pd.read_csv(output)
+    assert table["error"].notna().tolist() == [False, False, True, True]
+    assert "give --pixel-scale" in table["error"][2]
+    assert table["error"][3] == "no such file"
+    assert table["noise"][:2].tolist() == ["map", "estimated"]
+    assert table["chi_square"][0] == pytest.approx(1, abs=0.08)
+    assert table["prepared"][0].startswith("cut out 60 x 60 pixels around pixel 31.5, 31.5")
+    truth = json.loads(telescope["truth"])["einstein_radius"]
+    assert table["einstein_radius"][:2] == pytest.approx([truth, truth], rel=0.01)
+
+
 def test_estimated_noise_is_said(
     telescope: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,18 +184,20 @@ def test_estimated_noise_is_said(
     ("words", "reason"),
     [
         (["{bare}", "--preset", "galaxy"], "pixel scale"),
-        (["{nan}", "--preset", "galaxy", "--pixel-scale", "0.1"], "NaN"),
         (["{bare}"], "150 x 150 pixels"),
         (["{path}", "--preset", "galaxy", "--extension", "ERR"], "no image in extension ERR"),
-        (["{path}", "--preset", "galaxy", "--noise-map", "{path}[PSF]"], "--noise-map has"),
-        (["{path}", "--preset", "galaxy", "--noise-map", "{nan}"], "NaN, zero or negative"),
+        (["{path}", "--preset", "galaxy", "--noise-map", "{path}[PSF]"], "[PSF] has"),
+        (["{path}", "--preset", "galaxy", "--noise-map", "{nan}"], "negative: it holds no rms"),
         (["{path}", "--preset", "galaxy", "--psf", "/no/psf.fits"], "--psf /no/psf.fits: no such"),
-        (["{path}", "--preset", "galaxy", "--psf", "{path}[SCI]"], "odd sides"),
+        (["{path}", "--preset", "galaxy", "--psf", "{path}[SCI]"], "must be finite"),
         (["{path}", "--preset", "galaxy", "--psf", "-1"], "width"),
         (["{path}", "--preset", "galaxy", "--size", "10"], "fewer than 20 pixels"),
         (["{path}", "--preset", "galaxy", "--pixel-scale", "0"], "--pixel-scale must be from"),
         (["{path}", "--size", "50"], "has its own size"),
         (["{path}", "--noise-map", "{path}[RMS]"], "defines its own noise"),
+        (["{path}", "--centre", "brightest"], "has its own centre"),
+        (["{path}", "--preset", "galaxy", "--centre", "90,9"], "outside of the image"),
+        (["{path}", "--preset", "galaxy", "--survey", "/no/survey.yaml"], "cannot be read"),
         (["{path}", "--lens-light", "true"], "light of the lens"),
         (["{path}", "--preset", "none-such"], "no preset"),
         (["{path}", "--output", "table.txt"], "must end in"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from darklens.data import read_image, read_plane
+from darklens.data import list_fits, read_image, read_plane
 from darklens.data.tiles import decode_tiles
 from darklens.errors import UnreadableImage
 
@@ -98,6 +98,34 @@ def test_what_is_not_there_is_said(several: Path, tmp_path: Path) -> None:
     assert "no extension SCI" in reason(tmp_path / "a.npy", "SCI")
     with pytest.raises(UnreadableImage, match=r"one plane; .* selects a band"):
         read_plane(several, "BANDS")
+
+
+def test_extensions_are_listed_without_their_data(several: Path, tmp_path: Path) -> None:
+    found = list_fits(several)
+    names = [(item.number, item.name, item.version, item.planes) for item in found.extensions]
+    assert names == [
+        (0, "PRIMARY", 1, 0),
+        (1, "", 1, 0),
+        (2, "BANDS", 1, 3),
+        (3, "SCI", 1, 1),
+        (4, "SCI", 2, 1),
+    ]
+    assert found.problem == ""
+    packed = tmp_path / "several.fits.gz"
+    packed.write_bytes(gzip.compress(several.read_bytes()))
+    assert [item.name for item in list_fits(packed).extensions] == [name for _, name, *_ in names]
+
+
+def test_what_precedes_a_damaged_extension_is_listed(several: Path) -> None:
+    content = several.read_bytes()
+    last = content.rindex(b"XTENSION")
+    several.write_bytes(content[: last + 1000])
+    found = list_fits(several)
+    assert [item.number for item in found.extensions] == [0, 1, 2, 3]
+    assert found.problem == "the file is cut short"
+    several.write_text("no FITS file")
+    with pytest.raises(UnreadableImage, match="not a FITS file"):
+        list_fits(several)
 
 
 @pytest.mark.parametrize("compressed", [False, True])

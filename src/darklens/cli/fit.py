@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from darklens.cli.failures import say_failures
 from darklens.errors import BadInput
 from darklens.files.tables import printable, reasons
 from darklens.progress import say
@@ -25,6 +26,7 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
         raise BadInput(f"none of {total} images can be fitted: {reasons(failed)}")
     if failed:
         say(f"{len(failed)} of {total} images could not be fitted; see the column error")
+        say_failures(table)
     unconverged = sum(not pd.isna(value) and not value for value in table["converged"])
     if unconverged:
         say(f"{unconverged} fits did not converge; see the column converged", quiet=quiet)

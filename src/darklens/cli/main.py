@@ -97,6 +97,11 @@ VERBS = {
     "predict": Verb(
         "darklens.evaluate:predict", "Class probabilities for image files and folders.", "predict"
     ),
+    "inspect": Verb(
+        "darklens.evaluate.inspect:inspect",
+        "Tell what image files hold, and what a fit will do with them.",
+        "inspect",
+    ),
     "fit": Verb(
         "darklens.evaluate.fit:fit",
         "Fit the smooth lens: parameters with errors, residuals, figures.",

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from darklens.classify import UNKNOWN
+from darklens.cli.failures import say_failures
 from darklens.errors import BadInput
 from darklens.files.tables import printable, reasons
 from darklens.progress import say
@@ -25,6 +26,7 @@ def show(table: pd.DataFrame, *, output: Path | None) -> int:
         raise BadInput(f"none of {len(table)} images can be classified: {reasons(failed)}")
     if len(failed):
         say(f"{len(failed)} of {len(table)} images could not be classified; see the column error")
+        say_failures(table)
     unknown = table["label"] == UNKNOWN
     if count := int(unknown.sum()):
         say(

@@ -10,6 +10,7 @@ from darklens.data.datasets import ImageDataset, open_dataset
 from darklens.data.division import Division, divide
 from darklens.data.files import find_images
 from darklens.data.fit_inputs import Plane, read_plane
+from darklens.data.fits_files import FitsContents, FitsExtension, list_fits
 from darklens.data.image_sets import open_images
 from darklens.data.inverse_preprocessing import undo_preprocessing
 from darklens.data.preprocessing import Preprocessing, build_preprocessing
@@ -21,6 +22,13 @@ from darklens.data.splits import (
 )
 from darklens.data.stacks import expand_stacks
 from darklens.data.steps import Panel
+from darklens.data.world_coordinates import (
+    Orientation,
+    header_value,
+    orientation_of,
+    pixel_scale_of,
+    world_coordinates,
+)
 from darklens.lazy_imports import lazy_names
 
 if TYPE_CHECKING:
@@ -33,11 +41,14 @@ if TYPE_CHECKING:
 __all__ = [
     "Augmentation",
     "Division",
+    "FitsContents",
+    "FitsExtension",
     "FreshImages",
     "ImageDataset",
     "ImageWriter",
     "LensDataModule",
     "NpyTreeWriter",
+    "Orientation",
     "Panel",
     "Plane",
     "Preprocessing",
@@ -48,15 +59,20 @@ __all__ = [
     "divide",
     "expand_stacks",
     "find_images",
+    "header_value",
+    "list_fits",
     "open_dataset",
     "open_images",
     "open_store",
+    "orientation_of",
     "pixel_problem",
+    "pixel_scale_of",
     "read_image",
     "read_plane",
     "reference_split",
     "stratified_folds",
     "undo_preprocessing",
+    "world_coordinates",
 ]
 
 _HEAVY = {

@@ -17,7 +17,7 @@ MOST_PIXELS = 100_000_000
 """Number of pixels in the largest image that is read, over all channels."""
 
 _MOST_AXES = 32
-_ONE_THREAD = threading.Lock()
+_ONE_THREAD = threading.RLock()
 
 
 def file_size(path: Path) -> int:
@@ -67,7 +67,10 @@ def shown(text: object, most: int = 40) -> str:
 
 @contextmanager
 def recorded_warnings() -> Iterator[list[warnings.WarningMessage]]:
-    """Record a decoder's warnings instead of showing them; `warnings` is not thread-safe."""
+    """Record a decoder's warnings instead of showing them; `warnings` is not thread-safe.
+
+    One within another is allowed.
+    """
     with _ONE_THREAD, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield caught

@@ -6,33 +6,17 @@ DS9.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Num
 
 from darklens.data.decoding import recorded_warnings
 from darklens.data.readers import read_pixels
+from darklens.data.world_coordinates import pixel_scale_of
 from darklens.errors import UnreadableImage
 from darklens.naming import sides
 
 __all__ = ["Plane", "read_plane"]
-
-_SCALE_KEYWORDS = ("PIXSCALE", "PIXSCAL", "PIXELSCL", "PIXSCAL1", "SECPIX", "SECPIX1")
-_LINEAR = tuple(
-    f"{name}{suffix}"
-    for name, suffixes in (
-        ("CRVAL", ("1", "2")),
-        ("CRPIX", ("1", "2")),
-        ("CDELT", ("1", "2")),
-        ("CUNIT", ("1", "2")),
-        ("CROTA", ("1", "2")),
-        ("CD", ("1_1", "1_2", "2_1", "2_2")),
-        ("PC", ("1_1", "1_2", "2_1", "2_2")),
-    )
-    for suffix in suffixes
-)
-_LARGEST_SCALE = 60.0
 
 
 @dataclass(frozen=True)
@@ -70,41 +54,4 @@ def read_plane(name: str | Path, extension: str | None = None) -> Plane:
             " of a FITS file"
         )
     with recorded_warnings():
-        return Plane(image[0], None if header is None else _pixel_scale(header))
-
-
-def _pixel_scale(header: Any) -> float | None:
-    """Pixel scale [arcsec/pixel] from the WCS or a keyword of the header.
-
-    Distortions and coordinate tables are ignored: they hardly change the scale, and damaged ones
-    can make the library fail.
-    """
-    from astropy.io.fits import Header
-    from astropy.wcs import WCS
-    from astropy.wcs.utils import proj_plane_pixel_scales
-
-    given = {key: _value(header, key) for key in (*_LINEAR, "CTYPE1", "CTYPE2")}
-    try:
-        linear = Header({key: value for key, value in given.items() if value is not None})
-        for axis in (1, 2):
-            linear[f"CTYPE{axis}"] = str(given[f"CTYPE{axis}"] or "")[:8]
-        wcs = WCS(linear, naxis=2).celestial
-        scales = 3600 * np.array(proj_plane_pixel_scales(wcs) if wcs.has_celestial else [])
-    except Exception:  # noqa: BLE001  a WCS that astropy cannot interpret
-        scales = np.array([])
-    if scales.size == 2:
-        scale = float(np.sqrt(scales.prod()))
-        return scale if 0 < scale < _LARGEST_SCALE else None
-    for keyword in _SCALE_KEYWORDS:
-        value = _value(header, keyword)
-        if isinstance(value, int | float) and 0 < abs(value) < _LARGEST_SCALE:
-            return abs(float(value))
-    return None
-
-
-def _value(header: Any, keyword: str) -> Any:
-    """The value of a keyword, or None if it is missing or unreadable."""
-    try:
-        return header.get(keyword)
-    except Exception:  # noqa: BLE001  a damaged card raises VerifyError, ValueError, ...
-        return None
+        return Plane(image[0], None if header is None else pixel_scale_of(header))

@@ -28,7 +28,7 @@ from darklens.data.decoding import (
 from darklens.data.tiles import decode_tiles
 from darklens.errors import UnreadableImage
 
-__all__ = ["FitsImage", "read_fits"]
+__all__ = ["FitsContents", "FitsExtension", "FitsImage", "list_fits", "read_fits"]
 
 _BLOCK, _CARD = 2880, 80
 _MOST_BLOCKS = 1000
@@ -51,6 +51,77 @@ class FitsImage:
 
     pixels: np.ndarray[Any, np.dtype[Any]]
     header: Any
+
+
+@dataclass(frozen=True)
+class FitsExtension:
+    """One extension of a FITS file, from its header alone.
+
+    Attributes:
+        number: Its place in the file; 0 is the primary one.
+        name: Its name in upper case, or empty.
+        version: Its version; several extensions may have one name.
+        shape: Shape of its image; empty for tables and headers without data.
+        compressed: Whether the image is compressed in tiles.
+        header: An `astropy.io.fits.Header`.
+    """
+
+    number: int
+    name: str
+    version: int
+    shape: tuple[int, ...]
+    compressed: bool
+    header: Any
+
+    @property
+    def planes(self) -> int:
+        """Number of two-dimensional images in it."""
+        return _planes(self.shape)
+
+
+@dataclass(frozen=True)
+class FitsContents:
+    """What is in a FITS file.
+
+    Attributes:
+        extensions: The extensions, the primary one first.
+        problem: What is wrong with the file beyond them, or empty.
+    """
+
+    extensions: tuple[FitsExtension, ...]
+    problem: str = ""
+
+
+def list_fits(path: Path) -> FitsContents:
+    """List the extensions of a FITS file without reading their data.
+
+    Args:
+        path: The file, which may be gzipped.
+
+    Raises:
+        UnreadableImage: If it is not a FITS file.
+    """
+    size = file_size(path)
+    found: list[FitsExtension] = []
+    try:
+        with recorded_warnings(), _opened(path, size) as (stream, end):
+            for item in _walk(stream, end):
+                version = item.header.get("EXTVER", 1)
+                number = version if isinstance(version, int) else 1
+                kind = FitsExtension(
+                    item.number, item.name, number, item.shape, item.compressed, item.header
+                )
+                found.append(kind)
+    except (FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001  astropy raises OSError, ValueError, KeyError, ...
+        cut = "the file is cut short"
+        damaged = cut if isinstance(error, EOFError) else "not a FITS file, or a damaged one"
+        problem = str(error) if isinstance(error, UnreadableImage) else damaged
+        if not found:
+            raise UnreadableImage(problem) from None
+        return FitsContents(tuple(found), problem)
+    return FitsContents(tuple(found))
 
 
 def read_fits(path: Path, extension: str | None = None) -> FitsImage:
@@ -138,13 +209,17 @@ class _Extension:
     @property
     def planes(self) -> int:
         """Number of two-dimensional images in it."""
-        return math.prod(self.shape[:-2]) if len(self.shape) > 1 and min(self.shape) > 0 else 0
+        return _planes(self.shape)
 
     @property
     def few_bands(self) -> bool:
         """Whether the bands are few enough to be channels of one image."""
         sizes = [size for size in self.shape if size > 1]
         return self.planes > 1 and len(sizes) == 3 and min(sizes[0], sizes[-1]) <= _MOST_BANDS
+
+
+def _planes(shape: tuple[int, ...]) -> int:
+    return math.prod(shape[:-2]) if len(shape) > 1 and min(shape) > 0 else 0
 
 
 def _walk(stream: BufferedIOBase, end: int) -> Iterator[_Extension]:

@@ -60,6 +60,14 @@ if TYPE_CHECKING:
     from darklens.evaluate.generator.report import generator_report
     from darklens.evaluate.generator.scores import GeneratorScores, score_generator
     from darklens.evaluate.generator.summary_statistics import SummaryStatistics
+    from darklens.evaluate.inspect.figures import inspection_figure
+    from darklens.evaluate.inspect.inspection import inspect
+    from darklens.evaluate.inspect.rows import (
+        Inspected,
+        inspect_target,
+        inspection_row,
+        inspection_table,
+    )
     from darklens.evaluate.report import LensCard, LensSection, demo_report, lens_card
 
 __all__ = [
@@ -69,6 +77,7 @@ __all__ = [
     "FilePrediction",
     "GeneratorScores",
     "ImageSet",
+    "Inspected",
     "LabelledImages",
     "LensCard",
     "LensSection",
@@ -97,6 +106,11 @@ __all__ = [
     "generated_image_set",
     "generator_report",
     "images_picture",
+    "inspect",
+    "inspect_target",
+    "inspection_figure",
+    "inspection_row",
+    "inspection_table",
     "labels_for",
     "lens_card",
     "load_inception",
@@ -126,6 +140,7 @@ _HOMES = {
     "FilePrediction": "darklens.evaluate.classifier.prediction",
     "GeneratorScores": "darklens.evaluate.generator.scores",
     "ImageSet": "darklens.evaluate.generator.image_sets",
+    "Inspected": "darklens.evaluate.inspect.rows",
     "LabelledImages": "darklens.evaluate.classifier.labelled_images",
     "LensCard": "darklens.evaluate.report",
     "LensSection": "darklens.evaluate.report",
@@ -154,6 +169,11 @@ _HOMES = {
     "generated_image_set": "darklens.evaluate.generator.image_sets",
     "generator_report": "darklens.evaluate.generator.report",
     "images_picture": "darklens.evaluate.generator.figures",
+    "inspect": "darklens.evaluate.inspect.inspection",
+    "inspect_target": "darklens.evaluate.inspect.rows",
+    "inspection_figure": "darklens.evaluate.inspect.figures",
+    "inspection_row": "darklens.evaluate.inspect.rows",
+    "inspection_table": "darklens.evaluate.inspect.rows",
     "labels_for": "darklens.evaluate.classifier.labelled_images",
     "lens_card": "darklens.evaluate.report",
     "load_inception": "darklens.evaluate.generator.inception",

@@ -1,29 +1,23 @@
 """Smooth fits of image files and folders: a table, and a figure for each fit."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pandas as pd
 
-from darklens.data import expand_stacks, find_images, read_plane
-from darklens.errors import BadInput, BadPreset, UnreadableImage
+from darklens.errors import BadInput
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.fit.figures import fit_figure
 from darklens.evaluate.fit.files import FileFit, FileFitter, fit_files, fit_row, fit_table
 from darklens.files.atomic import atomic_file
 from darklens.files.configuration import write_configuration
 from darklens.files.tables import check_outputs, picture_name, write_table
-from darklens.lensing import GaussianPSF, PixelPSF
-from darklens.progress import progress
-from darklens.simulation import load_preset
-
-if TYPE_CHECKING:
-    import numpy as np
-    from jaxtyping import Num
+from darklens.observations import ImageOptions, Preparation, Target, find_targets
+from darklens.progress import progress, say
+from darklens.simulation import Preset, load_preset
 
 __all__ = ["fit"]
-
-_TRUNCATION = 4.0  # standard deviations of a Gaussian PSF
 
 
 def fit(
@@ -32,11 +26,17 @@ def fit(
     preset: str = "common-test-1",
     output: Path | None = None,
     figures: Path | None = None,
+    images: str | None = None,
+    extension: str | None = None,
+    band: str | None = None,
     noise_map: str | None = None,
     psf: str | None = None,
+    mask: str | None = None,
     pixel_scale: float | None = None,
-    extension: str | None = None,
+    centre: str | None = None,
     size: int | None = None,
+    prepare: Preparation = Preparation(),  # noqa: B008  frozen
+    survey: Path | None = None,
     mass: Literal["sphere", "ellipsoid"] | None = None,
     lens_light: bool | None = None,
     workers: int = 1,
@@ -49,17 +49,28 @@ def fit(
     any case.
 
     Args:
-        inputs: Image files, folders (searched recursively) and globs.
-        preset: Kind of lens: a shipped preset or a YAML file. galaxy takes any FITS image.
+        inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
+            YAML with a column image and any of the options of `darklens inspect`.
+        preset: Kind of lens: a shipped preset or a YAML file. galaxy takes any image of a
+            telescope, and only with it do the options from images to survey count.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each fit: data, model, residual, source.
-        noise_map: Standard deviation of each pixel, for all images: FILE or FILE[EXTENSION].
-            Infinite for pixels to mask. By default the noise of the preset or of the sky.
-        psf: PSF at the pixel scale of the image, FILE or FILE[EXTENSION], or the full width at
-            half maximum of a Gaussian [arcsec]. By default the preset's.
-        pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
+        images: Which files of a folder are images, such as '*_sci.fits'.
         extension: Name or number of the extension to fit in FITS files.
-        size: Side of the central square to fit [pixel]. By default the whole image.
+        band: Band of files with several: a name, such as VIS, or the number of a plane, from 1; of
+            colour pictures red, green, blue or luminance.
+        noise_map: Noise map: FILE, FILE[EXTENSION], [EXTENSION] of the same file, or a pattern such
+            as '*_rms.fits'. By default it is looked for by name, in the file and beside it, and
+            else estimated. Pixels of infinite noise are masked.
+        psf: PSF likewise, or the full width at half maximum of a Gaussian [arcsec]. By default the
+            preset's, if none is found.
+        mask: Mask likewise: nonzero where pixels are bad.
+        pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
+        centre: Where the lens is: x,y [pixel, from 0], RA,Dec, middle or brightest.
+        size: Side of the square around the centre to fit [pixel]. By default the whole image.
+        prepare: What else is said about the images, and how to prepare them.
+        survey: YAML with any of these options. By default that of the folder: darklens.yaml in it,
+            or FOLDER.yaml beside it.
         mass: Spherical or elliptical lens mass. By default as in the preset.
         lens_light: Whether to fit the light of the lens galaxy. By default as in the preset.
         workers: Threads that fit.
@@ -76,23 +87,26 @@ def fit(
     check_outputs(output, figures)
     if workers < 1:
         raise BadInput("--workers must be at least 1")
-    files = find_images(inputs)
-    place = check_outputs(output, figures, files)
-    paths = expand_stacks(files, channels=1)
-    fitter = FileFitter(
-        load_preset(preset),
-        noise_map=None if noise_map is None else _plane("noise-map", noise_map),
-        psf=None if psf is None else _psf(psf),
-        pixel_scale=pixel_scale,
+    kind = load_preset(preset)
+    options = ImageOptions(
         extension=extension,
+        band=band,
+        noise_map=noise_map,
+        psf=psf,
+        mask=mask,
+        pixel_scale=pixel_scale,
+        centre=centre,
         size=size,
-        mass=mass,
-        lens_light=lens_light,
+        images=images,
+        **asdict(prepare),
     )
+    targets = _targets(inputs, options, survey, kind)
+    place = check_outputs(output, figures, [target.path for target in targets])
+    fitter = FileFitter(kind, mass=mass, lens_light=lens_light)
     rows = []
-    stage = f"fitting {len(paths)} images with the preset '{preset}'"
-    found = fit_files(fitter, paths, workers=workers)
-    for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+    stage = f"fitting {len(targets)} images with the preset '{preset}'"
+    found = fit_files(fitter, targets, workers=workers)
+    for index, row in enumerate(progress(found, stage, total=len(targets), quiet=quiet)):
         if figures is not None:
             _write_figure(figures / picture_name(index, row.path), row)
         rows.append(fit_row(row))
@@ -104,27 +118,21 @@ def fit(
     return table
 
 
-def _plane(option: str, name: str) -> "Num[np.ndarray, 'h w']":
-    """The pixels of a file given with an option."""
-    try:
-        return read_plane(name).image
-    except UnreadableImage as error:
-        raise BadInput(f"--{option} {name}: {error}") from None
-
-
-def _psf(text: str) -> GaussianPSF | PixelPSF:
-    """A PSF from a width in arcsec or from a file."""
-    try:
-        width = float(text)
-    except ValueError:
-        pixels = _plane("psf", text).astype("float64")
-        try:
-            return PixelPSF(pixels)
-        except BadPreset as error:
-            raise BadInput(f"--psf {text}: {error}") from None
-    if not 0 < width < 60:
-        raise BadInput(f"--psf {text}: the width must be positive, in arcsec")
-    return GaussianPSF(width, _TRUNCATION)
+def _targets(
+    inputs: list[str], options: ImageOptions, survey: Path | None, preset: Preset
+) -> list[Target]:
+    """The images to fit. Only those of telescopes come with files that are no images."""
+    targets, messages = find_targets(inputs, options, survey=survey)
+    for message in messages:
+        say(message)
+    if not preset.general:
+        return [replace(target, role="image") for target in targets]
+    images = [target for target in targets if target.role == "image"]
+    if not images:
+        raise BadInput("all files are noise maps, masks or PSFs by their names: none is an image")
+    if others := len(targets) - len(images):
+        say(f"left out {others} files that are noise maps, masks or PSFs by their names")
+    return images
 
 
 def _write_figure(path: Path, row: FileFit) -> None:

@@ -1,0 +1,115 @@
+"""One observed lens, ready for a fit: the pixels with all that is known about them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from darklens.data import Orientation, orientation_of
+from darklens.lensing.instrument import PSF, GaussianPSF
+from darklens.naming import sides, visible
+
+__all__ = ["Observation", "Sky", "psf_in_words"]
+
+
+@dataclass(frozen=True)
+class Sky:
+    """The sky of an image, measured at its border.
+
+    Attributes:
+        level: Median, in the unit of the image.
+        rms: Standard deviation about it, from the median absolute deviation.
+    """
+
+    level: float
+    rms: float
+
+
+@dataclass(frozen=True)
+class Observation:
+    """An image with its noise, mask, PSF and place on the sky.
+
+    Masked pixels may hold anything, NaN too; their noise is infinite where there is a noise map.
+
+    Attributes:
+        name: The file, with extension and band if there is a choice.
+        image: The pixels, in `unit`; row 0 is the first of the file.
+        mask: True where a pixel is not to be used.
+        noise: Standard deviation of each pixel, or None if unknown.
+        noise_is_estimated: Whether the noise follows from the image itself, not from a map.
+        psf: Point spread function, or None if unknown.
+        pixel_scale: Pixel scale [arcsec/pixel], or None if unknown.
+        wcs: Celestial `astropy.wcs.WCS` of these pixels, or None.
+        band: Filter, or empty.
+        unit: Unit of the pixels as the file gives it, or empty.
+        electrons: Electrons in one unit of a pixel, for the photon noise, or None if unknown.
+        sky: The sky, or None if it cannot be measured.
+        centre: Position in the file of the centre of these pixels: column and row, from 0 [pixel].
+        sources: Where image, noise, psf, mask and pixel_scale come from, in words.
+        notes: What was done, and what to look at, in words.
+    """
+
+    name: str
+    image: Float[np.ndarray, "h w"]
+    mask: Bool[np.ndarray, "h w"]
+    noise: Float[np.ndarray, "h w"] | None = None
+    noise_is_estimated: bool = False
+    psf: PSF | None = None
+    pixel_scale: float | None = None
+    wcs: Any = None
+    band: str = ""
+    unit: str = ""
+    electrons: float | None = None
+    sky: Sky | None = None
+    centre: tuple[float, float] = (0.0, 0.0)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        scale = "unknown scale" if self.pixel_scale is None else f"{self.pixel_scale:g} arcsec"
+        parts = [f"{sides(self.image.shape)} pixels of {scale}"]
+        parts += [self.band] * bool(self.band)
+        parts += [f"{int(self.mask.sum())} masked", psf_in_words(self.psf)]
+        parts += ["no noise map"] * (self.noise is None)
+        return f"Observation({visible(self.name)!r}: {', '.join(parts)})"
+
+    @property
+    def orientation(self) -> Orientation | None:
+        """How rows and columns lie on the sky, or None if the file does not say."""
+        return None if self.wcs is None else orientation_of(self.wcs)
+
+    @property
+    def position(self) -> tuple[float, float] | None:
+        """Right ascension and declination (ICRS) of the centre of the image [deg], or None."""
+        return self.sky_position(0.5 * (self.image.shape[1] - 1), 0.5 * (self.image.shape[0] - 1))
+
+    def sky_position(self, x: float, y: float) -> tuple[float, float] | None:
+        """Right ascension and declination (ICRS) [deg] of a pixel, or None without a WCS.
+
+        Args:
+            x: Column, from 0 [pixel].
+            y: Row, from 0 [pixel].
+        """
+        if self.wcs is None:
+            return None
+        try:
+            place = self.wcs.pixel_to_world(x, y).icrs
+            found = float(place.ra.deg), float(place.dec.deg)
+        except Exception:  # noqa: BLE001  a WCS without a sky there
+            return None
+        return found if np.isfinite(found).all() else None
+
+
+def psf_in_words(psf: PSF | None) -> str:
+    """A PSF in a few words.
+
+    >>> psf_in_words(GaussianPSF(0.16))
+    'Gaussian PSF of 0.16 arcsec'
+    """
+    if psf is None:
+        return "no PSF"
+    if isinstance(psf, GaussianPSF):
+        return f"Gaussian PSF of {psf.fwhm:g} arcsec"
+    return f"PSF of {sides(psf.pixels.shape)} pixels"
