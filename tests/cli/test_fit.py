@@ -166,7 +166,7 @@ def test_noise_psf_and_mask_of_the_file_are_found_and_nan_is_left_out(
     assert table["chi_square"][0] == pytest.approx(1, abs=0.08)
     assert table["prepared"][0].startswith("cut out 60 x 60 pixels around pixel 31.5, 31.5")
     truth = json.loads(telescope["truth"])["einstein_radius"]
-    assert table["einstein_radius"][:2] == pytest.approx([truth, truth], rel=0.01)
+    assert table["einstein_radius"][:2].tolist() == pytest.approx([truth, truth], rel=0.01)
 
 
 def test_estimated_noise_is_said(
@@ -187,7 +187,6 @@ def test_estimated_noise_is_said(
         (["{bare}"], "150 x 150 pixels"),
         (["{path}", "--preset", "galaxy", "--extension", "ERR"], "no image in extension ERR"),
         (["{path}", "--preset", "galaxy", "--noise-map", "{path}[PSF]"], "[PSF] has"),
-        (["{path}", "--preset", "galaxy", "--noise-map", "{nan}"], "negative: it holds no rms"),
         (["{path}", "--preset", "galaxy", "--psf", "/no/psf.fits"], "--psf /no/psf.fits: no such"),
         (["{path}", "--preset", "galaxy", "--psf", "{path}[SCI]"], "must be finite"),
         (["{path}", "--preset", "galaxy", "--psf", "-1"], "width"),

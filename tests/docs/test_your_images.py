@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,19 +14,21 @@ from PIL import Image
 
 from darklens.cli.main import main
 
+from .conftest import BLOCK
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "your_images.md"
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NUMBER = r"-?\d+\.\d+"
 BLOCKS = BLOCK.findall(PAGE.read_text())
 SIDE, SCALE, RMS = 101, 0.1, 0.02
 
 
 def lens(seed: int) -> np.ndarray:
-    """A ring with two bright arcs, and a neighbour."""
+    """A galaxy with a ring, and a neighbour."""
     y, x = np.indices((SIDE, SIDE)) - 50.0
     ring = np.exp(-0.5 * ((np.hypot(x, y) - 20) / 2.5) ** 2) * (1 + 0.5 * x / 20)
     other = 1.5 * np.exp(-0.5 * ((x - 38) ** 2 + (y - 36) ** 2) / 2.5**2)
-    return ring + other + RMS * np.random.default_rng(seed).normal(size=x.shape)
+    galaxy = 3 * np.exp(-0.5 * np.hypot(x, y) ** 2 / 3**2)
+    return galaxy + ring + other + RMS * np.random.default_rng(seed).normal(size=x.shape)
 
 
 def header() -> fits.Header:
@@ -65,10 +68,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def commands() -> list[str]:
-    return [
-        line for language, text in BLOCKS if language == "console" for line in text.splitlines()
-    ]
+def commands() -> list[Any]:
+    lines = "".join(text for language, text in BLOCKS if language == "console").splitlines()
+    slow = {"darklens fit": pytest.mark.slow}
+    return [pytest.param(line, marks=slow.get(line[:12], ())) for line in lines]
 
 
 def test_the_page_has_commands() -> None:

@@ -1,6 +1,7 @@
 """`darklens inspect`: what each file holds on stdout, and which images cannot be used."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -38,11 +39,11 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
     return 1 if len(failed) else 0
 
 
-def _described(row: "pd.Series[object]") -> str:
+def _described(row: "pd.Series[Any]") -> str:
     """One file as lines of name and value, without what is empty."""
     lines = [visible(row["path"])]
     for name, value in row.items():
-        if name == "path" or pd.isna(value):  # type: ignore[call-overload]
+        if name == "path" or pd.isna(value):
             continue
         for k, part in enumerate(str(value).split("; ") if name == "note" else [value]):
             text = f"{part:.6g}" if isinstance(part, float) else visible(part)

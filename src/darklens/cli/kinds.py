@@ -95,7 +95,8 @@ def problem(name: str, kind: Any, value: Any) -> str | None:
     if is_switch(kind) and isinstance(value, str) and value in ("true", "false"):
         return None
     # Where text is one of several types, it must not be read as a list or a mapping.
-    structured = len(parts) > 1 and isinstance(value, str) and _STRUCTURE.search(value)
+    choice = set(parts) - {str, NoneType}
+    structured = bool(choice) and len(parts) > 1 and _is_structured(value)
     if structured or not any(_fits(part, value) for part in parts):
         wanted = " or ".join(dict.fromkeys(_wanted(part) for part in parts if part is not NoneType))
         return f"must be {wanted}, not {str(value)[:60]!r}"
@@ -103,6 +104,10 @@ def problem(name: str, kind: Any, value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool) and not low <= value <= high:
         return f"must be from {low} to {high}, not {value}"
     return None
+
+
+def _is_structured(value: Any) -> bool:
+    return isinstance(value, str) and _STRUCTURE.search(value) is not None
 
 
 def _parts(kind: Any) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 Only the table in lenscat is read, so `pip install --no-deps lenscat` is enough.
 """
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -85,8 +86,9 @@ def known_lens(
 
 
 def _first(names: Any) -> str:
-    """The first of several names."""
-    return str(names).split("|")[0].strip()
+    """The first of several names that is one, and not a dash or a number."""
+    parts = [part.strip() for part in str(names).split("|")]
+    return next((part for part in parts if re.search("[A-Za-z]", part)), parts[0])
 
 
 @lru_cache(maxsize=4)

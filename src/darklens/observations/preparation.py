@@ -31,6 +31,7 @@ PROTECTED_RADIUS = 3.0
 _SMALLEST = 20  # pixels on a side
 _OFF_CENTRE = 0.2  # arcsec between the middle and the brightest galaxy that are worth a note
 _NEAR = 0.25  # of the shorter side: a brighter galaxy farther off is a neighbour
+_ROUNDING = 1e-6  # of a pixel, lest a scale in a header cost a whole one
 _LARGEST = 4_000_000  # pixels of an image whose neighbours are counted unasked
 _MARGIN = 2.0  # pixels around a neighbour
 _PER_AREA = re.compile(r"/\s*\(?(sr|arcsec)|(sr|arcsec)\s*(\*\*|\^)?-[12]", re.IGNORECASE)
@@ -188,7 +189,7 @@ def _sides(observation: Observation, place: _Place, said: ImageOptions) -> tuple
         return 2 * half_rows + 1, 2 * half_columns + 1
     size = said.size
     if said.resample is not None:
-        size = int(np.ceil(size * said.resample / (observation.pixel_scale or 1.0)))
+        size = int(np.ceil(size * said.resample / (observation.pixel_scale or 1.0) - _ROUNDING))
     return (min(size, rows), min(size, columns)) if place.middle else (size, size)
 
 
@@ -196,7 +197,7 @@ def _resampled(observation: Observation, scale: float) -> Observation:
     """The observation on pixels of another scale."""
     old = observation.pixel_scale or scale
     ratio = scale / old
-    rows, columns = (int(side / ratio + 1e-6) for side in observation.image.shape)
+    rows, columns = (int(side / ratio + _ROUNDING) for side in observation.image.shape)
     shape = (max(rows, 1), max(columns, 1))
     level = observation.sky.level if observation.sky else 0.0
     image = resample(np.where(observation.mask, level, observation.image), ratio, shape)

@@ -22,7 +22,7 @@ from darklens.naming import in_figure
 __all__ = ["fit_figure"]
 
 Image = Float[np.ndarray, "h w"]
-Curve = Float[np.ndarray, "n 2"]
+Curve = Float[np.ndarray, "_ 2"]
 
 _DARK = -700.0
 _LIMIT = 5.0

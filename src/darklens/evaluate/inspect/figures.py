@@ -108,7 +108,15 @@ def _compass(axes: Axes, observation: Observation) -> None:
         arrow = {"arrowstyle": "->", "color": _LINE}
         axes.annotate("", xy=tuple(end), xytext=start, arrowprops=arrow)
         place = np.array(start) + 1.25 * length * way
-        axes.text(*place, name, color=_LINE, fontsize=8, ha="center", va="center")
+        axes.text(
+            float(place[0]),
+            float(place[1]),
+            name,
+            color=_LINE,
+            fontsize=8,
+            ha="center",
+            va="center",
+        )
 
 
 def _noise(axes: Axes, observation: Observation) -> None:

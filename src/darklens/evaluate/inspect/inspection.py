@@ -122,7 +122,10 @@ def inspect(
 def _write_figure(path: Path, row: Inspected) -> None:
     if row.found is None:
         return
-    figure = inspection_figure(row.found, row.prepared, title=row.found.name)
+    name = Path(row.found.name)
+    figure = inspection_figure(
+        row.found, row.prepared, title=str(Path(name.parent.name, name.name))
+    )
     with atomic_file(path) as temporary:
         save_figure(figure, temporary)
 
