@@ -55,12 +55,12 @@ def fit(
             telescope, and only with it do the options from images to survey count.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each fit: data, model, residual, source.
-        images: Which files of a folder are images, such as '*_sci.fits'.
+        images: Which files of a folder are images, such as `*_sci.fits`.
         extension: Name or number of the extension to fit in FITS files.
         band: Band of files with several: a name, such as VIS, or the number of a plane, from 1; of
             colour pictures red, green, blue or luminance.
         noise_map: Noise map: FILE, FILE[EXTENSION], [EXTENSION] of the same file, or a pattern such
-            as '*_rms.fits'. By default it is looked for by name, in the file and beside it, and
+            as `*_rms.fits`. By default it is looked for by name, in the file and beside it, and
             else estimated. Pixels of infinite noise are masked.
         psf: PSF likewise, or the full width at half maximum of a Gaussian [arcsec]. By default the
             preset's, if none is found.

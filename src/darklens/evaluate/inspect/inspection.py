@@ -57,13 +57,13 @@ def inspect(
             YAML with a column image and any of the options below.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each image: as read, as prepared, its noise, its PSF.
-        images: Which files of a folder are images, such as '*_sci.fits'. By default those whose
+        images: Which files of a folder are images, such as `*_sci.fits`. By default those whose
             names do not say noise map, mask or PSF.
         extension: Name or number of the extension of FITS files.
         band: Band of files with several: a name, such as VIS, or the number of a plane, from 1; of
             colour pictures red, green, blue or luminance.
         noise_map: Noise map: FILE, FILE[EXTENSION], [EXTENSION] of the same file, or a pattern such
-            as '*_rms.fits'. By default it is looked for by name, in the file and beside it.
+            as `*_rms.fits`. By default it is looked for by name, in the file and beside it.
         psf: PSF likewise, or the full width at half maximum of a Gaussian [arcsec].
         mask: Mask likewise: nonzero where pixels are bad.
         pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
