@@ -24,7 +24,7 @@ PAGES = sorted(
 )
 SOURCES = sorted((ROOT / "src" / "darklens").rglob("*.py"))
 OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9_.-]*[a-z0-9])")
-EVERYWHERE = {"config", "help", "print-config", "version"}
+EVERYWHERE = {"config", "help", "print-config", "version"} | {"no-deps"}  # the last of pip
 EXEMPT = {"arguments.py"}  # says that underscores are taken, too
 
 
