@@ -29,6 +29,7 @@ from lens_mocks import KINDS, PIXEL_SCALE, PSF_WIDTH, Z_LENS, Z_SOURCE, draw_moc
 from darklens.detection import Distances, SubhaloDetector
 from darklens.lensing import GaussianPSF
 from darklens.modelling import Parameter
+from darklens.observations import observation_of
 
 RESULT = Path(__file__).resolve().parent / "results" / "detection.md"
 LOG_MASSES = (9.5, 10.0)
@@ -45,7 +46,8 @@ def search(case: tuple[int, str, bool]) -> dict[str, Any]:
     detector = SubhaloDetector(Distances(Z_LENS, Z_SOURCE))
     begin, clock = time.process_time(), time.perf_counter()
     try:
-        found = detector.detect(mock.image, mock.noise, PIXEL_SCALE, GaussianPSF(PSF_WIDTH, 4))
+        psf = GaussianPSF(PSF_WIDTH, 4)
+        found = detector.detect(observation_of(mock.image, mock.noise, PIXEL_SCALE, psf))
     except Exception as error:  # noqa: BLE001  counted as a failure
         return {"seed": seed, "kind": kind, "subhalo": with_subhalo, "error": repr(error)}
     fit = found.lens

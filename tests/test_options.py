@@ -3,14 +3,13 @@
 import ast
 import re
 from collections.abc import Iterator
-from inspect import signature
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 
-from darklens.cli.kinds import is_free, is_group, settings_of
+from darklens.cli.kinds import is_free, is_group, options_of, settings_of
 from darklens.cli.main import VERBS
+from darklens.observations import ImageOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -30,14 +29,21 @@ EXEMPT = {"arguments.py"}  # says that underscores are taken, too
 
 def _options() -> Iterator[str]:
     for verb in VERBS.values():
-        function = verb.load()
-        hints = get_type_hints(function)
-        for name in signature(function).parameters:
+        for name, kind in options_of(verb.load()).items():
             yield name
-            if is_group(hints[name]):
-                yield from (f"{name}.{part}" for part in settings_of(hints[name]))
-            elif is_free(hints[name]):
+            if is_group(kind):
+                yield from (f"{name}.{part}" for part in settings_of(kind))
+            elif is_free(kind):
                 yield f"{name}.*"
+
+
+def test_what_is_said_about_images_is_the_same_for_all_verbs_that_take_it() -> None:
+    verbs = [VERBS[name].load() for name in ("inspect", "fit", "detect")]
+    said = settings_of(ImageOptions)
+    for verb in verbs:
+        kinds = options_of(verb)
+        assert {name: kinds[name] for name in said} == said
+        assert "options" not in kinds
 
 
 @pytest.fixture(scope="module")

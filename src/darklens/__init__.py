@@ -10,6 +10,7 @@ from darklens.lazy_imports import lazy_names as _lazy_names
 
 if TYPE_CHECKING:
     from darklens.evaluate.classifier import evaluate_classifier, predict, stress_classifier
+    from darklens.evaluate.detect import detect
     from darklens.evaluate.fit import fit
     from darklens.evaluate.generator import evaluate_generator
     from darklens.evaluate.inspect import inspect
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "detect",
     "evaluate_classifier",
     "evaluate_generator",
     "fit",
@@ -33,6 +35,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
+    "detect": "darklens.evaluate.detect",
     "evaluate_classifier": "darklens.evaluate.classifier",
     "evaluate_generator": "darklens.evaluate.generator",
     "fit": "darklens.evaluate.fit",

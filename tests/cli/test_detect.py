@@ -110,7 +110,12 @@ def test_table_maps_and_picture(
         (["--lens-redshift", "2", "--source-redshift", "1"], "in front of the source"),
         (["--draws", "3"], "at least 20"),
         (["--workers", "0"], "--workers must be at least 1"),
-        (["--size", "10", "--pixel-scale", "0.08"], "20 to 400 pixels"),
+        (["--size", "10", "--pixel-scale", "0.08"], "fewer than 20 pixels"),
+        (
+            ["--size", "420", "--centre", "9,9", "--pixel-scale", "0.08"],
+            "420 x 420 pixels are more",
+        ),
+        (["--pixel-scale", "0.08", "--noise-map", "[1]"], "no image in extension 1"),
         (["--output", "table.txt"], ".csv"),
         (["--maps", __file__], "test_detect.py"),
     ],

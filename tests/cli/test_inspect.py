@@ -79,12 +79,12 @@ def test_each_file_of_a_folder_has_its_row_and_its_reason(
     shown = capsys.readouterr()
     assert shown.out == ""
     lines = shown.err.splitlines()
-    assert "4 of 5 images cannot be used:" in lines
+    assert "4 of 5 images could not be used; see the column error" in lines
     for name, reason in reasons.items():
         assert any(name in line and reason in line for line in lines)
     assert len(list(figures.glob("*.png"))) == 2
     config = yaml.safe_load(Path(f"{output}.config.yaml").read_text())
-    assert config["prepare"]["neighbours"] is None
+    assert config["neighbours"] is None
 
 
 def test_one_option_answers_for_all_that_need_it(mixed: Path, tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_a_manifest_runs_in_one_command_and_hides_nothing(
         (["{good}", "--size", "0"], "--size must be from"),
         (["{good}", "--centre", "here"], "--centre 'here' must be x,y"),
         (["{good}", "--centre", "500,2"], "outside of the image"),
-        (["{good}", "--prepare.neighbours", "hide"], "--prepare.neighbours must be one of"),
-        (["{good}", "--prepare.gain", "-1"], "gain must be positive"),
+        (["{good}", "--neighbours", "hide"], "--neighbours must be one of"),
+        (["{good}", "--gain", "-1"], "gain must be positive"),
         (["{good}", "--survey", "/no/survey.yaml"], "/no/survey.yaml cannot be read"),
         (["{good}", "--workers", "0"], "--workers"),
         (["{good}", "--output", "table.txt"], "must end in"),
@@ -155,7 +155,7 @@ def test_wrong_arguments_are_one_line(
 
 def test_as_a_process_and_again_from_its_configuration(mixed: Path, tmp_path: Path) -> None:
     output = tmp_path / "table.csv"
-    words = [str(mixed / "good_sci.fits"), "--prepare.background", "subtract", "--quiet"]
+    words = [str(mixed / "good_sci.fits"), "--background", "subtract", "--quiet"]
     command = [sys.executable, "-m", "darklens", "inspect", *words, "--output", str(output)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -14,6 +14,7 @@ from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
 from darklens.lensing import GaussianPSF
 from darklens.modelling import Parameter
+from darklens.observations import Observation, observation_of
 
 PSF = GaussianPSF(0.12, 4)
 
@@ -28,14 +29,14 @@ def smooth(detector: SubhaloDetector, lens: Any) -> Detection:
     """The answer for the lens without a subhalo, with two bad columns masked."""
     data, noise = lens.observed(), lens.noise.copy()
     data[:, 3:5], noise[:, 3:5] = np.nan, np.inf
-    return detector.detect(data, noise, 0.08, PSF)
+    return detector.detect(observation_of(data, noise, 0.08, PSF))
 
 
 @pytest.fixture(scope="module")
 def heavy(detector: SubhaloDetector, make_lens: Callable[..., Any]) -> Detection:
     """The answer for a lens with a subhalo of 10^10 solar masses."""
     lens = make_lens(10.0, signal=300.0)
-    return detector.detect(lens.observed(), lens.noise, 0.08, PSF)
+    return detector.detect(observation_of(lens.observed(), lens.noise, 0.08, PSF))
 
 
 def test_a_smooth_lens_has_no_subhalo(smooth: Detection, lens: Any) -> None:
@@ -112,3 +113,9 @@ def test_chi_square_of_the_arcs(smooth: Detection) -> None:
 def test_too_few_draws_are_refused() -> None:
     with pytest.raises(BadInput, match="at least 20"):
         SubhaloDetector(draws=5)
+
+
+def test_an_image_without_its_noise_is_refused(detector: SubhaloDetector) -> None:
+    bare = Observation("bare", np.ones((30, 30)), np.zeros((30, 30), dtype=bool), pixel_scale=0.1)
+    with pytest.raises(BadInput, match="prepare_observation"):
+        detector.detect(bare)

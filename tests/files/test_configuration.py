@@ -29,6 +29,12 @@ def test_everything_becomes_plain_yaml(tmp_path: Path) -> None:
     }
 
 
+def test_settings_of_the_group_options_stand_by_themselves(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    write_configuration(path, "fit", {"seed": 3, "options": Recipe()})
+    assert yaml.safe_load(path.read_text()) == {"seed": 3, "rates": [0.1, 0.2], "folder": "runs"}
+
+
 def test_it_lies_in_a_folder_or_beside_a_file_or_store(tmp_path: Path) -> None:
     (tmp_path / "lenses.zarr").mkdir()
     assert configuration_path(tmp_path) == tmp_path / "config.yaml"

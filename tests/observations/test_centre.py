@@ -19,10 +19,10 @@ SHAPE = (SIDE, SIDE)
         "150.1deg 2.2deg",
         "10h00m24s,+2d12m00s",
         "10:00:24 +02:12:00",
-        [150.1, 2.2],
+        (150.1, 2.2),
     ],
 )
-def test_the_sky_in_any_spelling(text: str | list[float]) -> None:
+def test_the_sky_in_any_spelling(text: str | tuple[float, float]) -> None:
     x, y, words = locate(parse_centre(text), SHAPE, WCS(sky_header()))
     assert (x, y) == pytest.approx(LENS, abs=1e-4)
     assert words.startswith("RA 150.1, Dec 2.2")

@@ -45,7 +45,7 @@ def test_columns_of_coordinates_are_a_centre(tmp_path: Path) -> None:
 def test_yaml_rows_are_the_same(tmp_path: Path) -> None:
     text = "- {image: a.fits, noise: a_rms.fits, centre: [40, 51.5]}\n- {image: b.fits, psf: 0.2}\n"
     first, second = rows(tmp_path, text, "table.yaml")
-    assert first.options.centre == [40.0, 51.5]
+    assert first.options.centre == (40.0, 51.5)
     assert first.options.noise_map == str(tmp_path / "a_rms.fits")
     assert second.options.psf == 0.2
 

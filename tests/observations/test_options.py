@@ -29,7 +29,7 @@ def test_files_of_a_survey_are_relative_to_it(tmp_path: Path) -> None:
     assert found.noise_map == "*_rms.fits"
     assert found.psf == str(tmp_path / "psfs" / "a.fits")
     assert found.mask == "[DQ]"
-    assert found.centre == [40.0, 51.5]
+    assert found.centre == (40.0, 51.5)
     assert survey(tmp_path, "psf: 0.16").psf == 0.16
     assert survey(tmp_path, "psf: '0.16'").psf == "0.16"
 

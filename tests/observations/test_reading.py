@@ -26,7 +26,8 @@ def test_all_that_a_file_holds(lens_file: Path) -> None:
     np.testing.assert_allclose(seen.noise, RMS)
     assert isinstance(seen.psf, PixelPSF)
     assert seen.pixel_scale == pytest.approx(0.1)
-    assert seen.sky_position(*LENS) == pytest.approx(PLACE)
+    offsets = [0.1 * (pixel - 50) for pixel in LENS]
+    assert seen.sky_position(*offsets) == pytest.approx(PLACE)
     assert not seen.mask.any()
     assert seen.sky is not None
     assert (seen.sky.level, seen.sky.rms) == pytest.approx((0.3, RMS), rel=0.1)

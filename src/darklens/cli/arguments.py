@@ -4,6 +4,9 @@ Arguments and configuration files are data. They are read here as plain YAML, an
 and ranges are checked against the function's signature before jsonargparse turns them into
 parameters; on its own it would import whatever a `class_path` or a dotted name refers to.
 
+The settings of a parameter called `options` are options without a prefix, declared once for the
+verbs that share them.
+
 `--pixel-scale` is `--pixel_scale`, and `--data.batch-size` is `--data.batch_size`. A switch needs
 no value (`--quiet` means `--quiet true`), options and inputs can be in any order, and everything
 after `--` is an input.
@@ -17,8 +20,17 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from darklens.cli.kinds import accepts_text, is_free, is_group, is_switch, problem, settings_of
+from darklens.cli.kinds import (
+    accepts_text,
+    is_free,
+    is_group,
+    is_switch,
+    options_of,
+    problem,
+    settings_of,
+)
 from darklens.errors import BadConfig, BadInput
+from darklens.files.configuration import FLAT_GROUP
 from darklens.files.plain_yaml import parse_yaml, read_yaml
 
 __all__ = ["read_arguments"]
@@ -47,9 +59,8 @@ def read_arguments(
     """
     from jsonargparse import ArgumentError
 
-    hints = get_type_hints(function)
     parameters = signature(function).parameters
-    kinds = {name: hints[name] for name in parameters}
+    kinds = options_of(function)
     alone = [name for name, item in parameters.items() if item.default is Parameter.empty]
     options, inputs = _sorted_words(words, kinds, alone)
     for name, value in options:
@@ -65,6 +76,9 @@ def read_arguments(
         raise BadInput(f"{_words_of(str(error))}; see darklens {verb} --help") from None
     found.pop("config", None)
     values: dict[str, Any] = found.as_dict()
+    if FLAT_GROUP in parameters:
+        group = get_type_hints(function)[FLAT_GROUP]
+        values[FLAT_GROUP] = group(**{name: values.pop(name) for name in settings_of(group)})
     return values
 
 
@@ -98,7 +112,10 @@ def _parser(verb: str, summary: str, function: Callable[..., Any], parameters: A
             type=str,
             help="Image files, folders (searched recursively), globs.",
         )
-    parser.add_function_arguments(function, as_positional=True, skip={"inputs"} if many else None)
+    skip: set[str | int] = {name for name in ("inputs", FLAT_GROUP) if name in parameters}
+    parser.add_function_arguments(function, as_positional=True, skip=skip or None)
+    if FLAT_GROUP in parameters:
+        parser.add_class_arguments(get_type_hints(function)[FLAT_GROUP], as_group=True)
     return parser
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from darklens.errors import BadInput
+from darklens.cli.failures import say_failures
 from darklens.files.tables import printable, reasons
 from darklens.progress import say
 
@@ -35,12 +35,7 @@ def show(
     """
     if output is None:
         print(printable(table[[name for name in _SHOWN if name in table]]))
-    total = len(table)
-    failed = [text for text in table["error"] if isinstance(text, str) and text]
-    if len(failed) == total:
-        raise BadInput(f"none of {total} images can be searched: {reasons(failed)}")
-    if failed:
-        say(f"{len(failed)} of {total} images could not be searched; see the column error")
+    code = say_failures(table, "searched")
     counts = table["verdict"].value_counts()
     say(", ".join(f"{verdict}: {n}" for verdict, n in counts.items()), quiet=quiet)
     unsure = table[table["verdict"] == "cannot say"]
@@ -54,5 +49,5 @@ def show(
         )
     estimated = int((table["noise"] == "estimated").fillna(value=False).sum())
     if estimated:
-        say(f"noise estimated from the sky: {estimated} of {total} images", quiet=quiet)
-    return 1 if failed else 0
+        say(f"noise estimated from the sky: {estimated} of {len(table)} images", quiet=quiet)
+    return code

@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from darklens.cli.failures import say_failures
-from darklens.errors import BadInput
-from darklens.files.tables import printable, reasons
+from darklens.files.tables import printable
 from darklens.progress import say
 
 __all__ = ["show"]
@@ -21,12 +20,7 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
     if output is None:
         print(printable(table))
     total = len(table)
-    failed = [text for text in table["error"] if isinstance(text, str) and text]
-    if len(failed) == total:
-        raise BadInput(f"none of {total} images can be fitted: {reasons(failed)}")
-    if failed:
-        say(f"{len(failed)} of {total} images could not be fitted; see the column error")
-        say_failures(table)
+    code = say_failures(table, "fitted")
     unconverged = sum(not pd.isna(value) and not value for value in table["converged"])
     if unconverged:
         say(f"{unconverged} fits did not converge; see the column converged", quiet=quiet)
@@ -37,4 +31,4 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
     notes = sum(isinstance(text, str) and bool(text) for text in table.get("note", ()))
     if notes:
         say(f"{notes} of {total} images do not match the preset; see the column note")
-    return 1 if failed else 0
+    return code

@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from darklens.cli.failures import say_failures
-from darklens.errors import BadInput
-from darklens.files.tables import printable, reasons
+from darklens.files.tables import printable
 from darklens.naming import visible
 from darklens.progress import say
 
@@ -28,15 +27,10 @@ def show(table: pd.DataFrame, *, output: Path | None, quiet: bool) -> int:
     elif output is None:
         print(printable(table[list(_BRIEF)]))
     chosen = table[table["role"] == "image"]
-    failed = chosen["error"].dropna()
-    if len(failed) == len(chosen):
-        raise BadInput(f"none of {len(chosen)} images can be used: {reasons(failed)}")
-    if len(failed):
-        say(f"{len(failed)} of {len(chosen)} images cannot be used:")
-        say_failures(chosen)
-    else:
+    code = say_failures(chosen, "used")
+    if not code:
         say(f"all of {len(chosen)} images can be used", quiet=quiet)
-    return 1 if len(failed) else 0
+    return code
 
 
 def _described(row: "pd.Series[Any]") -> str:

@@ -1,13 +1,25 @@
 """Which plain values are valid for the types of verb parameters, and within which limits."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
+from inspect import signature
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-__all__ = ["LIMITS", "accepts_text", "is_free", "is_group", "is_switch", "problem", "settings_of"]
+from darklens.files.configuration import FLAT_GROUP
+
+__all__ = [
+    "LIMITS",
+    "accepts_text",
+    "is_free",
+    "is_group",
+    "is_switch",
+    "options_of",
+    "problem",
+    "settings_of",
+]
 
 LIMITS: Mapping[str, tuple[int | float, int | float]] = {
     "batch": (1, 65_536),
@@ -53,6 +65,14 @@ machine has; each verb checks its further requirements itself.
 _STRUCTURE = re.compile(r"^\s*[\[{&*!?|>]|:\s|\n")
 
 
+def options_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Types of the arguments of a verb by name, with the settings of its group `options`."""
+    hints = get_type_hints(function)
+    kinds = {name: hints[name] for name in signature(function).parameters}
+    flat = kinds.pop(FLAT_GROUP, None)
+    return kinds | ({} if flat is None else settings_of(flat))
+
+
 def is_group(kind: Any) -> bool:
     """Whether a parameter is a group of settings, each with its own option."""
     return is_dataclass(kind)
@@ -95,7 +115,7 @@ def problem(name: str, kind: Any, value: Any) -> str | None:
     if is_switch(kind) and isinstance(value, str) and value in ("true", "false"):
         return None
     # Where text is one of several types, it must not be read as a list or a mapping.
-    choice = set(parts) - {str, NoneType}
+    choice = set(parts) - {str, int, float, NoneType}
     structured = bool(choice) and len(parts) > 1 and _is_structured(value)
     if structured or not any(_fits(part, value) for part in parts):
         wanted = " or ".join(dict.fromkeys(_wanted(part) for part in parts if part is not NoneType))

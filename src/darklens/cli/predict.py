@@ -6,8 +6,7 @@ import pandas as pd
 
 from darklens.classify import UNKNOWN
 from darklens.cli.failures import say_failures
-from darklens.errors import BadInput
-from darklens.files.tables import printable, reasons
+from darklens.files.tables import printable
 from darklens.progress import say
 
 __all__ = ["show"]
@@ -21,12 +20,7 @@ def show(table: pd.DataFrame, *, output: Path | None) -> int:
     """
     if output is None:
         print(printable(table, "{:.3f}"))
-    failed = table["error"].dropna()
-    if len(failed) == len(table):
-        raise BadInput(f"none of {len(table)} images can be classified: {reasons(failed)}")
-    if len(failed):
-        say(f"{len(failed)} of {len(table)} images could not be classified; see the column error")
-        say_failures(table)
+    code = say_failures(table, "classified")
     unknown = table["label"] == UNKNOWN
     if count := int(unknown.sum()):
         say(
@@ -35,7 +29,7 @@ def show(table: pd.DataFrame, *, output: Path | None) -> int:
         )
     if count := int((_noted(table) & ~unknown).sum()):
         say(f"{count} of {len(table)} images: less certain than their label; see the column note")
-    return 1 if len(failed) else 0
+    return code
 
 
 def _noted(table: pd.DataFrame) -> "pd.Series[bool]":

@@ -19,7 +19,7 @@ from darklens.detection.refinement import Subhalo, refine
 from darklens.detection.scan import Scan, false_alarm, scan_positions, scan_subhalos
 from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
-from darklens.lensing.instrument import PSF
+from darklens.observations.observation import Observation
 
 __all__ = ["Detection", "SubhaloDetector", "Verdict"]
 
@@ -147,28 +147,17 @@ class SubhaloDetector:
         self._fitter = LensFitter(priors)
         self._draws, self._seed = draws, seed
 
-    def detect(
-        self,
-        data: Image,
-        noise: Image,
-        pixel_scale: float,
-        psf: PSF | None,
-        *,
-        lens_light: bool = True,
-    ) -> Detection:
+    def detect(self, seen: Observation, *, lens_light: bool = True) -> Detection:
         """Look for a subhalo in one image.
 
         Args:
-            data: The image; it may be NaN where the noise is infinite.
-            noise: Standard deviation of each pixel; infinite for masked pixels.
-            pixel_scale: Side of a pixel [arcsec].
-            psf: The PSF; that of the preset `galaxy` if None.
+            seen: The image with its noise; the PSF is that of the preset `galaxy` if unknown.
             lens_light: Whether the lens galaxy is visible.
 
         Raises:
             BadInput: If the image cannot be fitted.
         """
-        smooth = self._fitter.fit(data, noise, pixel_scale, psf, lens_light=lens_light)
+        smooth = self._fitter.fit(seen, lens_light=lens_light)
         basis = smooth.basis()
         chi_square = arcs_chi_square(smooth, basis)
         scan = self._scan(smooth, basis)
@@ -182,8 +171,8 @@ class SubhaloDetector:
             return self._answer("cannot say", reason, smooth, best, subhalo, scan, chi_square)
         answer = self._answer("no subhalo seen", "", smooth, best, subhalo, scan, chi_square)
         chance = f"{answer.significance:.1f} sigma, {answer.p_value:.2g} by chance"
-        seen = answer.significance >= _SEEN and answer.p_value < _CHANCE
-        if seen and subhalo is not None and subhalo.refined:
+        significant = answer.significance >= _SEEN and answer.p_value < _CHANCE
+        if significant and subhalo is not None and subhalo.refined:
             return replace(answer, verdict="subhalo", reason=chance)
         return replace(answer, reason=f"the most significant has {chance}")
 

@@ -26,6 +26,7 @@ from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.model_from_preset import smooth_model
 from darklens.modelling.parameters import Parameter
 from darklens.modelling.smooth_model import SmoothModel
+from darklens.observations.observation import Observation
 from darklens.simulation.presets import load_preset
 
 __all__ = ["LensFit", "LensFitter", "best_evidence"]
@@ -168,31 +169,21 @@ class LensFitter:
     def __init__(self, priors: FlexibilityPriors | None = None) -> None:
         self.priors = priors or FlexibilityPriors()
 
-    def fit(
-        self,
-        data: Image,
-        noise: Image,
-        pixel_scale: float,
-        psf: PSF | None,
-        *,
-        lens_light: bool = True,
-    ) -> LensFit:
+    def fit(self, seen: Observation, *, lens_light: bool = True) -> LensFit:
         """Fit one image; of a large one only the part around the lens and its arcs is kept.
 
         Args:
-            data: The image; it may be NaN where the noise is infinite.
-            noise: Standard deviation of each pixel; infinite for masked pixels.
-            pixel_scale: Side of a pixel [arcsec].
-            psf: The PSF; that of the preset `galaxy` if None.
+            seen: The image with its noise; the PSF is that of the preset `galaxy` if unknown.
             lens_light: Whether the lens galaxy is visible.
 
         Raises:
             BadInput: If the image cannot be fitted.
         """
-        model = _model_for(noise, pixel_scale, psf, lens_light)
-        start = SmoothFitter(model).fit(data)
+        noise, pixel_scale = seen.noise_and_scale()
+        model = _model_for(noise, pixel_scale, seen.psf, lens_light)
+        start = SmoothFitter(model).fit(seen.image)
         rows, columns = _sides(start, model.grid)
-        data, noise = (central_cutout(image, rows, columns) for image in (data, noise))
+        data, noise = (central_cutout(image, rows, columns) for image in (seen.image, noise))
         model = _with_slope(
             replace(
                 model, grid=PixelGrid(data.shape, pixel_scale), likelihood=GaussianLikelihood(noise)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from darklens.evaluate.demonstration import demo
     from darklens.evaluate.figures import save_figure, write_figure
     from darklens.evaluate.fit.figures import fit_figure
-    from darklens.evaluate.fit.files import FileFit, FileFitter, fit_files, fit_row, fit_table
+    from darklens.evaluate.fit.files import FileFit, FileFitter, fit_row, fit_table
     from darklens.evaluate.generator.evaluation import evaluate_generator
     from darklens.evaluate.generator.features import load_neutral, neutral_features
     from darklens.evaluate.generator.figures import (
@@ -99,7 +99,6 @@ __all__ = [
     "evaluate_classifier",
     "evaluate_generator",
     "fit_figure",
-    "fit_files",
     "fit_row",
     "fit_table",
     "frechet_figure",
@@ -162,7 +161,6 @@ _HOMES = {
     "evaluate_classifier": "darklens.evaluate.classifier.evaluation",
     "evaluate_generator": "darklens.evaluate.generator.evaluation",
     "fit_figure": "darklens.evaluate.fit.figures",
-    "fit_files": "darklens.evaluate.fit.files",
     "fit_row": "darklens.evaluate.fit.files",
     "fit_table": "darklens.evaluate.fit.files",
     "frechet_figure": "darklens.evaluate.generator.figures",

@@ -16,7 +16,16 @@ from darklens.files.atomic import atomic_file
 from darklens.files.places import OwnFolder, check_file
 from darklens.files.plain_yaml import dump_yaml
 
-__all__ = ["check_configuration", "configuration_path", "own_folder", "write_configuration"]
+__all__ = [
+    "FLAT_GROUP",
+    "check_configuration",
+    "configuration_path",
+    "own_folder",
+    "write_configuration",
+]
+
+FLAT_GROUP = "options"
+"""Name of the argument whose settings are arguments of a verb themselves, without a prefix."""
 
 _HEAD = "# darklens "
 
@@ -31,7 +40,9 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
     """
     check_configuration(path)
     head = f"{_HEAD}{__version__}: darklens {verb} --config {path.name}\n"
-    body = dump_yaml(_plain(dict(settings)))
+    plain = {name: _plain(value) for name, value in settings.items()}
+    plain |= plain.pop(FLAT_GROUP, {})
+    body = dump_yaml(plain)
     with atomic_file(path) as temporary:
         temporary.write_text(head + body, encoding="utf-8")
 

@@ -39,7 +39,7 @@ class Centre:
     second: float = 0.0
 
 
-def parse_centre(given: str | list[float] | None) -> Centre:
+def parse_centre(given: str | tuple[float, float] | None) -> Centre:
     """Read a centre as given by a person.
 
     Raises:
@@ -50,7 +50,7 @@ def parse_centre(given: str | list[float] | None) -> Centre:
     """
     if given is None:
         return Centre("middle")
-    text = ",".join(map(str, given)) if isinstance(given, list) else given.strip()
+    text = ",".join(map(str, given)) if isinstance(given, tuple) else given.strip()
     if text.lower() in ("middle", "brightest"):
         return Centre("middle" if text.lower() == "middle" else "brightest")
     parts = [part.strip() for part in text.split(",")]

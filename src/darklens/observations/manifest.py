@@ -144,7 +144,7 @@ def _value(name: str, text: str) -> Any:
     words = {"true": True, "yes": True, "false": False, "no": False}
     if "bool" in kind and text.lower() in words:
         return words[text.lower()]
-    for number, known in ((int, "int" in kind), (float, "float" in kind and "list" not in kind)):
+    for number, known in ((int, "int" in kind), (float, "float" in kind and "tuple" not in kind)):
         try:
             if known:
                 return number(text)

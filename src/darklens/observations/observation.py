@@ -2,16 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from darklens.data import Orientation, orientation_of
+from darklens.data.world_coordinates import Orientation, orientation_of
+from darklens.errors import BadInput
 from darklens.lensing.instrument import PSF, GaussianPSF
 from darklens.naming import sides, visible
 
-__all__ = ["Observation", "Sky", "psf_in_words"]
+__all__ = ["Observation", "Sky", "observation_of", "psf_in_words"]
 
 
 @dataclass(frozen=True)
@@ -83,23 +84,74 @@ class Observation:
     @property
     def position(self) -> tuple[float, float] | None:
         """Right ascension and declination (ICRS) of the centre of the image [deg], or None."""
-        return self.sky_position(0.5 * (self.image.shape[1] - 1), 0.5 * (self.image.shape[0] - 1))
+        return self.sky_position(0.0, 0.0)
 
     def sky_position(self, x: float, y: float) -> tuple[float, float] | None:
-        """Right ascension and declination (ICRS) [deg] of a pixel, or None without a WCS.
+        """Right ascension and declination (ICRS) [deg] of a place, or None without a WCS.
 
         Args:
-            x: Column, from 0 [pixel].
-            y: Row, from 0 [pixel].
+            x: Offset from the centre of the image along rows [arcsec].
+            y: Offset along columns [arcsec].
         """
-        if self.wcs is None:
+        if self.wcs is None or self.pixel_scale is None:
             return None
+        rows, columns = self.image.shape
+        pixel = x / self.pixel_scale + 0.5 * (columns - 1), y / self.pixel_scale + 0.5 * (rows - 1)
         try:
-            place = self.wcs.pixel_to_world(x, y).icrs
+            place = self.wcs.pixel_to_world(*pixel).icrs
             found = float(place.ra.deg), float(place.dec.deg)
         except Exception:  # noqa: BLE001  a WCS without a sky there
             return None
         return found if np.isfinite(found).all() else None
+
+    @property
+    def noise_origin(self) -> Literal["map", "estimated", ""]:
+        """Whether the noise is that of a map, or estimated from the image; empty if unknown."""
+        if self.noise is None:
+            return ""
+        return "estimated" if self.noise_is_estimated else "map"
+
+    def noise_and_scale(self) -> tuple[Float[np.ndarray, "h w"], float]:
+        """Standard deviation of each pixel, infinite for masked ones, and the pixel scale [arcsec].
+
+        Raises:
+            BadInput: If one of them is unknown.
+        """
+        if self.noise is None or self.pixel_scale is None:
+            raise BadInput("noise or pixel scale are unknown: prepare_observation fills them in")
+        return self.noise, self.pixel_scale
+
+
+def observation_of(
+    image: Float[np.ndarray, "h w"],
+    noise: Float[np.ndarray, "h w"],
+    pixel_scale: float,
+    psf: PSF | None = None,
+    *,
+    name: str = "image",
+) -> Observation:
+    """The observation of an image in memory; pixels are masked where it or its noise is not finite.
+
+    Args:
+        image: The pixels.
+        noise: Standard deviation of each.
+        pixel_scale: Pixel scale [arcsec/pixel].
+        psf: Point spread function, or None if unknown.
+        name: What to call it.
+
+    Raises:
+        BadInput: If no pixel is left, or a noise is not positive.
+
+    >>> observation_of(np.zeros((30, 30)), np.ones((30, 30)), 0.05)
+    Observation('image': 30 x 30 pixels of 0.05 arcsec, 0 masked, no PSF)
+    """
+    mask = ~np.isfinite(image) | ~np.isfinite(noise)
+    if mask.all():
+        raise BadInput("every pixel is masked")
+    if not (noise[~mask] > 0).all():
+        raise BadInput("the noise must be positive")
+    noise = np.where(mask, np.inf, noise)
+    return Observation(name, image, mask, noise=noise, psf=psf, pixel_scale=pixel_scale)
 
 
 def psf_in_words(psf: PSF | None) -> str:

@@ -14,7 +14,7 @@ from darklens.errors import BadConfig, BadInput
 from darklens.files.plain_yaml import read_yaml
 from darklens.files.schema import read_as
 
-__all__ = ["FILE_OPTIONS", "ImageOptions", "Preparation", "read_options", "read_survey"]
+__all__ = ["FILE_OPTIONS", "ImageOptions", "read_options", "read_survey"]
 
 NoiseKind = Literal["rms", "variance", "weight"]
 Background = Literal["keep", "subtract"]
@@ -23,85 +23,81 @@ Neighbours = Literal["keep", "mask"]
 FILE_OPTIONS = ("noise_map", "psf", "mask")
 """Options that name a file."""
 
+_POSITIVE = (
+    "psf_pixel_scale",
+    "pixel_scale",
+    "exposure",
+    "gain",
+    "size",
+    "protected_radius",
+    "resample",
+)
+
 
 @dataclass(frozen=True)
-class Preparation:
-    """How images are prepared, and what their files leave open.
+class ImageOptions:
+    """What is said about the images, and how they are prepared.
 
     Args:
+        images: Which files of a folder are images, such as `*_sci.fits`: a pattern with one `*`. By
+            default those whose names do not say noise map, mask or PSF.
+        extension: Name or number of the extension of FITS files.
+        band: Band of files with several: a name, such as VIS, or the number of a plane, from 1; of
+            colour pictures red, green, blue or luminance.
+        noise_map: Noise map: `FILE`, `FILE[EXTENSION]`, `[EXTENSION]` of the same file, or a
+            pattern such as `*_rms.fits`, whose `*` stands for what it stands for in `images`, or
+            for the name of the image. By default it is looked for by name, in the file and beside
+            it, and else estimated. Pixels of infinite noise are masked.
         noise_kind: What the noise map holds: rms (standard deviation), variance, or weight (inverse
             variance). By default the name of the file or extension tells.
-        mask_keeps: Whether the mask is nonzero where pixels are good. By default it is nonzero
-            where they are bad.
+        psf: PSF likewise, or the full width at half maximum of a Gaussian [arcsec].
+        psf_pixel_scale: Pixel scale of the PSF file, if not that of the image [arcsec/pixel]; the
+            PSF is then resampled.
+        mask: Mask likewise: nonzero where pixels are bad.
+        mask_keeps: Whether the mask is nonzero where pixels are good.
+        search: Whether noise map, mask and PSF are looked for by name, in the file and beside it;
+            true by default.
+        pixel_scale: Pixel scale, if the header does not give it [arcsec/pixel].
+        unit: Unit of the pixels, such as electron/s, where the header has no BUNIT.
+        exposure: Exposure time [s], where the header does not give it.
+        gain: Electrons per count, where the header does not give it.
+        centre: Where the lens is: `x,y` [pixel, from 0], `RA,Dec`, middle or brightest.
+        size: Side of the square around the centre [pixel]. By default the whole image.
         background: Whether to subtract the sky measured at the border; by default it is kept.
         neighbours: Whether to mask galaxies and stars beyond the protected radius; by default they
             are kept.
         protected_radius: Around the centre nothing is masked as a neighbour [arcsec]; 3 by default.
         resample: Pixel scale to resample to [arcsec/pixel]; flux is conserved. Not by default.
-        psf_pixel_scale: Pixel scale of the PSF file, if not that of the image [arcsec/pixel]; the
-            PSF is then resampled.
-        unit: Unit of the pixels, such as electron/s, where the header has no BUNIT.
-        exposure: Exposure time [s], where the header does not give it.
-        gain: Electrons per count, where the header does not give it.
-        search: Whether noise map, mask and PSF are looked for by name, in the file and beside it;
-            true by default.
     """
 
+    images: str | None = None
+    extension: str | int | None = None
+    band: str | int | None = None
+    noise_map: str | None = None
     noise_kind: NoiseKind | None = None
+    psf: str | float | None = None
+    psf_pixel_scale: float | None = None
+    mask: str | None = None
     mask_keeps: bool | None = None
+    search: bool | None = None
+    pixel_scale: float | None = None
+    unit: str | None = None
+    exposure: float | None = None
+    gain: float | None = None
+    centre: str | tuple[float, float] | None = None
+    size: int | None = None
     background: Background | None = None
     neighbours: Neighbours | None = None
     protected_radius: float | None = None
     resample: float | None = None
-    psf_pixel_scale: float | None = None
-    unit: str | None = None
-    exposure: float | None = None
-    gain: float | None = None
-    search: bool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("protected_radius", "resample", "psf_pixel_scale", "exposure", "gain"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise BadInput(f"{name} must be positive, not {value:g}")
-
-
-@dataclass(frozen=True)
-class ImageOptions(Preparation):
-    """All that may be said about one image; None where nothing is said.
-
-    Args:
-        extension: Name or number of the extension of a FITS file.
-        band: Band of a file with several: a name, such as F814W, or the number of a plane, from 1;
-            of a colour picture red, green, blue or luminance.
-        noise_map: File of the noise map, `FILE[EXTENSION]`, `[EXTENSION]` of the same file, or a
-            pattern: `*` stands for what it stands for in `images`, or the name of the image.
-        psf: File of the PSF likewise, or the full width at half maximum of a Gaussian [arcsec].
-        mask: File of the mask likewise.
-        pixel_scale: Pixel scale [arcsec/pixel].
-        centre: Where the lens is: `x,y` [pixel, from 0], `RA,Dec`, middle or brightest.
-        size: Side of the square around the centre [pixel]; the whole image by default.
-        images: Which files of a folder are images: a pattern with one `*`.
-    """
-
-    extension: str | int | None = None
-    band: str | int | None = None
-    noise_map: str | None = None
-    psf: str | float | None = None
-    mask: str | None = None
-    pixel_scale: float | None = None
-    centre: str | list[float] | None = None
-    size: int | None = None
-    images: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("pixel_scale", "size"):
+        for name in _POSITIVE:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise BadInput(f"--{name.replace('_', '-')} must be positive, not {value:g}")
         if self.images is not None and self.images.count("*") != 1:
-            raise BadInput(f"images must be a pattern with one *, not {self.images!r}")
+            raise BadInput(f"--images must be a pattern with one *, not {self.images!r}")
 
     def over(self, other: "ImageOptions") -> "ImageOptions":
         """These options, and those of `other` where these say nothing."""

@@ -259,7 +259,7 @@ def _without_neighbours(observation: Observation, said: ImageOptions) -> Observa
         return observation
     sources = f"{found.count} source{'s' * (found.count > 1)} beyond {radius:g} arcsec"
     if not asked:
-        note = f"{sources}: --prepare.neighbours mask leaves them out"
+        note = f"{sources}: --neighbours mask leaves them out"
         return replace(observation, notes=(*observation.notes, note))
     mask = observation.mask | found.mask
     note = f"masked {sources}, {int(found.mask.sum())} pixels"

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 
 from darklens.detection import Detection
-from darklens.evaluate.detect.observed import ObservedImage
 from darklens.modelling.parameters import PARAMETERS
+from darklens.observations import Observation
 
 __all__ = ["coolest_model", "write_coolest"]
 
 
-def write_coolest(path: Path, observed: ObservedImage, found: Detection) -> None:
+def write_coolest(path: Path, seen: Observation, found: Detection) -> None:
     """Write the lens of a search as COOLEST JSON."""
-    text = json.dumps(coolest_model(observed, found), indent=2, allow_nan=False)
+    text = json.dumps(coolest_model(seen, found), indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def coolest_model(observed: ObservedImage, found: Detection) -> dict[str, Any]:
+def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
     """The lens of a search as the dictionary that COOLEST stores."""
     p = dict(zip(PARAMETERS, map(float, found.lens.state.parameters), strict=True))
     z_lens, z_source = found.distances.redshifts
@@ -39,19 +39,20 @@ def coolest_model(observed: ObservedImage, found: Detection) -> dict[str, Any]:
         **place,
     )
     light = [_sersic(p, "lens_light")] if found.lens.lens.model.lens_light else []
-    rows, columns = observed.image.shape
-    half = [0.5 * side * observed.pixel_scale for side in (columns, rows)]
+    rows, columns = seen.image.shape
+    _, pixel_scale = seen.noise_and_scale()
+    half = [0.5 * side * pixel_scale for side in (columns, rows)]
     return {
         "standard": "COOLEST",
         "mode": "MAP",
         "meta": _meta(found),
-        "coordinates_origin": _origin(observed),
+        "coordinates_origin": _origin(seen),
         "cosmology": {
             "astropy_name": "FlatLambdaCDM",
             "H0": found.distances.cosmology.H0,
             "Om0": found.distances.cosmology.Om0,
         },
-        "instrument": {"name": "", "pixel_size": observed.pixel_scale},
+        "instrument": {"name": "", "pixel_size": pixel_scale},
         "observation": {
             "pixels": {
                 "field_of_view_x": [-half[0], half[0]],
@@ -96,14 +97,14 @@ def _meta(found: Detection) -> dict[str, Any]:
     return meta
 
 
-def _origin(observed: ObservedImage) -> dict[str, str]:
+def _origin(seen: Observation) -> dict[str, str]:
     """Sky position of the centre of the image, empty where it is not known."""
     from astropy import units
     from astropy.coordinates import Angle
 
-    ra, dec = observed.sky_position(0.0, 0.0)
-    if not np.isfinite(ra + dec):
+    if seen.position is None:
         return {"ra": "", "dec": ""}
+    ra, dec = seen.position
     right = Angle(ra, units.deg).to_string(unit=units.hourangle, precision=4, pad=True)
     up = Angle(dec, units.deg).to_string(unit=units.deg, precision=3, pad=True, alwayssign=True)
     return {"ra": str(right), "dec": str(up)}

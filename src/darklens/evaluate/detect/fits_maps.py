@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from darklens.cutouts import central_cutout
 from darklens.detection import Detection
-from darklens.evaluate.detect.observed import ObservedImage
+from darklens.observations import Observation
 
 __all__ = ["write_maps"]
 
@@ -23,21 +23,21 @@ _COMMENTS = {
 }
 
 
-def write_maps(path: Path, observed: ObservedImage, found: Detection) -> None:
+def write_maps(path: Path, seen: Observation, found: Detection) -> None:
     """Write the image and its maps, one extension each.
 
     Of a large image only the part around the lens is searched: the maps are NaN elsewhere. Limits
     are infinite where no mass of the scan would be seen, and NaN where nothing was scanned.
     """
-    header = fits.Header() if observed.wcs is None else observed.wcs.to_header()
-    header["PIXSCALE"] = (observed.pixel_scale, "[arcsec]")
-    primary = fits.PrimaryHDU(observed.image.astype(np.float32), header)
+    header = fits.Header() if seen.wcs is None else seen.wcs.to_header()
+    header["PIXSCALE"] = (seen.pixel_scale, "[arcsec]")
+    primary = fits.PrimaryHDU(seen.image.astype(np.float32), header)
     primary.header["VERDICT"] = found.verdict
     items = [primary]
     unit = 1.0 if found.distances.known else found.distances.einstein_radius**2
     for name, image in found.maps().items():
         limit = name.startswith("limit")
-        values = _embedded(image * unit if limit else image, observed.image)
+        values = _embedded(image * unit if limit else image, seen.image)
         item = fits.ImageHDU(values.astype(np.float32), header, name=name)
         comment = _COMMENTS[name]
         if limit and not found.distances.known:

@@ -10,9 +10,9 @@ import pandas as pd
 
 from darklens.detection import Detection
 from darklens.detection.flexible_lens import MULTIPOLES
-from darklens.evaluate.detect.observed import ObservedImage
 from darklens.modelling.parameters import PARAMETERS, Parameter
 from darklens.naming import visible
+from darklens.observations import Observation
 
 __all__ = ["FileDetection", "detection_row", "detection_table"]
 
@@ -40,7 +40,8 @@ _FIRST = (
     "magnification",
     "noise",
 )
-_TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", "error")
+_LAST = ("prepared", "error")
+_TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", *_LAST)
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,13 @@ class FileDetection:
 
     Attributes:
         path: The file.
-        observed: The image.
+        seen: The image as it was searched.
         detection: The answer.
         error: The reason, or empty.
     """
 
     path: Path
-    observed: ObservedImage | None = None
+    seen: Observation | None = None
     detection: Detection | None = None
     error: str = ""
 
@@ -67,8 +68,8 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
     of the mass is that of its logarithm times the mass.
     """
     head: dict[str, Any] = {"path": visible(row.path)}
-    found, observed = row.detection, row.observed
-    if found is None or observed is None:
+    found, seen = row.detection, row.seen
+    if found is None or seen is None:
         return head | {"error": visible(row.error)}
     known = found.distances.known
     unit = 1.0 if known else found.distances.einstein_radius**2
@@ -78,7 +79,7 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
     if found.subhalo is not None:
         subhalo = found.subhalo
         mass = unit * 10**subhalo.log_mass
-        ra, dec = observed.sky_position(subhalo.x, subhalo.y)
+        ra, dec = seen.sky_position(subhalo.x, subhalo.y) or (np.nan, np.nan)
         head |= {"mass": mass, "mass_error": mass * np.log(10) * subhalo.mass_error}
         head |= {"profile": subhalo.family, "x": subhalo.x, "y": subhalo.y, "ra": ra, "dec": dec}
         head |= {"x_error": subhalo.errors[0], "y_error": subhalo.errors[1]}
@@ -89,15 +90,16 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
         "expected_subhalos": found.expected(5.0) if known else np.nan,
         "chi_square": found.chi_square,
         "magnification": found.lens.magnification,
-        "noise": observed.noise_origin,
+        "noise": seen.noise_origin,
     }
-    return head | _smooth_lens(found) | {"error": None}
+    prepared = "; ".join(seen.notes) or None
+    return head | _smooth_lens(found) | {"prepared": prepared, "error": None}
 
 
 def detection_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Table of the rows: first the answer, then the smooth lens, the error last."""
+    """Table of the rows: the answer, the smooth lens, what was done to the image, the error."""
     names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
-    columns = [*(name for name in names if name != "error"), "error"]
+    columns = [*(name for name in names if name not in _LAST), *_LAST]
     table = pd.DataFrame(rows, columns=columns)
     for name in _TEXT:
         table[name] = table[name].astype("string")

@@ -2,14 +2,13 @@
 
 from darklens.evaluate.fit.figures import fit_figure
 from darklens.evaluate.fit.file_fits import fit
-from darklens.evaluate.fit.files import FileFit, FileFitter, fit_files, fit_row, fit_table
+from darklens.evaluate.fit.files import FileFit, FileFitter, fit_row, fit_table
 
 __all__ = [
     "FileFit",
     "FileFitter",
     "fit",
     "fit_figure",
-    "fit_files",
     "fit_row",
     "fit_table",
 ]

@@ -1,7 +1,7 @@
 """Fit smooth lenses to image files: one row for every file, readable or not."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -12,7 +12,8 @@ import pandas as pd
 from jaxtyping import Float
 
 from darklens.data import Plane, pixel_problem, read_plane
-from darklens.errors import BadInput, UnreadableImage, reason_of
+from darklens.errors import BadInput, UnreadableImage
+from darklens.evaluate.image_files import attempt
 from darklens.lensing import GaussianPSF, PixelGrid
 from darklens.lensing.instrument import PSF
 from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
@@ -36,9 +37,8 @@ from darklens.observations import (
     read_psf,
 )
 from darklens.simulation import Preset
-from darklens.workers import in_threads
 
-__all__ = ["FileFit", "FileFitter", "fit_files", "fit_row", "fit_table"]
+__all__ = ["FileFit", "FileFitter", "fit_row", "fit_table"]
 
 Image = Float[np.ndarray, "h w"]
 Made = TypeVar("Made")
@@ -106,14 +106,9 @@ class FileFitter:
 
     def fit(self, target: Target) -> FileFit:
         """Fit one file; errors are reported in the result."""
-        try:
-            if target.error:
-                raise BadInput(target.error)
-            if self._preset.general or target.options.noise_map is not None:
-                return self._fit_observation(target)
-            return self._fit_as_preset(target)
-        except Exception as error:  # noqa: BLE001  one bad file must not stop the others
-            return FileFit(target.path, error=reason_of(error))
+        own = self._preset.general or target.options.noise_map is not None
+        work = self._fit_observation if own else self._fit_as_preset
+        return attempt(work, target, lambda path, reason: FileFit(path, error=reason))
 
     def _fit_as_preset(self, target: Target) -> FileFit:
         """Fit an image like those of the preset."""
@@ -145,15 +140,13 @@ class FileFitter:
                 )
             said = replace(said, pixel_scale=preset.grid.pixel_scale)
         seen = prepare_observation(read_observation(target.path, said), said)
-        assert seen.noise is not None  # prepared, as is the pixel scale
-        assert seen.pixel_scale is not None
-        grid = PixelGrid(seen.image.shape, seen.pixel_scale)
-        model = self._model(grid, seen.psf)
-        model = replace(model, likelihood=GaussianLikelihood(seen.noise))
-        noise = "estimated" if seen.noise_is_estimated else "map"
+        noise, pixel_scale = seen.noise_and_scale()
+        model = self._model(PixelGrid(seen.image.shape, pixel_scale), seen.psf)
+        model = replace(model, likelihood=GaussianLikelihood(noise))
         fit = SmoothFitter(model).fit(seen.image)
+        prepared = "; ".join(seen.notes)
         return FileFit(
-            target.path, seen.image, fit, model, "", noise, prepared="; ".join(seen.notes)
+            target.path, seen.image, fit, model, "", seen.noise_origin, prepared=prepared
         )
 
     def _check_own(self, said: ImageOptions) -> None:
@@ -183,19 +176,6 @@ class FileFitter:
                 if len(made) > _KEPT:
                     made.popitem(last=False)
             return made[key]
-
-
-def fit_files(
-    fitter: FileFitter, targets: Sequence[Target], *, workers: int = 1
-) -> Iterator[FileFit]:
-    """Fit files in order, several at a time.
-
-    Args:
-        fitter: The fitter.
-        targets: Images, with what is said about them.
-        workers: Threads that fit.
-    """
-    return in_threads(fitter.fit, targets, workers=workers)
 
 
 def fit_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

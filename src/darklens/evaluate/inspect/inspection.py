@@ -1,13 +1,12 @@
 """What image files hold and what will be done with them, as a table with a figure for each."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
-from darklens.errors import BadInput
 from darklens.evaluate.figures import save_figure
+from darklens.evaluate.image_files import ImageRun
 from darklens.evaluate.inspect.figures import inspection_figure
 from darklens.evaluate.inspect.rows import (
     Inspected,
@@ -16,13 +15,10 @@ from darklens.evaluate.inspect.rows import (
     inspection_table,
 )
 from darklens.files.atomic import atomic_file
-from darklens.files.configuration import write_configuration
-from darklens.files.tables import check_outputs, picture_name, write_table
-from darklens.observations import ImageOptions, Preparation, Target, find_targets
+from darklens.observations import ImageOptions, Target
 from darklens.observations.companions import files_beside
 from darklens.observations.known_lenses import catalogue_file
-from darklens.progress import progress, say
-from darklens.workers import in_threads
+from darklens.progress import say
 
 __all__ = ["inspect"]
 
@@ -32,16 +28,7 @@ def inspect(
     *,
     output: Path | None = None,
     figures: Path | None = None,
-    images: str | None = None,
-    extension: str | None = None,
-    band: str | None = None,
-    noise_map: str | None = None,
-    psf: str | None = None,
-    mask: str | None = None,
-    pixel_scale: float | None = None,
-    centre: str | None = None,
-    size: int | None = None,
-    prepare: Preparation = Preparation(),  # noqa: B008  frozen
+    options: ImageOptions = ImageOptions(),  # noqa: B008  frozen
     survey: Path | None = None,
     workers: int = 1,
     quiet: bool = False,
@@ -54,24 +41,12 @@ def inspect(
 
     Args:
         inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
-            YAML with a column image and any of the options below.
+            YAML with a column image and any of the options that say what the images are.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each image: as read, as prepared, its noise, its PSF.
-        images: Which files of a folder are images, such as `*_sci.fits`. By default those whose
-            names do not say noise map, mask or PSF.
-        extension: Name or number of the extension of FITS files.
-        band: Band of files with several: a name, such as VIS, or the number of a plane, from 1; of
-            colour pictures red, green, blue or luminance.
-        noise_map: Noise map: FILE, FILE[EXTENSION], [EXTENSION] of the same file, or a pattern such
-            as `*_rms.fits`. By default it is looked for by name, in the file and beside it.
-        psf: PSF likewise, or the full width at half maximum of a Gaussian [arcsec].
-        mask: Mask likewise: nonzero where pixels are bad.
-        pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
-        centre: Where the lens is: x,y [pixel, from 0], RA,Dec, middle or brightest.
-        size: Side of the square around the centre [pixel]. By default the whole image.
-        prepare: What else is said about the images, and how to prepare them.
-        survey: YAML with any of these options. By default that of the folder: darklens.yaml in it,
-            or FOLDER.yaml beside it.
+        options: What is said about the images, and how they are prepared.
+        survey: YAML with the same for all images of a folder. By default darklens.yaml in the
+            folder, or FOLDER.yaml beside it.
         workers: Threads that read.
         quiet: Show no progress.
 
@@ -82,41 +57,18 @@ def inspect(
         BadInput: If an argument is invalid or no image is found.
         BadConfig: If the survey's YAML is not valid.
     """
-    settings = dict(locals())
-    check_outputs(output, figures)
-    if workers < 1:
-        raise BadInput("--workers must be at least 1")
-    options = ImageOptions(
-        extension=extension,
-        band=band,
-        noise_map=noise_map,
-        psf=psf,
-        mask=mask,
-        pixel_scale=pixel_scale,
-        centre=centre,
-        size=size,
-        images=images,
-        **asdict(prepare),
-    )
-    targets, messages = find_targets(inputs, options, survey=survey)
-    place = check_outputs(output, figures, [target.path for target in targets])
-    for message in messages:
-        say(message)
+    run = ImageRun("inspect", locals())
+    owners = _owners(run.targets)
     rows = []
-    stage, owners = f"inspecting {len(targets)} files", _owners(targets)
-    found = in_threads(inspect_target, targets, workers=workers)
-    for index, row in enumerate(progress(found, stage, total=len(targets), quiet=quiet)):
+    stage = f"inspecting {len(run.targets)} files"
+    for name, found in run.results(inspect_target, run.targets, stage):
         if figures is not None:
-            _write_figure(figures / picture_name(index, row.target.path), row)
-        rows.append(inspection_row(row, owners))
+            _write_figure(figures / name, found)
+        rows.append(inspection_row(found, owners))
     table = inspection_table(rows)
     if catalogue_file() is None and table["ra"].notna().any():
         say("known lenses are not looked up: pip install --no-deps lenscat", quiet=quiet)
-    if output is not None:
-        write_table(table, output)
-    if place is not None:
-        write_configuration(place, "inspect", settings)
-    return table
+    return run.finish(table)
 
 
 def _write_figure(path: Path, row: Inspected) -> None:
