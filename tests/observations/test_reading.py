@@ -112,6 +112,13 @@ def test_quality_flags_are_not_used_unasked(tmp_path: Path) -> None:
     assert read_observation(path, ImageOptions(mask="[DQ]")).mask.sum() == 1
 
 
+def test_a_pixel_scale_that_is_not_that_of_the_header_is_said(lens_file: Path) -> None:
+    seen = read_observation(lens_file, ImageOptions(pixel_scale=0.05))
+    assert seen.pixel_scale == 0.05
+    assert seen.notes == ("the pixel scale given is 0.05 arcsec, that of the header 0.1",)
+    assert read_observation(lens_file, ImageOptions(pixel_scale=0.1)).notes == ()
+
+
 def test_psf_as_width_and_as_file_of_another_scale(lens_file: Path, tmp_path: Path) -> None:
     assert read_observation(lens_file, ImageOptions(psf=0.2)).psf == GaussianPSF(0.2, 4)
     assert read_observation(lens_file, ImageOptions(psf="0.2")).psf == GaussianPSF(0.2, 4)

@@ -57,10 +57,10 @@ class ImageOptions:
         mask_keeps: Whether the mask is nonzero where pixels are good.
         search: Whether noise map, mask and PSF are looked for by name, in the file and beside it;
             true by default.
-        pixel_scale: Pixel scale, if the header does not give it [arcsec/pixel].
-        unit: Unit of the pixels, such as electron/s, where the header has no BUNIT.
-        exposure: Exposure time [s], where the header does not give it.
-        gain: Electrons per count, where the header does not give it.
+        pixel_scale: Pixel scale [arcsec/pixel]. By default that of the header.
+        unit: Unit of the pixels, such as electron/s. By default BUNIT of the header.
+        exposure: Exposure time [s]. By default that of the header.
+        gain: Electrons per count. By default that of the header.
         centre: Where the lens is: `x,y` [pixel, from 0], `RA,Dec`, middle or brightest.
         size: Side of the square around the centre [pixel]. By default the whole image.
         background: Whether to subtract the sky measured at the border; by default it is kept.

@@ -38,6 +38,7 @@ __all__ = ["read_observation", "read_psf"]
 
 Found = TypeVar("Found")
 _SMALLEST = 20  # pixels on a side
+_SAME_SCALE = 0.01  # relative difference of pixel scales that does not matter
 _SQUARE = 0.02  # relative difference of the sides of a pixel that does not matter
 _KINDS = {"rms": "standard deviation", "variance": "variance", "weight": "inverse variance"}
 
@@ -105,7 +106,7 @@ def _read(path: Path, said: ImageOptions) -> Observation:
             "image": ", ".join([f"{sides(image.shape)} {pixels.dtype}", *where]),
             "pixel_scale": "given" if said.pixel_scale else "header" if scale else "",
         },
-        notes=notes,
+        notes=(*notes, *_other_scale(said.pixel_scale, scale)),
     )
     observation = _with_mask(observation, _mask_source(path, said, chosen, beside), said)
     observation = _with_noise(observation, *_noise_source(path, said, chosen, beside))
@@ -124,6 +125,13 @@ def _pixels(
         planes, header = read_pixels(path, extension)
     plane, note = picture_plane(path, planes, said.band)
     return plane, header, (note,) * bool(note)
+
+
+def _other_scale(given: float | None, header: float | None) -> tuple[str, ...]:
+    """A note where the pixel scale that is given is not that of the header."""
+    if given is None or header is None or abs(given / header - 1) < _SAME_SCALE:
+        return ()
+    return (f"the pixel scale given is {given:.4g} arcsec, that of the header {header:.4g}",)
 
 
 def _named(path: Path, chosen: Chosen) -> str:

@@ -51,6 +51,9 @@ def test_before_and_after(psf: GaussianPSF | PixelPSF | None) -> None:
     (box,) = (patch for patch in figure.axes[0].patches if isinstance(patch, Rectangle))
     assert (box.get_x(), box.get_y(), box.get_width()) == (4.5, 14.5, 41.0)
     assert {text.get_text() for text in figure.axes[0].texts} >= {"N", "E"}
+    labels = [axes.get_xlabel() for axes in figure.axes[:3]]
+    assert labels == ["column [pixel]", "x [arcsec]", "x [arcsec]"]
+    assert figure.axes[1].get_xlim() == pytest.approx((-2.05, 2.05))
 
 
 def test_an_image_that_cannot_be_prepared_is_shown_as_read() -> None:

@@ -1,6 +1,7 @@
 """Picture of an image before and after its preparation, with its noise and its PSF.
 
-Row 0 is at the bottom, as in FITS viewers. Masked pixels are grey.
+Row 0 is at the bottom, as in FITS viewers. Masked pixels are grey. The image as read has pixels
+along its axes, from 0; all that is prepared has arcsec from the centre.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from darklens.evaluate.figures import STYLE
 from darklens.lensing import GaussianPSF
-from darklens.naming import in_figure
+from darklens.naming import in_figure, visible
 from darklens.observations import Observation
 
 __all__ = ["inspection_figure"]
@@ -24,7 +25,7 @@ _LINE = "#7fd1ff"
 _MASKED = "#c4cad2"
 _PSF_SIDE = 25  # pixels of a Gaussian PSF that are shown
 _FAINTEST = 1e-4  # of the peak of a PSF
-_TITLE = 110  # characters
+_TITLE, _UNIT = 110, 30  # characters
 
 
 def inspection_figure(
@@ -38,7 +39,7 @@ def inspection_figure(
         title: Title, such as the file name.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(14.2, 3.9), layout="constrained")
+        figure = Figure(figsize=(15.2, 3.9), layout="constrained")
         panels = figure.subplots(1, 4).ravel()
         _image(panels[0], found, f"as read: {_size(found)}")
         _compass(panels[0], found)
@@ -48,6 +49,7 @@ def inspection_figure(
         else:
             _box(panels[0], found, prepared)
             _image(panels[1], prepared, f"prepared: {_size(prepared)}")
+            _in_arcsec(panels[1], prepared.image.shape, prepared.pixel_scale)
             _noise(panels[2], prepared)
             _psf(panels[3], prepared)
     figure.suptitle(in_figure(title[-_TITLE:]), fontsize=11, color="#2b3440")
@@ -72,13 +74,35 @@ def _image(axes: Axes, observation: Observation, title: str) -> None:
     _draw(axes, np.where(observation.mask, np.nan, observation.image), norm, title)
 
 
-def _draw(axes: Axes, image: Float[np.ndarray, "h w"], norm: Normalize, title: str) -> None:
+def _draw(
+    axes: Axes, image: Float[np.ndarray, "h w"], norm: Normalize, title: str, bar: str | None = None
+) -> None:
+    """An image with pixels along its axes, and with a colour bar if that has a label."""
     style: dict[str, Any] = {"origin": "lower", "interpolation": "nearest", "cmap": "inferno"}
     axes.set_facecolor(_MASKED)
-    axes.imshow(image, norm=norm, **style)
+    drawn = axes.imshow(image, norm=norm, **style)
     axes.set_title(title, fontsize=10)
     axes.tick_params(labelsize=8)
+    axes.set_xlabel("column [pixel]", fontsize=8, labelpad=1)
+    axes.set_ylabel("row [pixel]", fontsize=8, labelpad=1)
     axes.spines[:].set_visible(False)
+    if bar is not None:
+        beyond = "min" if isinstance(norm, LogNorm) else "both"
+        colours = axes.figure.colorbar(drawn, ax=axes, shrink=0.82, pad=0.02, extend=beyond)
+        colours.set_label(bar, fontsize=8)
+        colours.ax.tick_params(labelsize=8)
+        colours.outline.set_visible(False)
+
+
+def _in_arcsec(axes: Axes, shape: tuple[int, int], scale: float | None) -> None:
+    """Arcsec from the centre along the axes of an image."""
+    if scale is None:
+        return
+    rows, columns = (0.5 * side * scale for side in shape)
+    for drawn in axes.images:
+        drawn.set_extent((-columns, columns, -rows, rows))
+    axes.set_xlabel("x [arcsec]", fontsize=8, labelpad=1)
+    axes.set_ylabel("y [arcsec]", fontsize=8, labelpad=1)
 
 
 def _box(axes: Axes, found: Observation, prepared: Observation) -> None:
@@ -129,7 +153,9 @@ def _noise(axes: Axes, observation: Observation) -> None:
     low, high = float(np.percentile(known, 1)), float(np.percentile(known, 99))
     norm = Normalize(low, max(high, low * (1 + 1e-6)))
     kind = "estimated" if observation.noise_is_estimated else "map"
-    _draw(axes, np.where(np.isfinite(noise), noise, np.nan), norm, f"noise: {kind}")
+    shown, unit = np.where(np.isfinite(noise), noise, np.nan), visible(observation.unit)[:_UNIT]
+    _draw(axes, shown, norm, f"noise: {kind}", in_figure(unit))
+    _in_arcsec(axes, noise.shape, observation.pixel_scale)
 
 
 def _psf(axes: Axes, observation: Observation) -> None:
@@ -137,7 +163,9 @@ def _psf(axes: Axes, observation: Observation) -> None:
     psf, scale = observation.psf, observation.pixel_scale
     if psf is None or scale is None:
         axes.axis("off")
-        axes.text(0.5, 0.5, "no PSF: give psf", ha="center", va="center", transform=axes.transAxes)
+        axes.text(
+            0.5, 0.5, "no PSF: give --psf", ha="center", va="center", transform=axes.transAxes
+        )
         return
     if isinstance(psf, GaussianPSF):
         kernel = psf.kernel(scale)
@@ -149,4 +177,6 @@ def _psf(axes: Axes, observation: Observation) -> None:
         pixels = psf.pixels
     peak = float(pixels.max())
     shown = np.maximum(pixels, _FAINTEST * peak)
-    _draw(axes, shown, LogNorm(_FAINTEST * peak, peak), f"PSF: {len(pixels)} pixels")
+    norm = LogNorm(_FAINTEST, 1.0)
+    _draw(axes, shown / peak, norm, f"PSF: {len(pixels)} pixels", "share of the peak")
+    _in_arcsec(axes, pixels.shape, scale)
