@@ -85,7 +85,7 @@ def _draw(
     axes.set_facecolor(_NOTHING)
     picture = axes.imshow(image, norm=norm, cmap=colours, **style)
     bar = axes.figure.colorbar(picture, ax=axes, shrink=0.85, pad=0.02)
-    bar.ax.tick_params(labelsize=8)
+    bar.ax.tick_params(labelsize=8, which="both")
     bar.outline.set_visible(False)
     axes.set_title(title, fontsize=10)
     axes.tick_params(labelsize=8)

@@ -90,7 +90,7 @@ def _draw(
         beyond = "min" if isinstance(norm, LogNorm) else "both"
         colours = axes.figure.colorbar(drawn, ax=axes, shrink=0.82, pad=0.02, extend=beyond)
         colours.set_label(bar, fontsize=8)
-        colours.ax.tick_params(labelsize=8)
+        colours.ax.tick_params(labelsize=8, which="both")
         colours.outline.set_visible(False)
 
 
