@@ -40,7 +40,8 @@ def fit(
         inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
             YAML with a column image and any of the options that say what the images are.
         preset: Kind of lens: a shipped preset or a YAML file. galaxy takes any image of a
-            telescope, and only with it does all count that is said about the images.
+            telescope; the others know their images, and of those only extension, noise map and PSF
+            can be said.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each fit: data, model, residual, source.
         options: What is said about the images, and how they are prepared.
@@ -63,9 +64,8 @@ def fit(
     kind = load_preset(preset)
     fitter = FileFitter(kind, mass=mass, lens_light=lens_light)
     # Only images of telescopes come with files that are no images.
-    targets = [replace(target, role="image") for target in run.targets]
-    if kind.general:
-        targets = only_images(run.targets)
+    every = [replace(target, role="image") for target in run.targets]
+    targets = only_images(run.targets) if kind.general else every
     rows = []
     stage = f"fitting {len(targets)} images with the preset '{preset}'"
     for name, found in run.results(fitter.fit, targets, stage):

@@ -44,7 +44,7 @@ Image = Float[np.ndarray, "h w"]
 Made = TypeVar("Made")
 
 _KEPT = 8  # models of different grids and PSFs that are kept
-_OF_OBSERVATIONS = ("pixel_scale", "size", "centre", "mask", "band")
+_OF_ALL = ("images", "extension", "noise_map", "noise_kind", "psf", "psf_pixel_scale", "search")
 
 
 @dataclass(frozen=True)
@@ -151,12 +151,11 @@ class FileFitter:
 
     def _check_own(self, said: ImageOptions) -> None:
         """Refuse what cannot be said about images of a preset that is not general."""
-        for name in _OF_OBSERVATIONS:
-            if getattr(said, name) is not None:
-                words = name.replace("_", "-")
+        for name, value in vars(said).items():
+            if value is not None and name not in _OF_ALL:
                 raise BadInput(
-                    f"the preset {self._preset.name} has its own {words.replace('-', ' ')}: omit"
-                    f" --{words}, or take a general preset, such as galaxy"
+                    f"the preset {self._preset.name} says what its images are like: omit"
+                    f" --{name.replace('_', '-')}, or take a general preset, such as galaxy"
                 )
 
     def _model(self, grid: PixelGrid, psf: PSF | None) -> SmoothModel:
