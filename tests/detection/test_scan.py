@@ -107,6 +107,20 @@ def test_positions_surround_the_arcs() -> None:
     assert 20 < len(rows) < 60
 
 
+@pytest.mark.parametrize("pixel_scale", [0.08, 0.05, 0.03])
+def test_maps_have_no_holes_between_the_positions(pixel_scale: float) -> None:
+    arcs = np.zeros((60, 60), dtype=bool)
+    arcs[30:33, 20:40] = True
+    rows, columns = scan_positions(arcs, pixel_scale)
+    empty = np.zeros((1, 1, len(rows)))
+    scan = Scan(rows, columns, empty, empty, empty, np.zeros(1), columns, rows)
+    assert scan.step == max(1, round(0.08 / pixel_scale))
+    image = scan.map_of(np.ones(len(rows)), arcs.shape)
+    inside = slice(int(rows.min()), int(rows.max()) + 1), slice(20, 40)
+    assert np.isfinite(image[inside]).all()
+    assert np.isfinite(image).sum() < 2 * len(rows) * scan.step**2
+
+
 def test_maps_fill_the_positions_and_nothing_else(scanned: Any, lens: Any) -> None:
     scan = scanned[0]
     image = scan.map_of(np.array([1.0, 2.0]), lens.flux.shape)

@@ -85,8 +85,8 @@ class Detection:
         if self.scan is None:
             return np.nan
         scale = self.smooth.lens.model.grid.pixel_scale
-        step = max(int(np.diff(np.unique(self.scan.rows)).min(initial=1)), 1)
-        return expected_subhalos(self._limits(sigma), (step * scale) ** 2, self.distances)
+        area = (self.scan.step * scale) ** 2
+        return expected_subhalos(self._limits(sigma), area, self.distances)
 
     def maps(self) -> dict[str, Image]:
         """Images by name.

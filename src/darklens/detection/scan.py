@@ -87,6 +87,12 @@ class Scan:
         """Significance of the best family and mass at each position."""
         return np.asarray(np.sqrt(np.maximum(self.gains.max(axis=(0, 1)), 0.0)))
 
+    @property
+    def step(self) -> int:
+        """Distance between neighbouring positions [pixel]."""
+        gaps = [np.diff(np.unique(places)) for places in (self.rows, self.columns)]
+        return int(np.concatenate(gaps).min(initial=np.inf)) if any(map(len, gaps)) else 1
+
     def limits(self, sigma: float) -> Float[np.ndarray, " n"]:
         """Smallest mass of the first family that is seen at `sigma`, at each position [M_sun].
 
@@ -127,7 +133,7 @@ class Scan:
         return sorted(found, key=lambda candidate: -candidate.significance)
 
     def map_of(self, values: Float[np.ndarray, " n"], shape: tuple[int, int]) -> Map:
-        """Values at the positions as an image; NaN where nothing was scanned."""
+        """Values at the positions and, of the nearest, between them as an image; NaN elsewhere."""
         image = np.full(shape, np.nan)
         rows, columns = self.rows.astype(int), self.columns.astype(int)
         image[rows, columns] = values
@@ -135,8 +141,7 @@ class Scan:
             np.isnan(image), return_distances=True, return_indices=True
         )
         distance, (i, j) = near
-        step = max(np.diff(np.unique(rows)).min(initial=1), 1)
-        return np.where(distance <= step, image[i, j], np.nan)
+        return np.where(distance < self.step, image[i, j], np.nan)
 
 
 def scan_positions(

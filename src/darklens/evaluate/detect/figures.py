@@ -60,7 +60,8 @@ def _sensitivity(axes: Axes, found: Detection, limits: Image, extent: tuple[floa
     values = np.where(np.isfinite(limits), limits * unit, np.nan)
     if np.isnan(values).all():
         axes.set_axis_off()
-        axes.set_title("no mass would be seen at 5 sigma", fontsize=10)
+        middle: dict[str, Any] = {"ha": "center", "va": "center", "transform": axes.transAxes}
+        axes.text(0.5, 0.5, "no mass would be seen\nat 5 sigma", fontsize=10, **middle)
         return
     norm = LogNorm(float(np.nanmin(values)), float(np.nanmax(values)) * (1 + 1e-6))
     name = "mass seen at 5 sigma [$M_\\odot$]" if known else "seen at 5 sigma [arcsec$^2$]"
