@@ -65,6 +65,8 @@ def test_every_recipe_trains_for_one_step(
     if kind == "components":
         words += ["--network.grid=4", "--network.components=3", "--network.width=16"]
         words += ["--network.blocks=1", "--network.embedding=8"]
+    elif kind == "lens_and_masses":
+        words += ["--network.masses=3", "--network.width=16", "--network.embedding=8"]
     else:
         words += ["--network.size=16", "--network.widths=[16, 16]", "--network.steps=2"]
         words += SCALED if scaled else RESIZED
@@ -85,7 +87,8 @@ def test_every_recipe_trains_for_one_step(
     made = load_generator(model).generate(2, steps=2)
     if settings["data"].get("preset"):
         assert made.images.dtype == np.uint16
-        assert list(card.preprocessing[-1]) == ["affine"]  # the measured constants
+        measured = [list(step) for step in card.preprocessing[-1:]]  # the measured constants
+        assert measured == ([] if kind == "lens_and_masses" else [["affine"]])
     else:
         assert 0 <= made.images.min() <= made.images.max() <= 1
     assert (model / "unet" / "config.json").is_file() == (kind == "diffusers")
@@ -227,3 +230,67 @@ def test_wrong_settings_exit_with_2_and_one_line(
     assert run(*ends, *words, "--output", tmp_path / "run", "--quiet") == 2
     error = error_line()
     assert message in error
+
+
+DESCRIBED = (
+    '--network={"name": "lens_and_masses", "masses": 4, "width": 16, "blocks": 1, "embedding": 8}'
+)
+
+
+def test_descriptions_are_made_once_and_training_continues_from_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [DESCRIBED, *FEW, "--data.expected=true", "--preview_epochs=0", "--quiet"]
+    words += ["--images.values=counts", "--images.noise=poisson"]
+    folder = tmp_path / "run"
+    assert run(*words, "--budget.epochs=1", "--output", folder) == 0
+    codes = folder / "prepared" / "codes.npz"
+    with np.load(codes) as kept:
+        assert kept["train_codes"].shape == (8, 7 + 6 + 3 * 4)
+        assert kept["val_labels"].tolist() == [0, 1, 2]
+    made = codes.stat().st_mtime_ns
+    assert run(*words, "--budget.epochs=2", "--output", folder, "--resume") == 0
+    assert codes.stat().st_mtime_ns == made
+    first = load_generator(folder / "model").generate(3, seed=1)
+    assert first.images.shape == (3, 1, 150, 150)
+    assert first.images.dtype == np.uint16
+    begun = [*words[1:], "--init", folder / "model", "--output", tmp_path / "again"]
+    assert run(*begun, "--budget.epochs=1") == 0
+    spaces = [
+        load_generator(place).network.space
+        for place in (folder / "model", tmp_path / "again" / "model")
+    ]
+    assert spaces[0] is not None
+    assert spaces[1] is not None
+    assert np.array_equal(*(space.state_dict()["quantiles"] for space in spaces))
+    capsys.readouterr()
+    assert (
+        run(
+            *words, "--budget.epochs=3", "--output", folder, "--resume", "--data.prepared_images=11"
+        )
+        == 2
+    )
+    assert "holds other images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["--data.expected=false"], "learns from simulations"),
+        (["--augmentation.flips=true"], "neither augmentation nor steps"),
+        (["--normalise=true"], "neither augmentation nor steps"),
+        (["--network.preset=model-3"], "noise of photons"),
+        (["--network.preset=model-1-unknown"], "preset must be the whole content"),
+        (["--network.coordinates=6"], "coordinates must be 7"),
+        (["--network.preset={}"], "network: "),
+    ],
+)
+def test_what_descriptions_cannot_be_made_of_is_one_line(
+    changes: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [DESCRIBED, *FEW, "--data.expected=true", "--preview_epochs=0", "--quiet"]
+    words += ["--output", str(tmp_path / "run"), "--budget.epochs=1"]
+    assert run(*words, *changes) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

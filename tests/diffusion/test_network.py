@@ -80,7 +80,7 @@ def test_linear_attention_is_its_definition_and_starts_as_nothing() -> None:
         ({"name": "components", "steps": 257}, "steps must be at most 256, not 257"),
         (
             {"name": "components", "sampler": "euler"},
-            "sampler must be 'multistep' or 'heun', not 'euler'",
+            "sampler must be 'multistep', 'angular' or 'heun', not 'euler'",
         ),
         ({"name": "reference", "widths": []}, "widths must have 1 entries or more"),
         ({"name": "reference", "size": 150}, "multiple of 8"),

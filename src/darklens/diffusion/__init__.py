@@ -1,6 +1,6 @@
 """The generator: networks that make new lenses from noise, their training and sampling."""
 
-from darklens.diffusion.base import GeneratorNetwork
+from darklens.diffusion.base import CodeSpace, GeneratorNetwork
 from darklens.diffusion.components import ComponentSpace
 from darklens.diffusion.ddpm import (
     DiffusersConfig,
@@ -8,20 +8,24 @@ from darklens.diffusion.ddpm import (
     DiscreteDiffusion,
     ReferenceDiffusionConfig,
 )
+from darklens.diffusion.description_space import DescriptionSpace
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
 from darklens.diffusion.generator import GeneratedImages, Generator, SamplingOptions
+from darklens.diffusion.lens_and_masses import LensAndMasses, LensAndMassesConfig
 from darklens.diffusion.network import build_generator, generator_spec, register_generator
 from darklens.diffusion.noise import SeededNoise
 from darklens.diffusion.perceptron import CodePerceptron
 from darklens.diffusion.reference import ReferenceUNet
-from darklens.diffusion.solvers import heun, multistep, noise_levels
+from darklens.diffusion.solvers import angular, equal_angles, heun, multistep, noise_levels
 from darklens.diffusion.task import GeneratorTask, Previews
 
 __all__ = [
     "CodePerceptron",
+    "CodeSpace",
     "ComponentConfig",
     "ComponentDiffusion",
     "ComponentSpace",
+    "DescriptionSpace",
     "DiffusersConfig",
     "DiscreteConfig",
     "DiscreteDiffusion",
@@ -29,12 +33,16 @@ __all__ = [
     "Generator",
     "GeneratorNetwork",
     "GeneratorTask",
+    "LensAndMasses",
+    "LensAndMassesConfig",
     "Previews",
     "ReferenceDiffusionConfig",
     "ReferenceUNet",
     "SamplingOptions",
     "SeededNoise",
+    "angular",
     "build_generator",
+    "equal_angles",
     "generator_spec",
     "heun",
     "multistep",

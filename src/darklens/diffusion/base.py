@@ -13,12 +13,16 @@ from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
 from darklens.diffusion.components import ComponentSpace
+from darklens.diffusion.description_space import DescriptionSpace
 from darklens.diffusion.noise import SeededNoise
 from darklens.errors import BadInput
 
-__all__ = ["NO_CLASS", "GeneratorNetwork", "guided"]
+__all__ = ["NO_CLASS", "CodeSpace", "GeneratorNetwork", "guided"]
 
 NO_CLASS = -1
+
+CodeSpace = ComponentSpace | DescriptionSpace
+"""What turns images, or what is known of them, into codes."""
 
 Prediction = Callable[[Tensor, Tensor], Tensor]
 """From images and rows of the class embedding to the prediction of the network."""
@@ -40,7 +44,7 @@ class GeneratorNetwork(nn.Module, ABC):
     core: nn.Module
     shape: tuple[int, int, int]
     classes: int
-    space: ComponentSpace | None
+    space: CodeSpace | None
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,6 +6,7 @@ from typing import Any
 from darklens.diffusion.base import GeneratorNetwork
 from darklens.diffusion.ddpm import DiffusersConfig, DiscreteDiffusion, ReferenceDiffusionConfig
 from darklens.diffusion.edm import ComponentConfig, ComponentDiffusion
+from darklens.diffusion.lens_and_masses import LensAndMasses, LensAndMassesConfig
 from darklens.nn import NetworkRegistry
 
 __all__ = ["build_generator", "generator_spec", "register_generator"]
@@ -15,6 +16,7 @@ register_generator = _REGISTRY.register
 generator_spec = _REGISTRY.spec
 
 register_generator("components", ComponentConfig, ComponentDiffusion)
+register_generator("lens_and_masses", LensAndMassesConfig, LensAndMasses)
 register_generator("reference", ReferenceDiffusionConfig, DiscreteDiffusion)
 register_generator("diffusers", DiffusersConfig, DiscreteDiffusion)
 
@@ -25,8 +27,8 @@ def build_generator(
     """Build a network with initial weights from its name and the fields of its configuration.
 
     Args:
-        spec: `{"name": "components", "reference", "diffusers" or a registered name, **fields}`;
-            omitted fields keep their defaults.
+        spec: `{"name": "components", "lens_and_masses", "reference", "diffusers" or a registered
+            name, **fields}`; omitted fields keep their defaults.
         channels: Channels of the preprocessed images.
         classes: Number of classes of the data.
 

@@ -8,9 +8,11 @@ with the denoiser :math:`D`, an estimate of :math:`y`. Each solver yields :math:
 step; the last one is the image, at :math:`\sigma = 0`.
 
 References:
-    Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3; Lu et al. 2022, arXiv:2211.01095.
+    Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3; Lu et al. 2022, arXiv:2211.01095;
+    Lu & Song 2024, arXiv:2410.11081, for the angles.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
@@ -18,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-__all__ = ["Denoiser", "heun", "multistep", "noise_levels"]
+__all__ = ["Denoiser", "angular", "equal_angles", "heun", "multistep", "noise_levels"]
 
 Denoiser = Callable[[Tensor, float], Tensor]
 """From noisy images and their noise level to an estimate of the noise-free images."""
@@ -102,3 +104,62 @@ def heun(
         again = (guess - denoise(guess, following)) / following
         images = images + (following - sigma) * (slope + again) / 2
     yield denoise(images, sigmas[-1])
+
+
+def equal_angles(
+    steps: int, *, smallest: float, largest: float, spread: float = 1.0
+) -> Float[Tensor, " steps"]:
+    r"""Noise levels at equal steps of the angle :math:`\theta = \arctan(\sigma / \sigma_d)`.
+
+    >>> equal_angles(2, smallest=0.5, largest=2.0).tolist()
+    [2.0, 0.5]
+
+    Args:
+        steps: Number of levels.
+        smallest: The last one.
+        largest: The first one.
+        spread: Root mean square :math:`\sigma_d` of the data.
+    """
+    first, last = math.atan(largest / spread), math.atan(smallest / spread)
+    angles = torch.linspace(first, last, steps, dtype=torch.float64)
+    levels: Tensor = spread * angles.tan()
+    return levels
+
+
+def angular(
+    denoise: Denoiser,
+    images: Float[Tensor, "n *image"],
+    levels: Float[Tensor, " steps"],
+    *,
+    spread: float = 1.0,
+) -> Iterator[Float[Tensor, "n *image"]]:
+    r"""Second-order solver in the angle of the noise, with one evaluation per step.
+
+    With :math:`\sigma = \sigma_d \tan\theta` and :math:`z = x \cos\theta` the flow is
+
+    .. math:: \frac{dz}{d\theta} = -F, \qquad F = \frac{D - z \cos\theta}{\sin\theta}
+
+    For normal data of the given spread `F` is zero, so that any number of steps is exact up to the
+    last denoising. `F` is extrapolated linearly from the last two steps (Adams and Bashforth).
+
+    Args:
+        denoise: The denoiser.
+        images: Normal numbers of the spread of the data, :math:`z` at the first level.
+        levels: Decreasing noise levels; the estimate at the last one is the image.
+        spread: Root mean square :math:`\sigma_d` of the data.
+    """
+    angles = [math.atan(sigma / spread) for sigma in levels.tolist()]
+    before: tuple[Tensor, float] | None = None
+    for i, angle in enumerate(angles):
+        cos, sin = math.cos(angle), math.sin(angle)
+        estimate = denoise(images / cos, spread * math.tan(angle))
+        yield estimate
+        if i + 1 == len(angles):
+            return
+        step = angle - angles[i + 1]
+        slope = (estimate - cos * images) / sin
+        extrapolated = slope
+        if before is not None:
+            extrapolated = slope + (slope - before[0]) * (step / (2 * before[1]))
+        images = images + step * extrapolated
+        before = slope, step

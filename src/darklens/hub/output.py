@@ -1,14 +1,16 @@
 """From the output of a generator's network to images, as declared by its card.
 
-The preprocessing is undone, and values are converted to their unit and clipped. If the network
-gives expected counts, photon noise is added as in the simulator, drawn from the seed and the number
-of each image. If it was trained on JPEGs, its smooth pictures are given grain and the same
-compression.
+The preprocessing is undone, or the description of a lens is rendered (see
+`darklens.hub.described_images`), and values are converted to their unit and clipped. If the
+network gives expected counts, photon noise is added as in the simulator, drawn from the seed and
+the number of each image. If it was trained on JPEGs, its smooth pictures are given grain and the
+same compression.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Num, UInt16
@@ -16,6 +18,7 @@ from jaxtyping import Float32, Num, UInt16
 from darklens.data import undo_preprocessing
 from darklens.errors import BadModel
 from darklens.hub.card import ModelCard, OutputCard
+from darklens.hub.described_images import DESCRIBED, DescribedImages
 from darklens.hub.preprocessing import model_preprocessing
 
 __all__ = ["build_noise", "build_restore", "photon_noise"]
@@ -28,9 +31,14 @@ def build_restore(card: ModelCard) -> Callable[[Images], Images]:
     """The function from the network's output to pixel values.
 
     Raises:
-        BadModel: If a step of the preprocessing is unknown or cannot be undone.
+        BadModel: If a step of the preprocessing is unknown or cannot be undone, or descriptions
+            of lenses cannot be rendered.
     """
     output = _output(card)
+    if card.network["name"] == DESCRIBED:
+        if card.preprocessing:
+            raise BadModel(f"preprocessing: a network of the kind {DESCRIBED} has none")
+        return partial(_restored, undo=DescribedImages(card.network), output=output)
     spec = model_preprocessing(list(card.preprocessing)).spec
     return partial(_restored, undo=undo_preprocessing(spec), output=output)
 
@@ -97,7 +105,9 @@ def compressed(
     return made
 
 
-def _restored(images: Images, *, undo: Callable[[Images], Images], output: OutputCard) -> Images:
+def _restored(
+    images: Float32[np.ndarray, "n _ _ _"], *, undo: Callable[..., Any], output: OutputCard
+) -> Float32[np.ndarray, "n c h w"]:
     values = undo(images) / np.float32(output.unit)
     return np.asarray(np.clip(values, output.minimum, output.maximum), dtype=np.float32)
 

@@ -1,13 +1,15 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
-Arrows inside point one way: image_fit, line_fit, marginalised_fit, parameter_table, point_pursuit
--> fit, matched_filter, nuisance -> initial_guess -> levenberg_marquardt, model_from_preset
--> smooth_model -> likelihood, derivatives -> deflections -> parameters. No torch.
+Arrows inside point one way: lens_description -> lens_coordinates, point_masses; and image_fit,
+line_fit, marginalised_fit, parameter_table, point_pursuit -> fit, matched_filter, nuisance
+-> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
+derivatives -> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.image_fit import ImageFit, ImageFitter
+from darklens.modelling.lens_description import LensDescriber
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.line_fit import LineFitter
 from darklens.modelling.marginalised_fit import (
@@ -39,6 +41,7 @@ __all__ = [
     "GaussianLikelihood",
     "ImageFit",
     "ImageFitter",
+    "LensDescriber",
     "LineCandidate",
     "LineFitter",
     "MarginalisedFit",

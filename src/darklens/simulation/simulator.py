@@ -134,10 +134,8 @@ class Simulator:
             BadInput: If a number is negative or has more than 64 bits.
             BadPreset: If the preset draws impossible values.
         """
-        if not (0 <= index < 2**64 and 0 <= seed < 2**64):
-            raise BadInput(f"index {index} and seed {seed} must lie between 0 and 2^64 - 1")
+        rng = _generator(index, seed)
         label = index % len(self.classes)
-        rng = Generator(Philox(key=np.array([seed, index], dtype=np.uint64)))
         scene, parameters = draw_scene(self.preset, self.classes[label], rng)
         preset = self.preset
         instrument, noise, drawn = preset.conditions.draw(preset.instrument, preset.noise, rng)
@@ -145,6 +143,16 @@ class Simulator:
         sky_rate = instrument.sky_rate(preset.grid.pixel_area)
         image = noise.observe(rate, parameters["exposure"], sky_rate, rng)[np.newaxis]
         return Lens(image, label, parameters | drawn, scene)
+
+    def scene(self, index: int, *, seed: int = 0) -> tuple[Scene, Record]:
+        """Scene and true parameters of lens number `index` of `seed`, without its image.
+
+        Raises:
+            BadInput: If a number is negative or has more than 64 bits.
+            BadPreset: If the preset draws impossible values.
+        """
+        label = self.classes[index % len(self.classes)]
+        return draw_scene(self.preset, label, _generator(index, seed))
 
     def expectation(self) -> "Simulator":
         """Simulator of the same lenses without photon noise: of the expected counts.
@@ -197,3 +205,10 @@ class Simulator:
         grid = self.preset.grid
         flux = render(scene, grid, instrument.supersampling)
         return instrument.observe(flux, grid.pixel_scale)
+
+
+def _generator(index: int, seed: int) -> Generator:
+    """The generator of one lens."""
+    if not (0 <= index < 2**64 and 0 <= seed < 2**64):
+        raise BadInput(f"index {index} and seed {seed} must lie between 0 and 2^64 - 1")
+    return Generator(Philox(key=np.array([seed, index], dtype=np.uint64)))

@@ -8,10 +8,12 @@ from typing import Any, ClassVar, Literal
 
 from darklens.data import Augmentation, Preprocessing, undo_preprocessing
 from darklens.diffusion import (
+    ComponentSpace,
     DiffusersConfig,
     DiscreteDiffusion,
     GeneratorNetwork,
     GeneratorTask,
+    LensAndMasses,
     Previews,
     build_generator,
     generator_spec,
@@ -25,6 +27,7 @@ from darklens.train.cards import model_card
 from darklens.train.contrast import check_contrast, normalising_step, value_needs
 from darklens.train.data import TrainingData, training_data
 from darklens.train.data_options import DataOptions
+from darklens.train.descriptions import describe_data
 from darklens.train.latents import encode_data, latent_images
 from darklens.train.previews import PreviewImages
 from darklens.train.results import TrainedModel
@@ -198,13 +201,19 @@ def _for_network(
 ) -> tuple[TrainingData, Augmentation]:
     """Training data of the network, images or latents, and the augmentation still to be applied."""
     options, augmentation = settings.data, settings.augmentation
+    path = run.folder / "prepared" / "codes.npz"
+    known = start.model is not None
+    if isinstance(network, LensAndMasses):
+        described = describe_data(
+            data, network, options, augmentation, path, init=start.model, quiet=run.quiet
+        )
+        return described, AUGMENTATION
     if network.space is None:
         if options.expected and options.prepared_images:
             raise BadConfig("expected images are prepared for a network of components only")
         return data, augmentation
+    assert isinstance(network.space, ComponentSpace)
     wanted = latent_images(options, augmentation, network.space, data, start.model)
-    path = run.folder / "prepared" / "codes.npz"
-    known = start.model is not None
     latents = encode_data(data, network.space, wanted, path, known=known, quiet=run.quiet)
     return latents, AUGMENTATION
 

@@ -5,7 +5,7 @@ images are encoded once, before the training, and their latents are kept in the 
 together with their space, so that an interrupted run continues with the same latents.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float32, Int64, Shaped
 
 from darklens.data import Augmentation, ImageDataset, build_preprocessing
-from darklens.diffusion import ComponentSpace
+from darklens.diffusion import CodeSpace, ComponentSpace
 from darklens.errors import BadConfig
 from darklens.files.atomic import atomic_file
 from darklens.files.plain_yaml import dump_yaml
@@ -26,7 +26,7 @@ from darklens.progress import progress
 from darklens.train.data import TrainingData
 from darklens.train.data_options import DataOptions
 
-__all__ = ["LatentImages", "encode_data", "latent_images"]
+__all__ = ["LatentImages", "coded_data", "encode_data", "kept_codes", "latent_images"]
 
 _CHUNK = 512
 _FITTED = 8192  # images from which the components are computed
@@ -110,15 +110,45 @@ def encode_data(
     Raises:
         BadConfig: If the file holds other latents, or there are fewer images than components.
     """
-    description = dump_yaml(_plain(wanted), sort_keys=True)
+    kept = kept_codes(
+        path, _plain(wanted), lambda: _encode(data, space, wanted, known=known, quiet=quiet)
+    )
+    return coded_data(data, space, kept)
+
+
+def kept_codes(
+    path: Path, description: dict[str, Any], make: Callable[[], dict[str, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """Codes and their space from a file, or made and then kept there.
+
+    Args:
+        path: File that keeps them, ending in .npz.
+        description: All that they depend on.
+        make: Makes `train_codes`, `train_labels`, `val_codes`, `val_labels`, and the state of the
+            space as `space_...`.
+
+    Raises:
+        BadConfig: If the file holds other codes, or is damaged.
+    """
+    text = dump_yaml(description, sort_keys=True)
     if path.is_file():
-        kept = _read(path, description)
-    else:
-        kept = _encode(data, space, wanted, known=known, quiet=quiet)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(path) as temporary, temporary.open("wb") as file:
-            arrays: dict[str, Any] = {"description": np.array(description), **kept}
-            np.savez(file, **arrays)
+        return _read(path, text)
+    kept = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        arrays: dict[str, Any] = {"description": np.array(text), **kept}
+        np.savez(file, **arrays)
+    return kept
+
+
+def coded_data(data: TrainingData, space: CodeSpace, kept: dict[str, np.ndarray]) -> TrainingData:
+    """The data as latents (n, numbers, 1, 1), and their space loaded.
+
+    Args:
+        data: The images.
+        space: The space of the latents, which gets its state.
+        kept: What `kept_codes` gives.
+    """
     state = {key.removeprefix("space_"): kept[key] for key in kept if key.startswith("space_")}
     space.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()})
     sets = {

@@ -23,6 +23,7 @@ def test_shares_go_by_the_names_of_the_classes() -> None:
     )
     assert found.real == {"no": 1, "vort": 1}
     assert found.generated == {"no": 0.5, "vort": 0.5}
+    assert found.images == {"no": 2, "vort": 2}
     assert found.chi_square is None
 
 

@@ -1,7 +1,7 @@
 """Predictions of a trained classifier for generated images, compared with real ones."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -42,11 +42,13 @@ class ClassifierAgreement:
         generated: Fraction of the generated images of each class.
         real: The same for the real images.
         chi_square: Quality of the smooth fit to images without substructure, if there is a fit.
+        images: Number of generated images of each class.
     """
 
     generated: dict[str, float]
     real: dict[str, float]
     chi_square: ChiSquares | None
+    images: dict[str, int] = field(default_factory=dict)
 
 
 def measure_agreement(
@@ -82,6 +84,7 @@ def measure_agreement(
         _chi_squares(
             _values(real, real_labels, classes), _values(generated, generated_labels, classes)
         ),
+        {name: int((generated_labels == classes.index(name)).sum()) for name in shares[0]},
     )
 
 

@@ -39,6 +39,7 @@ __all__ = [
     "score_features",
     "score_frechet",
     "score_memorisation",
+    "share_interval",
     "stratified_halves",
 ]
 
@@ -302,11 +303,11 @@ def _transfer(
         )
     tested = 2 * len(halves[0])
     return _with_baseline(
-        *(_share_interval(share, tested) for share in accuracies.mean(axis=0).tolist())
+        *(share_interval(share, tested) for share in accuracies.mean(axis=0).tolist())
     )
 
 
-def _share_interval(share: float, count: int) -> Interval:
+def share_interval(share: float, count: int) -> Interval:
     """Wilson 95 % interval of a fraction."""
     ends = binomtest(round(share * count), count).proportion_ci(0.95, "wilson")
     return Interval(np.asarray(share), np.asarray(ends.low), np.asarray(ends.high))

@@ -34,6 +34,7 @@ from darklens.evaluate import (
     write_figure,
 )
 from darklens.evaluate.folder import EVALUATION
+from darklens.evaluate.generator.comparison import share_interval
 from darklens.evaluate.generator.features import Features
 from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
 from darklens.files.atomic import atomic_folder
@@ -149,7 +150,7 @@ def evaluate_generator(
         _write_report(temporary, scores, measured, sets, seed)
         write_configuration(temporary / "config.yaml", "evaluate generator", settings)
     if record and sets.card is not None:
-        record_metrics(find_model(str(model)), _card_metrics(scores, options, sets))
+        record_metrics(find_model(str(model)), _card_metrics(scores, options, sets, classifier))
     return scores
 
 
@@ -299,13 +300,24 @@ def _write_metrics(path: Path, scores: GeneratorScores, sets: EvaluatedSets) -> 
 
 
 def _card_metrics(
-    scores: GeneratorScores, options: SetOptions, sets: EvaluatedSets
+    scores: GeneratorScores, options: SetOptions, sets: EvaluatedSets, classifiers: str
 ) -> list[Metric]:
     """The scores to record in a card."""
     found = scores.features.get("neutral")
-    if found is None:
-        return []
-    auc, frechet = found.two_sample["network"], found.frechet
+    rows: list[tuple[str, float, float | None, float | None]] = []
+    if found is not None:
+        auc, frechet = found.two_sample["network"], found.frechet
+        rows += [
+            ("frechet_distance", frechet.value, None, None),
+            ("frechet_over_baseline", frechet.ratio, None, None),
+            ("two_sample_auc", auc.value, auc.low, auc.high),
+        ]
+    for agreement in list(scores.agreement.values())[:1]:
+        for name, share in agreement.generated.items():
+            interval = share_interval(share, agreement.images[name])
+            rows.append((f"recognised_{name}", share, float(interval.low), float(interval.high)))
+        if agreement.chi_square is not None:
+            rows.append(("chi_square_p_value", agreement.chi_square.p_value, None, None))
     return [
         Metric(
             name,
@@ -313,17 +325,13 @@ def _card_metrics(
             low if low is None else round(low, 5),
             high if high is None else round(high, 5),
             data=sets.real.description,
-            command=_command(options, sets),
+            command=_command(options, sets, classifiers if scores.agreement else ""),
         )
-        for name, value, low, high in (
-            ("frechet_distance", frechet.value, None, None),
-            ("frechet_over_baseline", frechet.ratio, None, None),
-            ("two_sample_auc", auc.value, auc.low, auc.high),
-        )
+        for name, value, low, high in rows
     ]
 
 
-def _command(options: SetOptions, sets: EvaluatedSets) -> str:
+def _command(options: SetOptions, sets: EvaluatedSets, classifiers: str) -> str:
     """The command that reproduces the evaluation, with folders by name."""
     words = ["darklens evaluate generator --model", sets.card.name if sets.card else ""]
     if options.data is not None:
@@ -334,4 +342,5 @@ def _command(options: SetOptions, sets: EvaluatedSets) -> str:
         if getattr(options, name) is not None:
             words += [f"--{name}", str(getattr(options, name))]
     words += ["--count", str(len(sets.real)), "--seed", str(options.seed)]
-    return " ".join(words + ["--expected"] * options.expected)
+    words += ["--expected"] * options.expected
+    return " ".join(words + ["--classifier", classifiers] * bool(classifiers))
