@@ -78,6 +78,18 @@ def test_maps_and_limits(smooth: Detection) -> None:
     assert np.array_equal(masked, np.zeros_like(masked))
 
 
+def test_an_image_that_is_not_deep_enough_is_blind(heavy: Detection) -> None:
+    assert heavy.scan is not None
+    assert not heavy.is_blind
+    shallow = replace(heavy.scan, depths=0.01 * heavy.scan.depths)
+    assert replace(heavy, scan=shallow).is_blind
+
+
+def test_a_blind_search_says_so(smooth: Detection) -> None:
+    assert smooth.is_blind
+    assert smooth.reason.endswith("even 10^11 solar masses would not be seen")
+
+
 def _with(fit: LensFit, **values: float) -> LensFit:
     parameters = fit.state.parameters.copy()
     for name, value in values.items():

@@ -16,7 +16,13 @@ from darklens.detection.perturbers import (
 )
 from darklens.detection.priors import FlexibilityPriors
 from darklens.detection.refinement import Subhalo, refine
-from darklens.detection.scan import Scan, false_alarm, scan_positions, scan_subhalos
+from darklens.detection.scan import (
+    LOG_MASSES,
+    Scan,
+    false_alarm,
+    scan_positions,
+    scan_subhalos,
+)
 from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
 from darklens.observations.observation import Observation
@@ -79,6 +85,11 @@ class Detection:
         arcs = self.smooth.arcs[self.scan.rows.astype(int), self.scan.columns.astype(int)]
         limits = self._limits(sigma)[arcs]
         return float(np.median(limits)) if limits.size else np.nan
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether half of the arcs show no mass of the scan at 5 sigma."""
+        return not np.isfinite(self.limit_mass())
 
     def expected(self, sigma: float = 5.0) -> float:
         """Number of subhalos that cold dark matter puts where they would be seen at `sigma`."""
@@ -174,7 +185,10 @@ class SubhaloDetector:
         significant = answer.significance >= _SEEN and answer.p_value < _CHANCE
         if significant and subhalo is not None and subhalo.refined:
             return replace(answer, verdict="subhalo", reason=chance)
-        return replace(answer, reason=f"the most significant has {chance}")
+        reason = f"the most significant has {chance}"
+        if answer.is_blind:
+            reason += f"; even 10^{LOG_MASSES[-1]:g} solar masses would not be seen"
+        return replace(answer, reason=reason)
 
     def _scan(self, smooth: LensFit, basis: Float[np.ndarray, "r n"]) -> Scan | None:
         arcs = smooth.arcs

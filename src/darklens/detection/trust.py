@@ -41,7 +41,10 @@ def distrust(fit: LensFit, chi_square: float) -> str:
     rows, columns = (0.5 * side * scale for side in fit.target.data.shape)
     signal = float(np.sqrt(np.square(fit.source_image * fit.target.weight).sum()))
     checks = [
-        (fit.here.converged, "the fit did not converge"),
+        (
+            fit.here.converged,
+            "the fit did not converge: mask what is neither lens nor arcs, or change the square",
+        ),
         (
             radius > _SMALLEST_RADIUS * scale,
             f"the Einstein radius, {radius:.2f} arcsec, is not resolved",
