@@ -128,6 +128,9 @@ VERBS = {
         "Write a model folder for sharing or for the hub.",
         "export",
     ),
+    "serve": Verb(
+        "darklens.serve.server:serve", "Serve the browser app and its HTTP API on this machine."
+    ),
     "demo": Verb(
         "darklens.evaluate:demo", "Simulate and classify a few lenses and write a report.", "demo"
     ),

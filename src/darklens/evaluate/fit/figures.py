@@ -12,10 +12,10 @@ from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm, Normalize
 from matplotlib.figure import Figure
-from scipy.ndimage import map_coordinates
 
 from darklens.evaluate.figures import STYLE
-from darklens.lensing import PixelGrid, Scene, source_plane
+from darklens.evaluate.fit.curves import critical_curves
+from darklens.lensing import PixelGrid, Scene
 from darklens.modelling import PARAMETERS, SmoothFit, SmoothModel, fit_estimates, fitted_scene
 from darklens.naming import in_figure
 
@@ -28,7 +28,6 @@ _DARK = -700.0
 _LIMIT = 5.0
 _LINE = "#7fd1ff"
 _GREY = "#5c6773"
-_FINE = 400  # side of the grid used to find critical curves [pixel]
 _SOURCE_SIDE = 200
 
 
@@ -47,7 +46,7 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(rows, 3 if model.lens_light else 4).ravel()
         scene = fitted_scene(fit.parameters)
-        critical, caustics = _critical_curves(scene, model.grid)
+        critical, caustics = critical_curves(scene, model.grid)
         stretch = _stretch(fit.model, fit)
         _draw(panels[0], image, model.grid, stretch, "data")
         _draw(panels[1], fit.model, model.grid, stretch, "smooth model")
@@ -157,26 +156,3 @@ def _frame(axes: Axes, title: str) -> None:
     axes.set_xlabel("x [arcsec]", fontsize=8, labelpad=1)
     axes.set_ylabel("y [arcsec]", fontsize=8, labelpad=1)
     axes.spines[:].set_visible(False)
-
-
-def _critical_curves(scene: Scene, grid: PixelGrid) -> tuple[list[Curve], list[Curve]]:
-    """Critical curves in the image plane, and the caustics in the source plane.
-
-    Critical curves are zero contours of the determinant of the Jacobian of the lens mapping.
-    """
-    half = min(2.5 * scene.lens.einstein_radius, 0.5 * max(grid.shape) * grid.pixel_scale)
-    fine = PixelGrid((_FINE, _FINE), 2 * half / _FINE)
-    beta_x, beta_y = source_plane(scene, fine)
-    (xy, xx), (yy, yx) = (np.gradient(b, fine.pixel_scale) for b in (beta_x, beta_y))
-    determinant = xx * yy - xy * yx
-    x, y = fine.coordinates()
-    centre = np.hypot(x - scene.lens.x, y - scene.lens.y)
-    determinant[centre < 3 * fine.pixel_scale] = -1.0  # the singular centre is not a critical curve
-    lines = Figure().subplots().contour(x[0], y[:, 0], determinant, [0.0])
-    critical = [np.asarray(line) for line in lines.allsegs[0] if len(line) > 8]
-    caustics = []
-    for line in critical:
-        place = (line / fine.pixel_scale + 0.5 * (_FINE - 1)).T[::-1]
-        traced = [map_coordinates(b, place, order=1, mode="nearest") for b in (beta_x, beta_y)]
-        caustics.append(np.stack(traced, axis=1))
-    return critical, caustics
