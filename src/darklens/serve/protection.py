@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,17 +18,13 @@ __all__ = ["Protection"]
 
 _HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
+        "default-src 'self'; img-src 'self' data: blob:; "
         "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
-
-
-class _TooLarge(Exception):
-    """The body of a request is larger than allowed."""
 
 
 class Protection:
@@ -47,12 +44,9 @@ class Protection:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answered = False
 
         async def answer(message: Message) -> None:
-            nonlocal answered
             if message["type"] == "http.response.start":
-                answered = True
                 headers = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     headers[name] = value
@@ -61,12 +55,8 @@ class Protection:
         refused = self._refusal(Headers(scope=scope))
         if refused is not None:
             await refused(scope, receive, answer)
-            return
-        try:
-            await self._app(scope, _counted(receive, self._limit), answer)
-        except _TooLarge:
-            if not answered:
-                await self._too_large()(scope, receive, answer)
+        else:
+            await self._app(scope, self._counted(receive), answer)
 
     def _refusal(self, headers: Headers) -> JSONResponse | None:
         host = headers.get("host", "")
@@ -78,25 +68,24 @@ class Protection:
         length = headers.get("content-length", "0")
         if not length.isdigit():
             return _error(400, "the Content-Length of the request is not a number")
-        return self._too_large() if int(length) > self._limit else None
+        return _error(413, self._too_large()) if int(length) > self._limit else None
 
-    def _too_large(self) -> JSONResponse:
-        return _error(413, f"the upload is larger than {self._limit / 1e6:.0f} MB")
+    def _too_large(self) -> str:
+        return f"the upload is larger than {self._limit / 1e6:.0f} MB"
 
+    def _counted(self, receive: Receive) -> Receive:
+        """Receive the body up to the limit, whatever its header says."""
+        received = 0
 
-def _counted(receive: Receive, limit: int) -> Receive:
-    """Receive the body up to a limit, whatever its header says."""
-    received = 0
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise HTTPException(413, self._too_large())
+            return message
 
-    async def counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            raise _TooLarge
-        return message
-
-    return counted
+        return counted
 
 
 def _error(status: int, text: str) -> JSONResponse:
