@@ -98,8 +98,9 @@ class Service:
 
     def warm_up(self) -> None:
         """Load what the first requests need: the simulator, then the default classifier."""
-        self.short.submit(_simulate_once)
-        self.long.submit(self._classify_once)
+        self.short.submit(self.models)
+        first = self.short.submit(_simulate_once)
+        first.add_done_callback(lambda _: self.long.submit(self._classify_once))
 
     def close(self) -> None:
         """Drop the requests that wait."""

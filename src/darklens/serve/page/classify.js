@@ -90,7 +90,7 @@ function overview(answer) {
     return element("tr", {}, element("td", { class: "file" }, name), element("td", {}, inWords(row.label)),
       ...numbers.map((value) => element("td", { class: "number" }, digits(value))));
   });
-  const head = element("tr", {}, ...heads.map((text) => element("th", { scope: "col" }, text)));
+  const head = element("tr", {}, ...heads.map((text, k) => element("th", { scope: "col", class: k > 1 ? "number" : "" }, text)));
   return element("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": "All images" },
     element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
 }
@@ -163,6 +163,6 @@ function figure(panel, row, answer) {
   });
   pictures.push(again);
   again();
-  const range = panel.limit === null ? "" : `, −${panel.limit} to ${panel.limit}`;
+  const range = panel.limit === null ? "" : `, ±${panel.limit}`;
   return element("figure", {}, canvas, element("figcaption", {}, panel.title + range));
 }

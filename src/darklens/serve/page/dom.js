@@ -64,12 +64,21 @@ export function digits(value, count = 3) {
   return value.toFixed(Math.min(decimals, 6)).replace("-", "−");
 }
 
+/** A setting as it was made: few digits, and no zeros at its end. */
+export function setting(value) {
+  const size = Math.abs(value);
+  if (size >= 1e5 || (size > 0 && size < 1e-3)) return digits(value);
+  return String(Number(value.toPrecision(3))).replace("-", "−");
+}
+
 /** A class in words. */
 export function inWords(name) {
   const words = {
     no: "no substructure",
     sphere: "subhalos",
     vort: "a line of mass",
+    no_sub: "no substructure",
+    sub: "substructure",
     unknown: "no answer",
   };
   return words[name] ?? name;

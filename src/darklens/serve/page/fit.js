@@ -62,7 +62,7 @@ function card(found) {
   words.push(element("div", { class: "row" }, element("button", {
     type: "button", class: "small", onclick: () => download(found.csv, "fit.csv", "text/csv"),
   }, "All parameters as CSV")));
-  const heads = ["parameter", "value", "error"].map((text) => element("th", { scope: "col" }, text));
+  const heads = ["parameter", "value", "error"].map((text, k) => element("th", { scope: "col", class: k ? "number" : "" }, text));
   const table = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Parameters" },
     element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows)));
   return element("article", { class: "card answer" },
@@ -75,7 +75,7 @@ function figures(found) {
     const plane = decode(panel.plane);
     const curves = panel.title === "smooth model" ? { critical: found.critical } : {};
     return figure(panel.title, plane, {
-      ...curves, limit: panel.limit, scale: found.pixel_scale * plane.binning,
+      ...curves, limit: panel.limit, scale: found.pixel_scale * plane.binning, bar: panel.limit === null,
     });
   });
   const plane = decode(found.source.plane);
@@ -87,7 +87,7 @@ function figures(found) {
 function figure(title, plane, options) {
   const canvas = element("canvas", { role: "img", "aria-label": title });
   draw(canvas, plane, options);
-  const range = options.limit ? `, −${options.limit} to ${options.limit}` : "";
+  const range = options.limit ? `, ±${options.limit}` : "";
   return element("figure", {}, canvas, element("figcaption", {}, title + range));
 }
 

@@ -1,6 +1,8 @@
 // The tab with the cards of the models.
 
-import { byId, digits, element, inWords } from "./dom.js";
+import { byId, digits, element, inWords, setting } from "./dom.js";
+
+const BARS = ["accuracy", "macro_auc"]; // scores from 0 to 1, better if larger
 
 /** Show the cards. */
 export function startModels(known) {
@@ -9,7 +11,7 @@ export function startModels(known) {
 
 function card(model) {
   const kind = model.kind === "classifier" ? "classifies" : "generates";
-  const scale = model.pixel_scale ? ` of ${digits(model.pixel_scale)}″` : "";
+  const scale = model.pixel_scale ? ` of ${setting(model.pixel_scale)}″` : "";
   const facts = [
     ["classes", model.classes.map(inWords).join(", ")],
     ["images", `${model.size[0]} × ${model.size[1]} pixels${scale}`],
@@ -37,7 +39,7 @@ function score(one) {
   const interval = known ? ` [${digits(one.low)}, ${digits(one.high)}]` : "";
   const parts = [element("span", {}, one.name.replaceAll("_", " ")),
     element("span", {}, `${digits(one.value)}${interval}`)];
-  if (one.value >= 0 && one.value <= 1) parts.push(track(one, known));
+  if (BARS.includes(one.name)) parts.push(track(one, known));
   parts.push(element("span", { class: "data", title: one.command }, one.data));
   return element("div", { class: "score" }, ...parts);
 }

@@ -1,7 +1,7 @@
 // The tab that simulates: sliders, the image that follows them, downloads.
 
 import { decode, npy, post, postForFile } from "./api.js";
-import { attempt, byId, digits, download, element, fillSelect, inWords, say } from "./dom.js";
+import { attempt, byId, digits, download, element, fillSelect, inWords, say, setting } from "./dom.js";
 import { draw } from "./draw.js";
 
 // name, words, lowest, highest, step, unit; "log" makes the slider logarithmic
@@ -13,7 +13,7 @@ const GROUPS = [
     ["slope", "slope", 1.6, 2.4, 0.01, ""],
     ["shear", "shear", 0, 0.3, 0.005, ""],
     ["shear_angle", "shear angle", -90, 90, 1, "°"],
-    ["lens_light", "light of the lens", 0, 10, 0.05, "× source"],
+    ["lens_light", "lens light / source", 0, 10, 0.05, "×"],
     ["lens_light_radius", "its radius", 0.1, 4, 0.05, "″"],
   ]],
   ["Source", [
@@ -62,6 +62,7 @@ export function startSimulate(known, classify) {
   byId("simulate-groups").append(...GROUPS.map(group));
   byId("simulate-draw").addEventListener("click", () => drawLens(Math.floor(1e6 * Math.random())));
   byId("simulate-again").addEventListener("click", () => {
+    if (!settings) return;
     settings.seed = (settings.seed + 1) % 2 ** 53;
     change();
   });
@@ -135,11 +136,12 @@ function slider([name, words, low, high, step, unit, kind]) {
   const input = element("input", { type: "range", id, min: from, max: to, step: log ? 0.01 : step, "data-name": name });
   const shown = element("output", { for: id });
   const show = (value) => {
-    const text = `${digits(value)}${unit === "″" || unit === "°" || !unit ? unit : ` ${unit}`}`;
+    const text = `${setting(value)}${unit === "″" || unit === "°" || !unit ? unit : ` ${unit}`}`;
     shown.textContent = text;
     input.setAttribute("aria-valuetext", text);
   };
   input.addEventListener("input", () => {
+    if (!settings) return;
     settings[name] = log ? 10 ** Number(input.value) : Number(input.value);
     show(settings[name]);
     change();
@@ -162,6 +164,7 @@ function showGroup() {
 
 /** Something has changed: draw again as soon as the server is free, and only the latest. */
 function change() {
+  if (!settings) return;
   wanted = performance.now();
   if (!running) refresh();
 }
