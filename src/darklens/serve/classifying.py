@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from darklens.hub import card_of
 from darklens.naming import visible
 from darklens.serve.messages import Classification, Classified, PanelPlane
 from darklens.serve.planes import plane_of
-from darklens.serve.uploads import store_uploads
+from darklens.serve.uploads import BinaryFile, store_uploads
 
 __all__ = ["classify_files", "table_bytes"]
 
@@ -27,7 +27,7 @@ _MOST_PICTURES = 64  # images of one answer that come with pictures
 
 def classify_files(
     classifier: Classifier,
-    files: Sequence[tuple[str, IO[bytes]]],
+    files: Sequence[tuple[str, BinaryFile]],
     *,
     coverage: float,
     extension: str | None,

@@ -106,10 +106,10 @@ class Client:
         Raises:
             BadInput: If an option is not valid, or the server cannot be reached.
         """
-        from darklens.serve.planes import Plane, array_of
+        from darklens.serve.planes import array_of, received_plane
 
         found = json.loads(self._post("/api/generate", {"count": count, **options}))
-        return np.stack([array_of(Plane(**plane)) for plane in found["images"]])
+        return np.stack([array_of(received_plane(plane)) for plane in found["images"]])
 
     def _get(self, path: str) -> bytes:
         return self._call(urllib.request.Request(self._url + path))

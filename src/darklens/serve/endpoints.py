@@ -7,7 +7,7 @@ can say what the other does not do.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -34,6 +34,7 @@ from darklens.serve.requests import (
     read_json,
 )
 from darklens.serve.service import Service
+from darklens.serve.uploads import BinaryFile
 
 __all__ = ["ENDPOINTS", "Context", "Endpoint"]
 
@@ -230,10 +231,10 @@ async def _json(request: Request) -> Any:
         raise HTTPException(400, "the body of the request is not JSON") from None
 
 
-def _form(form: Any, kind: Any) -> tuple[Any, list[tuple[str, IO[bytes]]]]:
+def _form(form: Any, kind: Any) -> tuple[Any, list[tuple[str, BinaryFile]]]:
     """The fields and the files of a form."""
     items = form.multi_items()
-    files = [
+    files: list[tuple[str, BinaryFile]] = [
         (item.filename or "unnamed", item.file) for _, item in items if isinstance(item, UploadFile)
     ]
     wanted = read_form(kind, {name: item for name, item in items if isinstance(item, str)})

@@ -2,7 +2,6 @@
 
 import tempfile
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from darklens.naming import visible
 from darklens.serve.classifying import table_bytes
 from darklens.serve.messages import Fitted, FittedParameter, PanelPlane, SourcePlane
 from darklens.serve.planes import plane_of
-from darklens.serve.uploads import store_uploads
+from darklens.serve.uploads import BinaryFile, store_uploads
 
 __all__ = ["fit_file"]
 
@@ -23,7 +22,7 @@ _LIMIT = 5.0
 _SOURCE_SIDE = 200
 
 
-def fit_file(fitter: FileFitter, preset: str, name: str, content: IO[bytes], limit: int) -> Fitted:
+def fit_file(fitter: FileFitter, preset: str, name: str, content: BinaryFile, limit: int) -> Fitted:
     """Fit one uploaded image.
 
     Args:

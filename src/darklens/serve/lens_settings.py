@@ -126,7 +126,7 @@ def limits_of(name: str) -> tuple[float, float]:
     """
     _, found = get_args(get_type_hints(LensSettings, include_extras=True)[name])
     bounds = {key: value for item in found.metadata for key, value in _bound(item)}
-    return bounds["ge"], bounds.get("le", bounds.get("lt"))
+    return bounds["ge"], bounds["le"] if "le" in bounds else bounds["lt"]
 
 
 def _bound(item: Any) -> list[tuple[str, float]]:
@@ -285,7 +285,7 @@ def _of_telescope(drawn: dict[str, Any], simulator: Simulator) -> dict[str, Any]
     elif isinstance(noise, PhotonNoise | NoNoise):
         sky += noise.background / exposure + noise.background_rms**2 * exposure
     elif isinstance(noise, DeepLenseSimNoise):
-        sky += noise.background_rms**2 * exposure
+        sky += noise.background_rms / np.sqrt(2 * np.pi)  # normal noise, cut at zero
     width = psf.fwhm if isinstance(psf, GaussianPSF) else 2 * preset.grid.pixel_scale
     return {
         "pixels": min(preset.grid.shape),

@@ -65,7 +65,7 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _files(endpoint: Endpoint) -> dict[str, Any]:
     """The field with the files of a form."""
-    file = {"type": "string", "format": "binary"}
+    file: Any = {"type": "string", "format": "binary"}
     many = {"type": "array", "items": file} if endpoint.files == "many" else file
     return {"type": "object", "properties": {"files": many}, "required": ["files"]}
 

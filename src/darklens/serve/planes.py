@@ -5,14 +5,18 @@ are only looked at are reduced to `LARGEST_SIDE` pixels a side; NaN stays NaN.
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32, Num
 
 from darklens.cutouts import block_sums
+from darklens.errors import BadInput
+from darklens.files.schema import read_as
 
-__all__ = ["LARGEST_SIDE", "Plane", "array_of", "plane_of"]
+__all__ = ["LARGEST_SIDE", "Plane", "array_of", "plane_of", "received_plane"]
 
 LARGEST_SIDE = 512
 """Longest side of a plane [pixel]; longer ones are averaged over blocks."""
@@ -40,6 +44,16 @@ def plane_of(image: Num[np.ndarray, "h w"]) -> Plane:
     pixels = np.ascontiguousarray(reduced, dtype="<f4")
     rows, columns = pixels.shape
     return Plane((rows, columns), base64.b64encode(pixels.tobytes()).decode("ascii"), factor)
+
+
+def received_plane(content: Mapping[str, Any]) -> Plane:
+    """A plane from the plain values of an answer.
+
+    Raises:
+        BadInput: If it is none.
+    """
+    plane: Plane = read_as(Plane, content, BadInput)
+    return plane
 
 
 def array_of(plane: Plane) -> Float32[np.ndarray, "h w"]:

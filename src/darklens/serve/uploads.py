@@ -9,20 +9,34 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import Protocol, runtime_checkable
 
 from darklens.data import expand_stacks
 from darklens.data.files import IMAGE_ENDINGS
 from darklens.errors import BadInput
 from darklens.naming import visible
 
-__all__ = ["Upload", "store_uploads"]
+__all__ = ["BinaryFile", "Upload", "store_uploads"]
 
 _MOST_FILES = 500
 _MOST_IMAGES = 2000
 _LONGEST_LABEL = 200
 _CHUNK = 2**20
 _UNKNOWN = ".unknown"
+
+
+@runtime_checkable
+class BinaryFile(Protocol):
+    """A file that is open for reading bytes."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Read up to `size` bytes."""
+
+    def seek(self, offset: int, whence: int = ..., /) -> int:
+        """Go to a place."""
+
+    def tell(self) -> int:
+        """The place."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,7 @@ class Upload:
 
 
 def store_uploads(
-    files: Sequence[tuple[str, IO[bytes]]], folder: Path, *, channels: int, limit: int
+    files: Sequence[tuple[str, BinaryFile]], folder: Path, *, channels: int, limit: int
 ) -> list[Upload]:
     """Write uploaded files into a folder, archives unpacked, and list their images.
 
@@ -76,7 +90,7 @@ class _Writer:
         self.labels: dict[Path, str] = {}
         self._folder, self._left, self._limit = folder, limit, limit
 
-    def add(self, name: str, content: IO[bytes]) -> None:
+    def add(self, name: str, content: BinaryFile) -> None:
         """Write one file."""
         if len(self.labels) == _MOST_FILES:
             raise BadInput(f"more than {_MOST_FILES} files in one upload: send fewer at once")
@@ -90,12 +104,12 @@ class _Writer:
         self.labels[path] = visible(name)[-_LONGEST_LABEL:] or path.name
 
 
-def _unpack(name: str, content: IO[bytes], writer: _Writer) -> None:
+def _unpack(name: str, content: BinaryFile, writer: _Writer) -> None:
     """Add the image files of an archive; its other files are left out."""
     try:
         with zipfile.ZipFile(content) as archive:
             for member in archive.infolist():
-                hidden = any(part.startswith((".", "__MACOSX")) for part in _parts(member.filename))
+                hidden = any(map(_is_hidden, _parts(member.filename)))
                 if member.is_dir() or hidden or _ending(member.filename) == _UNKNOWN:
                     continue
                 with archive.open(member) as file:
@@ -109,6 +123,10 @@ def _unpack(name: str, content: IO[bytes], writer: _Writer) -> None:
 
 def _parts(name: str) -> list[str]:
     return name.replace("\\", "/").split("/")
+
+
+def _is_hidden(part: str) -> bool:
+    return part.startswith((".", "__MACOSX")) and part not in (".", "..")
 
 
 def _ending(name: str) -> str:
