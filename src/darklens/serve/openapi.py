@@ -55,7 +55,7 @@ def _operation(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         },
     }
     if endpoint.request is not None:
-        schema = _reference(endpoint.request, schemas)
+        schema: Any = _reference(endpoint.request, schemas)
         kind = "application/json"
         if endpoint.files is not None:
             kind, schema = "multipart/form-data", {"allOf": [schema, _files(endpoint)]}
