@@ -61,7 +61,7 @@ def test_refusals_are_the_words_of_the_server(
         client.classify(images["text.npy"])
     with pytest.raises(BadInput, match="unknown key 'radius'"):
         client.simulate(radius=1)
-    with pytest.raises(BadInput, match="none.npy cannot be read: No such file"):
+    with pytest.raises(BadInput, match=r"none\.npy cannot be read: No such file"):
         client.classify(tmp_path / "none.npy")
 
 

@@ -11,6 +11,7 @@ __all__ = ["serve"]
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _GRACE = 5  # time for requests to end after a signal [s]
 _MEGABYTE = 10**6
+_BACKLOG = 128
 
 
 def serve(
@@ -80,7 +81,7 @@ def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the address.
+    """A socket that listens on the address.
 
     Raises:
         BadInput: If it cannot be.
@@ -89,15 +90,22 @@ def _listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError) as error:
+        raise _no_address(host, port, error) from None
+    listening = socket.socket(family, kind, protocol)
+    try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise BadInput(
-            f"cannot listen on {host}, port {port}: {reason}; try another --port"
-        ) from None
+        listening.listen(_BACKLOG)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise _no_address(host, port, error) from None
     return listening
+
+
+def _no_address(host: str, port: int, error: Exception) -> BadInput:
+    reason = getattr(error, "strerror", None) or str(error)
+    return BadInput(f"cannot listen on {host}, port {port}: {reason}; try another --port")
 
 
 def _is_loopback(host: str) -> bool:

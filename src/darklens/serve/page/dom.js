@@ -33,7 +33,8 @@ export function say(line, text, kind = "") {
 /** Run a task with its button disabled and its errors shown in the status line. */
 export async function attempt(line, text, task, buttons = []) {
   say(line, text, "busy");
-  for (const button of buttons) button.disabled = true;
+  const free = [...buttons].filter((button) => !button.disabled);
+  for (const button of free) button.disabled = true;
   try {
     say(line, (await task()) ?? "");
     return true;
@@ -41,7 +42,7 @@ export async function attempt(line, text, task, buttons = []) {
     say(line, error.message, "bad");
     return false;
   } finally {
-    for (const button of buttons) button.disabled = false;
+    for (const button of free) button.disabled = false;
   }
 }
 
