@@ -57,4 +57,5 @@ def server(tiny_model: Path, lens_generator: Path) -> Iterator[str]:
     process, address = start_server("--models", f"['{tiny_model}', '{lens_generator}']")
     yield address
     process.terminate()
-    assert process.wait(timeout=30) == 143
+    process.communicate(timeout=60)
+    assert process.returncode == 143
