@@ -88,13 +88,13 @@ class Service:
         found: Generator = self._model("generator", name, load_generator)
         return found
 
-    def fitter(self, preset: str, pixel_scale: float | None, size: int | None) -> "FileFitter":
+    def fitter(self, preset: str) -> "FileFitter":
         """A fitter of a shipped preset.
 
         Raises:
-            BadInput: If there is no such preset, or an argument does not fit it.
+            BadInput: If there is no such preset.
         """
-        return _fitter(preset, pixel_scale, size)
+        return _fitter(preset)
 
     def warm_up(self) -> None:
         """Load what the first requests need: the simulator, then the default classifier."""
@@ -170,10 +170,10 @@ def _simulate_once() -> None:
 
 
 @lru_cache(maxsize=_MOST_FITTERS)
-def _fitter(preset: str, pixel_scale: float | None, size: int | None) -> "FileFitter":
+def _fitter(preset: str) -> "FileFitter":
     from darklens.evaluate.fit.files import FileFitter
     from darklens.simulation import load_preset, preset_names
 
     if preset not in preset_names():
         raise BadInput(f"there is no preset '{preset}': choose {', '.join(preset_names())}")
-    return FileFitter(load_preset(preset), pixel_scale=pixel_scale, size=size)
+    return FileFitter(load_preset(preset))
