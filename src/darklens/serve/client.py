@@ -75,7 +75,7 @@ class Client:
 
         Args:
             image: A file, or an array (h, w).
-            **fields: `preset`, `pixel_scale`, `size`.
+            **fields: `preset`, `pixel_scale`, `size`, `psf_fwhm`.
 
         Raises:
             BadInput: If the image cannot be fitted, or the server cannot be reached.

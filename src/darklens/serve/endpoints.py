@@ -126,8 +126,8 @@ async def _fit(context: Context, request: Request) -> Any:
         (name, content), service = files[0], context.service
 
         def work() -> Fitted:
-            fitter = service.fitter(wanted.preset, wanted.pixel_scale, wanted.size)
-            return fit_file(fitter, wanted.preset, name, content, context.limit)
+            fitter = service.fitter(wanted.preset)
+            return fit_file(fitter, wanted, name, content, limit=context.limit)
 
         fitted = await service.long.run(work)
     if wanted.format == "json":

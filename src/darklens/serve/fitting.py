@@ -11,9 +11,11 @@ from darklens.evaluate.fit.files import FileFit, FileFitter, fit_row, fit_table
 from darklens.lensing import Scene
 from darklens.modelling import SmoothFit, SmoothModel, fit_estimates, fitted_scene
 from darklens.naming import visible
+from darklens.observations import ImageOptions, Target
 from darklens.serve.classifying import table_bytes
 from darklens.serve.messages import Fitted, FittedParameter, PanelPlane, SourcePlane
 from darklens.serve.planes import plane_of
+from darklens.serve.requests import FitFields
 from darklens.serve.uploads import BinaryFile, store_uploads
 
 __all__ = ["fit_file"]
@@ -22,12 +24,14 @@ _LIMIT = 5.0
 _SOURCE_SIDE = 200
 
 
-def fit_file(fitter: FileFitter, preset: str, name: str, content: BinaryFile, limit: int) -> Fitted:
+def fit_file(
+    fitter: FileFitter, wanted: FitFields, name: str, content: BinaryFile, *, limit: int
+) -> Fitted:
     """Fit one uploaded image.
 
     Args:
         fitter: The fitter.
-        preset: Name of its preset.
+        wanted: What is said about the image.
         name: Name given by the client.
         content: The file.
         limit: Most bytes.
@@ -39,12 +43,16 @@ def fit_file(fitter: FileFitter, preset: str, name: str, content: BinaryFile, li
         uploads = store_uploads([(name, content)], Path(folder), channels=1, limit=limit)
         if len(uploads) > 1:
             raise BadInput(f"{visible(name)} holds {len(uploads)} images: fit one at a time")
-        found = fitter.fit(uploads[0].path)
+        options = ImageOptions(
+            psf=wanted.psf_fwhm, pixel_scale=wanted.pixel_scale, size=wanted.size
+        )
+        found = fitter.fit(Target(uploads[0].path, options))
         row = fit_row(found)
     if found.fit is None or found.model is None or found.image is None:
         raise BadInput(f"{visible(name)} cannot be fitted: {visible(found.error)}")
     table = fit_table([row | {"path": visible(name)}])
-    return _fitted(found, found.fit, found.model, preset, visible(name), table_bytes(table, ".csv"))
+    csv = table_bytes(table, ".csv")
+    return _fitted(found, found.fit, found.model, wanted.preset, visible(name), csv)
 
 
 def _fitted(

@@ -49,12 +49,14 @@ class FitFields:
         preset: Kind of lens, a shipped preset; `galaxy` takes any FITS image.
         pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
         size: Side of the central square to fit [pixel].
+        psf_fwhm: Full width at half maximum of a Gaussian PSF [arcsec]; as in the preset if omitted.
         format: `json` with pictures, or the table alone as `csv`.
     """
 
     preset: str = "common-test-1"
     pixel_scale: Annotated[float, Field(ge=1e-3, le=60)] | None = None
     size: Annotated[int, Field(ge=20, le=1024)] | None = None
+    psf_fwhm: Annotated[float, Field(ge=1e-3, le=60)] | None = None
     format: Literal["json", "csv"] = "json"
 
 

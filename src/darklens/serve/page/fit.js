@@ -43,7 +43,12 @@ async function fit(files) {
   byId("fit-results").replaceChildren();
   const value = (id) => (byId(id).disabled ? "" : byId(id).value);
   await attempt(line, `Fitting ${files[0].name} …`, async () => {
-    const fields = { preset: byId("fit-preset").value, pixel_scale: value("fit-scale"), size: value("fit-size") };
+    const fields = {
+      preset: byId("fit-preset").value,
+      pixel_scale: value("fit-scale"),
+      size: value("fit-size"),
+      psf_fwhm: value("fit-psf"),
+    };
     const found = await send("api/fit", files, fields);
     byId("fit-results").replaceChildren(card(found));
     return "Fitted.";
