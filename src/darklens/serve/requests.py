@@ -49,7 +49,7 @@ class FitFields:
         preset: Kind of lens, a shipped preset; `galaxy` takes any FITS image.
         pixel_scale: Pixel scale [arcsec/pixel], if the header does not give it.
         size: Side of the central square to fit [pixel].
-        psf_fwhm: Full width at half maximum of a Gaussian PSF [arcsec]; as in the preset if omitted.
+        psf_fwhm: Full width at half maximum of a Gaussian PSF [arcsec], if not the preset's.
         format: `json` with pictures, or the table alone as `csv`.
     """
 

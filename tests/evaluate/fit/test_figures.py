@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from darklens.evaluate import fit_figure
-from darklens.evaluate.fit.figures import _critical_curves, _ticks
+from darklens.evaluate.fit.curves import critical_curves
+from darklens.evaluate.fit.figures import _ticks
 from darklens.lensing import SIE, PixelGrid, Scene, Shear
 from darklens.modelling import (
     GaussianLikelihood,
@@ -75,10 +76,10 @@ def test_the_light_of_the_lens_is_taken_away() -> None:
 def test_critical_curve_and_caustic_of_a_sheared_sphere() -> None:
     """Without shear a circle and a point; with it cusps at 2 g t / (1 -+ g)."""
     grid, theta, shear = PixelGrid((150, 150), 0.05), 1.2, 0.1
-    (circle,), (point,) = _critical_curves(Scene(SIE(theta)), grid)
+    (circle,), (point,) = critical_curves(Scene(SIE(theta)), grid)
     assert np.hypot(*circle.T) == pytest.approx(theta, abs=0.01)
     assert np.hypot(*point.T).max() < 0.02
-    _, (astroid,) = _critical_curves(Scene(SIE(theta), Shear(shear, 0.0)), grid)
+    _, (astroid,) = critical_curves(Scene(SIE(theta), Shear(shear, 0.0)), grid)
     reach = 2 * shear * theta / np.array([1 + shear, 1 - shear])
     assert np.sort(np.abs(astroid).max(axis=0)) == pytest.approx(reach, rel=0.06)
 
