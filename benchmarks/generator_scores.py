@@ -105,6 +105,9 @@ def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 for kind in ("generated", "real")
             ]
             yield "chi-square of the smooth fit to `no`: median, 16 to 84 %", *low
+            test = found["chi_square"]
+            words = f"p = {test['p_value']:.2g}, {test['images']} images of each"
+            yield "the same: Kolmogorov-Smirnov test", words, ""
 
 
 def table(folder: Path) -> tuple[str, str]:

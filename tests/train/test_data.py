@@ -161,7 +161,7 @@ GENERATORS = ["generator-reference", "generator-reference-diffusers", "generator
     [
         *((name, 1.0) for name in GENERATORS),
         *((name.replace("reference", "reference-scaled"), 255.0) for name in GENERATORS[:2]),
-        ("generator-default", 1.0),
+        ("generator-common-test-1-components", 1.0),
         ("classifier-model-1-legacy-pixels", 1.0),
     ],
 )

@@ -105,8 +105,7 @@ def _generated(
     return LensSection(
         title="Generated lenses",
         note=f"Generated from noise by the model {name}, seed {seed}. The true class is the one "
-        "requested. A classifier that fits the smooth lens is sensitive to deviations of a tenth "
-        "of the noise, and classifies most generated lenses as subhalos.",
+        "requested.",
         lenses=_classified(images, classifier),
     )
 
