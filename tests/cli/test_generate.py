@@ -85,6 +85,8 @@ def test_it_says_what_it_does(tiny_generator: Path, tmp_path: Path) -> None:
         (["--seed=-1"], "seed"),
         (["--batch=0"], "batch"),
         (["--guidance=nan"], "guidance"),
+        (["--steps=9999", "--output=x.zarr"], "supports 1 to 256 steps"),
+        (["--model=common-test-1", "--guidance=2", "--output=x.zarr"], "a guidance of 0 or 1"),
         (["--device=abacus"], "abacus"),
         (["--output=.."], "not a valid name"),
     ],

@@ -122,6 +122,9 @@ class GeneratorNetwork(nn.Module, ABC):
         if not 1 <= steps <= self.most_steps:
             raise BadInput(f"this model supports 1 to {self.most_steps} steps, not {steps}")
 
+    def check_guidance(self, guidance: float) -> None:
+        """Refuse a guidance that the sampler does not support; here none is refused."""
+
 
 def guided(
     predict: Prediction,

@@ -197,10 +197,20 @@ class Generator:
         options = options or SamplingOptions()
         if count < 1 or not 0 <= start <= count:
             raise BadInput("count and batch must be at least 1 and seed from 0 to 2^64 - 1")
+        self.check(options)
+        self.network.check_steps(self.steps(options))
+        return self._batches(self.labels(count, labels), options, start)
+
+    def check(self, options: SamplingOptions) -> None:
+        """Refuse options that the network does not support.
+
+        Raises:
+            BadInput: If the number of steps or the guidance is out of range.
+        """
         if options.guidance != 1 and not self.conditional:
             raise BadInput("guidance must be a number, and 1 for a model without classes")
         self.network.check_steps(self.steps(options))
-        return self._batches(self.labels(count, labels), options, start)
+        self.network.check_guidance(options.guidance)
 
     def steps(self, options: SamplingOptions) -> int:
         """Number of sampling steps: from the options, or the default of the network."""

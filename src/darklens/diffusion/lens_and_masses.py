@@ -70,17 +70,22 @@ class LensAndMasses(CodeDiffusion):
         super().__init__(config, channels=channels, classes=classes, numbers=numbers)
         self.space = DescriptionSpace(numbers, max(self.classes, 1))
 
-    def sample(
-        self, noise: SeededNoise, labels: Int64[Tensor, " n"], *, steps: int, guidance: float
-    ) -> Iterator[Float[Tensor, "n c h w"]]:
-        """As in the base class; an image without a class gets one at random.
+    def check_guidance(self, guidance: float) -> None:
+        """Refuse a guidance other than 0 and 1.
+
+        The distribution of each number of a class is a table, which cannot be exaggerated.
 
         Raises:
-            BadInput: If the guidance is neither 0 nor 1: the distribution of each number of a
-                class is a table, which cannot be exaggerated.
+            BadInput: If it is another one.
         """
         if guidance not in (0, 1):
             raise BadInput(f"this model takes a guidance of 0 or 1, not {guidance:g}")
+
+    def sample(
+        self, noise: SeededNoise, labels: Int64[Tensor, " n"], *, steps: int, guidance: float
+    ) -> Iterator[Float[Tensor, "n c h w"]]:
+        """As in the base class; an image without a class gets one at random."""
+        self.check_guidance(guidance)
         if self.classes:
             drawn = [torch.randint(self.classes, (), generator=g) for g in noise.generators]
             known = labels >= 0 if guidance else torch.zeros_like(labels, dtype=torch.bool)

@@ -75,6 +75,7 @@ def generate(
         check_added_folder(figures)
     generator = load_generator(model, device)
     options = SamplingOptions(steps, guidance, seed, batch, expected)
+    generator.check(options)
     work = _Work(generator, card_of(generator), label, options)
     with only_writer(output), writing(output):
         if kind == "png":
