@@ -111,7 +111,7 @@ def equal_angles(
 ) -> Float[Tensor, " steps"]:
     r"""Noise levels at equal steps of the angle :math:`\theta = \arctan(\sigma / \sigma_d)`.
 
-    >>> equal_angles(2, smallest=0.5, largest=2.0).tolist()
+    >>> equal_angles(2, smallest=0.5, largest=2.0).round(decimals=6).tolist()
     [2.0, 0.5]
 
     Args:
