@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from darklens.hub import ModelCard
-from darklens.serve.messages import Model, PresetSummary, Score
+from darklens.serve.messages import Model, PresetSummary
 from darklens.simulation import load_preset, preset_names
 
 __all__ = ["model_message", "preset_messages"]
@@ -33,10 +33,7 @@ def model_message(name: str, card: ModelCard, folder: Path) -> Model:
         calibrated=card.calibration is not None,
         preset=card.training.preset,
         trained=_training(card),
-        scores=[
-            Score(item.name, item.value, item.low, item.high, item.data, item.command)
-            for item in card.metrics
-        ],
+        scores=list(card.metrics),
         licence=card.licence,
         megabytes=round(weights.stat().st_size / 1e6, 1) if weights.is_file() else 0.0,
     )

@@ -7,6 +7,7 @@ null.
 from dataclasses import dataclass, field
 from typing import Any
 
+from darklens.hub import Metric
 from darklens.serve.lens_settings import LensSettings
 from darklens.serve.planes import Plane
 
@@ -24,7 +25,6 @@ __all__ = [
     "PanelPlane",
     "Perturber",
     "PresetSummary",
-    "Score",
     "Simulated",
     "SourcePlane",
 ]
@@ -59,18 +59,6 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Score:
-    """A score on a model's card, with its 95 % interval."""
-
-    name: str
-    value: float
-    low: float | None
-    high: float | None
-    data: str
-    command: str
-
-
-@dataclass(frozen=True)
 class Model:
     """The card of a model.
 
@@ -102,7 +90,7 @@ class Model:
     calibrated: bool
     preset: str | None
     trained: str
-    scores: list[Score]
+    scores: list[Metric]
     licence: str
     megabytes: float
 
