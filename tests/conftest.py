@@ -6,7 +6,8 @@ as processes.
 
 import hashlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,22 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
         return error
 
     return read
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium of the system, or the program in DARKLENS_BROWSER; tests are skipped without it."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("DARKLENS_BROWSER") or next(
+        filter(None, map(shutil.which, names)), None
+    )
+    if program is None:
+        pytest.skip("no browser: apt-get install chromium, or set DARKLENS_BROWSER")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ accessibility are looked for where DARKLENS_AXE names the file `axe.min.js` of n
 """
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,27 +18,11 @@ import pytest
 from darklens.evaluate import predict
 from darklens.serve import Client
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the Python package playwright")
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TABS = ("classify", "fit", "simulate", "generate", "models")
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 PATIENCE = 120_000  # for an answer of a busy machine [ms]
 
 Picture = Callable[[Any, str], None]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = os.environ.get("DARKLENS_BROWSER") or next(
-        filter(None, map(shutil.which, BROWSERS)), None
-    )
-    if program is None:
-        pytest.skip("no browser: apt-get install chromium, or set DARKLENS_BROWSER")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

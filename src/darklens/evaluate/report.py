@@ -1,8 +1,9 @@
 """Self-contained HTML reports: text, figures and images in one file."""
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from jinja2 import Environment, PackageLoader
 
 from darklens import __version__
 from darklens.classify import Answer
-from darklens.display import lens_picture, picture_uri
+from darklens.display import lens_picture, picture_uri, report_script, stylesheet
+from darklens.files.atomic import atomic_file
 from darklens.naming import visible
 
 __all__ = [
@@ -20,6 +22,7 @@ __all__ = [
     "demo_report",
     "lens_card",
     "render_page",
+    "write_page",
 ]
 
 
@@ -75,13 +78,32 @@ def demo_report(model: str, sections: Sequence[LensSection]) -> str:
 
 
 def render_page(template: str, **values: Any) -> str:
-    """Render a page template with these values, the version and the date."""
+    """Render a page template with these values, the look of all pages, the version and the date."""
+    page = "".join(_pieces(template, values))
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def write_page(path: Path, template: str, **values: Any) -> None:
+    """Write a page piece by piece, for pages of many images; it appears when it is complete."""
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="backslashreplace") as file,
+    ):
+        file.writelines(_pieces(template, values))
+
+
+def _pieces(template: str, values: Mapping[str, Any]) -> Iterator[str]:
+    """The text of a page in pieces. Everything is escaped but our own stylesheet and script."""
     environment = Environment(
         loader=PackageLoader("darklens.evaluate"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    page = environment.get_template(template).render(version=__version__, date=date, **values)
-    return page.encode("utf-8", "backslashreplace").decode("utf-8")
+    return environment.get_template(template).generate(
+        style=stylesheet(),
+        script=report_script(),
+        version=__version__,
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        **values,
+    )

@@ -15,6 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from darklens.display import STYLESHEET
 from darklens.errors import DarklensError
 from darklens.naming import visible
 from darklens.progress import say
@@ -27,7 +28,7 @@ from darklens.serve.service import Service
 __all__ = ["PAGE", "web_app"]
 
 PAGE = Path(__file__).parent / "page"
-"""Folder of the page: HTML, one stylesheet, scripts."""
+"""Folder of the page: HTML and scripts; its stylesheet is that of the reports, in `display`."""
 
 _GONE = 499  # nobody reads it
 
@@ -57,6 +58,7 @@ def web_app(
     routes.append(Route("/api/openapi.json", lambda _: JSONResponse(openapi())))
     if not api_only:
         routes.append(Route("/", lambda _: FileResponse(PAGE / "index.html")))
+        routes.append(Route("/page/style.css", lambda _: FileResponse(STYLESHEET)))
         routes.append(Mount("/page", StaticFiles(directory=PAGE)))
 
     @asynccontextmanager

@@ -25,6 +25,11 @@ _CAPTIONS = {
         "pale bars show the distribution of the images."
     ),
 }
+_SHIFTS = (
+    "Images whose most probable class is the true one, and false alarms: lenses without "
+    "substructure that are called something else. Bars are 95 % intervals; the dashed line is "
+    "what the model reaches on its own preset."
+)
 _NAMES = {
     "accuracy": "Accuracy",
     "macro_auc": "Mean AUC of the classes",
@@ -76,21 +81,19 @@ def classifier_report(
         ),
         resamples=scores.resamples,
         tiles=[row for row in rows if row["key"] in _TILES],
-        figures=[
-            {"name": name, "caption": caption, "source": _embedded(figures / f"{name}.svg")}
-            for name, caption in _CAPTIONS.items()
-        ],
-        rows=rows,
+        figures=[_figure(figures, name) for name in _CAPTIONS],
+        rows=[(row["name"], row["value"], row["interval"]) for row in rows],
         mistakes=mistakes,
         mistake_count=int(counts.sum() - np.trace(counts)),
         shifts=shifts,
-        shifts_figure=_embedded(figures / "stress.svg") if shifts else None,
+        shifts_figure=_figure(figures, "stress", _SHIFTS) if shifts else None,
         model=_facts(card),
     )
 
 
-def _embedded(path: Path) -> str:
-    return data_uri(path.read_bytes(), "image/svg+xml")
+def _figure(folder: Path, name: str, caption: str = "") -> dict[str, str]:
+    source = data_uri((folder / f"{name}.svg").read_bytes(), "image/svg+xml")
+    return {"name": name, "caption": caption or _CAPTIONS[name], "source": source}
 
 
 def _row(key: str, interval: Interval) -> dict[str, str]:

@@ -6,10 +6,21 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-from jaxtyping import Num, UInt8
+from jaxtyping import Float, Num, UInt8
 from PIL import Image
 
-__all__ = ["data_uri", "grid_picture", "lens_picture", "picture_uri", "write_picture"]
+__all__ = [
+    "data_uri",
+    "grid_picture",
+    "lens_picture",
+    "picture_uri",
+    "signed_picture",
+    "thumbnail_uri",
+    "write_picture",
+]
+
+_THUMBNAIL = 150  # longest side [pixel]
+_QUALITY = 70  # of WebP: at most 8 kB for a noisy lens of 150 x 150 pixels
 
 
 def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[np.ndarray, "H W 3"]:
@@ -24,8 +35,22 @@ def lens_picture(image: Num[np.ndarray, "c h w"], *, size: int = 150) -> UInt8[n
     low, high = np.percentile(plane, (50.0, 99.8))  # at least half of the pixels are sky
     scaled = np.clip((plane - low) / max(high - low, np.finfo(float).tiny), 0, 1)
     colours = matplotlib.colormaps["inferno"](scaled**0.6)[..., :3]
-    factor = max(1, round(size / max(plane.shape)))
-    return np.asarray(np.repeat(np.repeat(colours, factor, 0), factor, 1) * 255, dtype=np.uint8)
+    return _enlarged(colours, size)
+
+
+def signed_picture(
+    plane: Float[np.ndarray, "h w"], limit: float, *, size: int = 150
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Values around zero in a diverging colour map; row 0 is at the bottom, and NaN is white.
+
+    Args:
+        plane: The values, such as a residual in units of the noise.
+        limit: The colours end at plus and minus this value.
+        size: Minimum length of the longer side [pixel].
+    """
+    scaled = np.nan_to_num(np.clip(plane[::-1] / limit, -1, 1))
+    colours = matplotlib.colormaps["RdBu_r"](0.5 * (scaled + 1))[..., :3]
+    return _enlarged(colours, size)
 
 
 def grid_picture(
@@ -54,6 +79,15 @@ def picture_uri(picture: UInt8[np.ndarray, "H W 3"]) -> str:
     return data_uri(memory.getvalue(), "image/png")
 
 
+def thumbnail_uri(picture: UInt8[np.ndarray, "H W 3"]) -> str:
+    """A picture of at most 150 pixels on a side as a small data URI, for pages of many images."""
+    image = Image.fromarray(picture)
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    memory = io.BytesIO()
+    image.save(memory, format="WEBP", quality=_QUALITY)
+    return data_uri(memory.getvalue(), "image/webp")
+
+
 def data_uri(data: bytes, media_type: str) -> str:
     """Bytes as a data URI.
 
@@ -61,3 +95,9 @@ def data_uri(data: bytes, media_type: str) -> str:
     'data:text/plain;base64,YQ=='
     """
     return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _enlarged(colours: Float[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Colours from 0 to 1 as bytes, each pixel repeated until the longer side has `size`."""
+    factor = max(1, round(size / max(colours.shape[:2])))
+    return np.asarray(np.repeat(np.repeat(colours, factor, 0), factor, 1) * 255, dtype=np.uint8)
