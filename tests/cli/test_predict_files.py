@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -149,3 +150,33 @@ def test_an_extension_of_fits_files(tiny_model: Path, tmp_path: Path) -> None:
         assert pd.read_csv(output)["p_no"][0] == pytest.approx(expected[number], rel=1e-5)
     assert main(["predict", str(path), "--extension", "ERR", *words]) == 2
     assert "ERR" in pd.read_csv(output)["error"][0]
+
+
+def test_a_page_alone_and_beside_the_table(
+    lenses: Path, tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (lenses / "empty.npy").touch()
+    pages = [tmp_path / name for name in ("one.html", "two.html")]
+    words = ["predict", str(lenses), "--model", str(tiny_model), "--quiet"]
+    assert main([*words, "--html", str(pages[0])]) == 1
+    assert "empty.npy" in capsys.readouterr().out  # no table is written, so it is printed
+    assert (tmp_path / "one.html.config.yaml").is_file()
+    table = tmp_path / "table.csv"
+    assert main([*words, "--html", str(pages[1]), "--output", str(table)]) == 1
+    assert capsys.readouterr().out == ""
+    rows = pd.read_csv(table)
+    for page in pages:
+        html = page.read_text()
+        assert html.count("<tr data-kinds=") == len(rows) == 5
+        assert all(Path(path).name in html for path in rows["path"])
+        assert html.count("data:image/webp") == 4
+    assert not list(tmp_path.glob(".*.partial*"))
+
+
+@pytest.mark.parametrize("name", ["page.htm", "page", "lenses/no/1.npy"])
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(
+    name: str, lenses: Path, tiny_model: Path, error_line: Callable[[], str]
+) -> None:
+    page = lenses.parent / name
+    assert main(["predict", str(lenses), "--model", str(tiny_model), "--html", str(page)]) == 2
+    assert "must end in .html" in error_line()

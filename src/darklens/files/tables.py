@@ -48,7 +48,11 @@ def check_table_name(output: Path | None) -> None:
 
 
 def check_outputs(
-    output: Path | None, figures: Path | None, inputs: Sequence[Path] = ()
+    output: Path | None,
+    figures: Path | None,
+    inputs: Sequence[Path] = (),
+    *,
+    page: Path | None = None,
 ) -> Path | None:
     """Check before the work that table, figures and configuration can be written.
 
@@ -56,6 +60,7 @@ def check_outputs(
         output: Table to write, if any.
         figures: Folder to add pictures to, if any.
         inputs: Files to read.
+        page: HTML page to write, if any.
 
     Returns:
         Path of the configuration of the run; None if nothing is written.
@@ -66,11 +71,14 @@ def check_outputs(
     check_table_name(output)
     if figures is not None:
         check_added_folder(figures)
-    for written in filter(None, (output, figures)):
+    if page is not None:
+        if page.suffix != ".html":
+            raise BadInput(f"the name of {page} must end in .html")
+        check_file(page)
+    for written in filter(None, (output, figures, page)):
         check_apart(written, inputs)
-    place = (
-        configuration_path(output) if output is not None else figures and figures / "config.yaml"
-    )
+    file = output or (None if figures else page)
+    place = configuration_path(file) if file else figures and figures / "config.yaml"
     if place is not None:
         check_configuration(place)
     return place

@@ -3,6 +3,7 @@
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,8 +18,11 @@ from darklens.evaluate.classifier.prediction import (
 from darklens.files.atomic import atomic_file
 from darklens.files.configuration import write_configuration
 from darklens.files.tables import check_outputs, picture_name, write_table
-from darklens.hub import card_of, load_classifier
+from darklens.hub import ModelCard, card_of, load_classifier
 from darklens.progress import progress, say
+
+if TYPE_CHECKING:
+    from darklens.evaluate.classifier.catalogue import Catalogue
 
 __all__ = ["predict"]
 
@@ -30,6 +34,7 @@ def predict(
     output: Path | None = None,
     coverage: float = 0.95,
     figures: Path | None = None,
+    html: Path | None = None,
     extension: str | None = None,
     stack: bool | None = None,
     batch: int = 64,
@@ -52,6 +57,9 @@ def predict(
         coverage: Probability with which the classes in the column `set` hold the true one.
         figures: Folder for a figure of each image with its answer and probabilities. Models that
             fit the smooth lens also show the fit and its residual.
+        html: Page to write, with a row for each of at most 3,000 images: pictures of the image and
+            of the residual of its fit, the answer, and what to do. One file, which asks for
+            nothing from elsewhere; sort, filter and enlarge it in a browser, or print it.
         extension: Name or number of the extension to read from FITS files.
         stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
             of one image (false). By default the number of channels of the model decides.
@@ -71,12 +79,12 @@ def predict(
         BadModel: If the model cannot be loaded.
     """
     settings = dict(locals())
-    check_outputs(output, figures)
+    check_outputs(output, figures, page=html)
     check_coverage(coverage)
     if batch < 1 or workers < 0:
         raise BadInput("--batch must be at least 1, and --workers at least 0")
     files = find_images(inputs)
-    place = check_outputs(output, figures, files)
+    place = check_outputs(output, figures, files, page=html)
     classifier = load_classifier(model, device)
     card = card_of(classifier)
     paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
@@ -87,22 +95,33 @@ def predict(
         coverage=coverage,
         batch=batch,
         workers=workers,
-        panels=figures is not None,
+        panels=figures is not None or html is not None,
     )
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
+    page = _catalogue(card, coverage) if html is not None else None
     rows = []
     with closing(found):
         for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
             if figures is not None:
                 _write_figure(figures / picture_name(index, row.path), row, card.classes)
+            if page is not None:
+                page.add(row)
             answer = replace(row.answer, panels=()) if row.answer else None
             rows.append(replace(row, image=None, answer=answer))
     table = prediction_table(rows, card.classes)
     if output is not None:
         write_table(table, output)
+    if page is not None and html is not None:
+        page.write(html)
     if place is not None:
         write_configuration(place, "predict", settings)
     return table
+
+
+def _catalogue(card: ModelCard, coverage: float) -> "Catalogue":
+    from darklens.evaluate.classifier.catalogue import Catalogue  # loads Matplotlib
+
+    return Catalogue(card, coverage)
 
 
 def _write_figure(path: Path, row: FilePrediction, classes: tuple[str, ...]) -> None:
