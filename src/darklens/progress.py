@@ -1,13 +1,16 @@
-"""Progress of a verb: a bar on a terminal, one line per stage elsewhere.
+"""Progress of a verb: a bar on a terminal or in a notebook, one line per stage elsewhere.
 
 Everything goes to stderr, so that stdout holds only results.
 """
 
 import sys
+import warnings
 from collections.abc import Iterable
 from typing import Any, TypeAlias, TypeVar
 
-from tqdm import tqdm
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # a notebook without ipywidgets gets lines in place of bars
+    from tqdm.auto import tqdm
 
 from darklens.naming import visible
 
@@ -15,6 +18,8 @@ __all__ = ["ProgressBar", "progress", "progress_bar", "say"]
 
 Item = TypeVar("Item")
 ProgressBar: TypeAlias = "tqdm[Any]"
+
+_NOTEBOOK = any(base.__name__ == "tqdm_notebook" for base in tqdm.__mro__)
 
 
 def say(message: str, *, quiet: bool = False) -> None:
@@ -31,7 +36,7 @@ def progress(
     unit: str = "image",
     quiet: bool = False,
 ) -> Iterable[Item]:
-    """Wrap a loop in a progress bar, or name the stage once if there is no terminal.
+    """Wrap a loop in a progress bar; where none can be shown, name the stage once.
 
     Args:
         items: The items to loop over.
@@ -44,12 +49,12 @@ def progress(
 
 
 def progress_bar(total: int, stage: str, line: str, *, quiet: bool = False) -> ProgressBar:
-    """A bar over images that advances by `update`; one line if there is no terminal.
+    """A bar over images that advances by `update`; one line where none can be shown.
 
     Args:
         total: Number of images.
         stage: What is being done, such as `simulating`.
-        line: The line printed if there is no terminal.
+        line: The line printed if there is neither a terminal nor a notebook.
         quiet: Show nothing.
     """
     return _bar(None, stage, line, total=total, unit="images", quiet=quiet)
@@ -64,7 +69,7 @@ def _bar(
     unit: str,
     quiet: bool,
 ) -> ProgressBar:
-    hidden = quiet or not sys.stderr.isatty()
+    hidden = quiet or not (_NOTEBOOK or sys.stderr.isatty())
     if hidden:
         say(line, quiet=quiet)
     name = visible(stage)

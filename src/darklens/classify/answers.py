@@ -66,6 +66,26 @@ class Answer:
         words = ", ".join(f"{value:.3f}" for value in self.probabilities)
         return f"Answer({self.label}; probabilities {words}; familiarity {self.familiarity:.3f})"
 
+    def _repr_html_(self) -> str:
+        from darklens.display import facts_html, lens_picture, pictures_html, signed_picture
+
+        facts = {
+            "probabilities": ", ".join(f"{value:.3f}" for value in self.probabilities),
+            "possible": ", ".join(self.possible) or "not known: the model has no calibration",
+            "familiarity": f"{self.familiarity:.3f}",
+            **{name: value for name, value in self.columns.items() if value is not None},
+        }
+        pictures = [
+            (
+                lens_picture(panel.values[None])
+                if panel.limit is None
+                else signed_picture(panel.values, panel.limit),
+                panel.title,
+            )
+            for panel in self.panels
+        ]
+        return facts_html(self.summary, facts, pictures_html(pictures) if pictures else "")
+
     @property
     def summary(self) -> str:
         """The answer in a few words, as pictures show it."""

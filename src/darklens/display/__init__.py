@@ -1,5 +1,13 @@
-"""Images of lenses as pictures, and the look of pages: one stylesheet for reports and the app."""
+"""Images of lenses as pictures, what objects show in a notebook, and the look of pages."""
 
+from darklens.display.notebook import (
+    ShownFigure,
+    facts_html,
+    lenses_figure,
+    panels_figure,
+    pictures_html,
+    table_html,
+)
 from darklens.display.pages import STYLESHEET, report_script, stylesheet
 from darklens.display.pictures import (
     data_uri,
@@ -13,13 +21,19 @@ from darklens.display.pictures import (
 
 __all__ = [
     "STYLESHEET",
+    "ShownFigure",
     "data_uri",
+    "facts_html",
     "grid_picture",
     "lens_picture",
+    "lenses_figure",
+    "panels_figure",
     "picture_uri",
+    "pictures_html",
     "report_script",
     "signed_picture",
     "stylesheet",
+    "table_html",
     "thumbnail_uri",
     "write_picture",
 ]

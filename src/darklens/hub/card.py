@@ -264,6 +264,11 @@ class ModelCard:
             f"{size.channels} x {size.height} x {size.width} pixels{scale}, {size.values}{scores})"
         )
 
+    def _repr_html_(self) -> str:
+        from darklens.hub.card_html import card_html
+
+        return card_html(self)
+
     @property
     def channels(self) -> int:
         """Number of channels of the preprocessed images."""

@@ -9,7 +9,7 @@ model, which is updated at each step. Models with lens light or a free backgroun
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Num
@@ -28,6 +28,9 @@ from darklens.modelling.smooth_model import SmoothModel
 from darklens.naming import sides
 from darklens.simulation.presets import Preset
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["SmoothFit", "SmoothFitter", "fit_result"]
 
 Image = Float[np.ndarray, "h w"]
@@ -40,6 +43,7 @@ _COARSE_STEPS = 12
 _GOOD = 2.0
 _STEPS, _WIDE_TRIAL, _WIDE_STEPS = 30, 15, 100
 _MARGIN = 8
+_RESIDUAL = 5.0  # end of the colours of a residual [noise]
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,46 @@ class SmoothFit:
             f"reduced chi-square {self.chi_square:.3f}, {len(self.names)} free parameters, "
             f"{end} in {self.steps} steps)"
         )
+
+    def _repr_html_(self) -> str:
+        from darklens.display import (
+            facts_html,
+            lens_picture,
+            pictures_html,
+            signed_picture,
+            table_html,
+        )
+
+        facts = {
+            "reduced chi-square": f"{self.chi_square:.3f}",
+            "end": "converged" if self.converged else "not converged",
+        }
+        values, errors = self.values, self.errors
+        rows = [(name, f"{values[name]:.5g}", f"{errors[name]:.2g}") for name in self.names]
+        pictures = [
+            (lens_picture(self._image()[None]), "image"),
+            (lens_picture(self.model[None]), "smooth model"),
+            (signed_picture(self.residual, _RESIDUAL), f"residual, ±{_RESIDUAL:g}σ"),
+        ]
+        table = table_html(("parameter", "value", "error"), rows)
+        return facts_html("Fit of a smooth lens", facts, table, pictures_html(pictures))
+
+    def show(self) -> "Figure":
+        """A Matplotlib figure of the image, the smooth model and the residual in noise units."""
+        from darklens.display import panels_figure
+
+        panels = [
+            ("image", self._image(), None),
+            ("smooth model", self.model, None),
+            ("residual [noise]", self.residual, _RESIDUAL),
+        ]
+        end = "" if self.converged else ", not converged"
+        return panels_figure(panels, title=f"reduced chi-square {self.chi_square:.3f}{end}")
+
+    def _image(self) -> Image:
+        """The fitted pixels; NaN where the noise is infinite."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.model + self.residual * self.noise)
 
     @property
     def values(self) -> dict[str, float]:

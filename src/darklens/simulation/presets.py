@@ -114,6 +114,25 @@ class Preset:
             f"{self.grid.pixel_scale:g} arcsec, {self.dtype}; classes {', '.join(self.classes)})"
         )
 
+    def _repr_html_(self) -> str:
+        from darklens.display import facts_html
+
+        kinds = {SubhaloPrior: "subhalos", LinePrior: "a line of mass"}
+        facts = {
+            "images": f"{sides(self.grid.shape)} pixels of {self.grid.pixel_scale:g} arcsec, "
+            f"{self.dtype}",
+            **{
+                f"class {name}": " and ".join(kinds[type(part)] for part in parts)
+                or "no substructure"
+                for name, parts in self.classes.items()
+            },
+            "light of the lens": "yes" if self.lens_light else "no",
+            "PSF": repr(self.instrument.psf),
+            "noise": repr(self.noise),
+        }
+        about = facts_html(self.description, {})
+        return facts_html(f"Preset {self.name}", facts, about)
+
     def with_continuous_lines(self) -> "Preset":
         """The same preset with continuous lines of mass in place of points."""
         classes = {

@@ -8,7 +8,7 @@ number of classes.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,12 @@ from darklens.simulation.population import draw_scene
 from darklens.simulation.presets import Preset, load_preset
 from darklens.simulation.record import Record
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["Lens", "Lenses", "Simulator"]
+
+_SHOWN = 12  # lenses in a notebook
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,44 @@ class Lenses:
             f"{self.images.dtype}; classes {', '.join(self.classes)}; "
             f"{self.parameters.shape[1]} parameters)"
         )
+
+    def _repr_html_(self) -> str:
+        from darklens.display import facts_html, lens_picture, pictures_html
+
+        shown, titles = self.images[:_SHOWN], self._titles()[:_SHOWN]
+        pictures = [
+            (lens_picture(image), title) for image, title in zip(shown, titles, strict=True)
+        ]
+        more = len(self) - len(shown)
+        counts = np.bincount(self.labels, minlength=len(self.classes)).tolist()
+        facts = {
+            "pixels": f"{sides(self.images.shape[1:])}, {self.images.dtype}",
+            "classes": ", ".join(
+                f"{n} {name}" for n, name in zip(counts, self.classes, strict=True)
+            ),
+            "parameters": ", ".join(map(str, self.parameters.columns)),
+        }
+        rest = [facts_html(f"and {more} more", {})] if more > 0 else []
+        return facts_html(f"{len(self)} lenses", facts, pictures_html(pictures), *rest)
+
+    def show(self, count: int = 12, *, columns: int = 4) -> "Figure":
+        """A Matplotlib figure of the first lenses, stretched to show faint arcs.
+
+        Args:
+            count: Most lenses to show.
+            columns: Lenses in a row.
+
+        Raises:
+            BadInput: If one of them is not positive.
+        """
+        from darklens.display import lenses_figure
+
+        if count < 1 or columns < 1:
+            raise BadInput("count and columns must be at least 1")
+        return lenses_figure(self.images[:count], self._titles(), columns=columns)
+
+    def _titles(self) -> list[str]:
+        return [self.classes[label] for label in self.labels]
 
 
 class Simulator:
