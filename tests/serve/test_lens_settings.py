@@ -53,7 +53,7 @@ def test_the_lines_of_python_make_the_same_image(settings: LensSettings) -> None
     np.testing.assert_array_equal(names["image"], _image(settings))
 
 
-@pytest.mark.parametrize("preset", preset_names())
+@pytest.mark.parametrize("preset", preset_names(populations=False))
 @pytest.mark.parametrize("label", ["no", "sphere", "vort"])
 def test_settings_resemble_the_lenses_of_every_preset(preset: str, label: str) -> None:
     settings = settings_like(preset, label, 4)

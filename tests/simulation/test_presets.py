@@ -26,7 +26,9 @@ SHIPPED = [
 
 
 def test_shipped_presets() -> None:
-    assert preset_names() == SHIPPED
+    assert preset_names(populations=False) == SHIPPED
+    others = set(preset_names()) - set(SHIPPED)
+    assert others == {f"populations-{name}" for name in ("euclid", "hst", "jwst", "roman", "rubin")}
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -1,12 +1,13 @@
 """What a lens is: profiles, substructure, telescopes, noise, and images of them.
 
-Arrows inside point one way: render -> substructure -> profiles, instrument, noise -> kernels,
-poisson -> threefry -> cosmology, grid, special_functions. No torch.
+Arrows inside point one way: render -> line_of_sight, substructure -> profiles, instrument, noise ->
+kernels, poisson -> threefry -> cosmology, grid, special_functions. No torch.
 """
 
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
+from darklens.lensing.line_of_sight import CircularMasses, HaloPlane, LineOfSight
 from darklens.lensing.profiles import (
     EPL,
     SIE,
@@ -24,10 +25,13 @@ __all__ = [
     "EPL",
     "SIE",
     "TNFW",
+    "CircularMasses",
     "Cosmology",
     "GaussianPSF",
+    "HaloPlane",
     "Instrument",
     "LineMass",
+    "LineOfSight",
     "Multipole",
     "Perturbers",
     "PixelGrid",

@@ -56,6 +56,10 @@ class Cosmology:
         """
         return _distance_ratio(self, z_lens, z_source)
 
+    def comoving_distance(self, z: float) -> float:
+        """Comoving distance of redshift `z`, from 0 to 10 [Mpc]."""
+        return float(_comoving_distance(self)(z))
+
     def einstein_radius(self, mass: float, z_lens: float, z_source: float) -> float:
         """Einstein radius of a point mass of `mass` M_sun [arcsec]."""
         squared = _four_g_over_c2() * mass * self.distance_ratio(z_lens, z_source)

@@ -23,6 +23,7 @@ from darklens.lensing.kernels import (
     add_sie,
     add_tnfw,
 )
+from darklens.lensing.line_of_sight import LineOfSight
 from darklens.lensing.profiles import EPL, ISOTHERMAL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.special_functions import FASTMATH
 from darklens.lensing.substructure import Perturbers
@@ -30,6 +31,7 @@ from darklens.lensing.substructure import Perturbers
 __all__ = ["Scene", "render", "source_plane"]
 
 Image = Float[np.ndarray, "h w"]
+Rays = Float[np.ndarray, " n"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Scene:
         sources: Light of the source galaxy.
         lens_light: Light of the lens galaxy.
         multipoles: Departures of the smooth lens from an ellipse.
+        line_of_sight: Further halos, in planes between observer and source, or None.
     """
 
     lens: SIE | EPL
@@ -51,6 +54,7 @@ class Scene:
     sources: tuple[Sersic, ...] = ()
     lens_light: tuple[Sersic, ...] = ()
     multipoles: tuple[Multipole, ...] = ()
+    line_of_sight: LineOfSight | None = None
 
 
 def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
@@ -64,6 +68,8 @@ def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
     Returns:
         Flux in each pixel: surface brightness times pixel area.
     """
+    if scene.line_of_sight is not None:
+        return _render_planes(scene, grid, supersampling)
     image = np.zeros(grid.shape)
     _render(
         image,
@@ -79,8 +85,40 @@ def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
 def source_plane(scene: Scene, grid: PixelGrid) -> tuple[Image, Image]:
     """Source-plane positions x and y of the rays through the pixel centres [arcsec]."""
     x, y = (coordinate.ravel() for coordinate in grid.coordinates())
-    _trace(x, y, np.empty(x.size), np.empty(x.size), *_lens_arrays(scene))
+    x, y = _traced(scene, x, y)
     return x.reshape(grid.shape), y.reshape(grid.shape)
+
+
+def _traced(scene: Scene, x: Rays, y: Rays) -> tuple[Rays, Rays]:
+    """Source-plane positions of rays."""
+    if scene.line_of_sight is not None:
+        return scene.line_of_sight.trace(x, y, lambda u, v: _deflection(scene, u, v))
+    x, y = x.copy(), y.copy()
+    _trace(x, y, np.empty(x.size), np.empty(x.size), *_lens_arrays(scene))
+    return x, y
+
+
+def _deflection(scene: Scene, x: Rays, y: Rays) -> tuple[Rays, Rays]:
+    """Deflection by everything in the plane of the lens."""
+    ax, ay = np.empty(x.size), np.empty(x.size)
+    _trace(x.copy(), y.copy(), ax, ay, *_lens_arrays(scene))
+    return ax, ay
+
+
+def _render_planes(scene: Scene, grid: PixelGrid, supersampling: int) -> Image:
+    """The image of a scene with several planes, one ray of each pixel after another."""
+    centre_x, centre_y = (coordinate.ravel() for coordinate in grid.coordinates())
+    offsets = ((np.arange(supersampling) + 0.5) / supersampling - 0.5) * grid.pixel_scale
+    sources = _light_array(scene.sources, grid.pixel_area)
+    lens_light = _light_array(scene.lens_light, grid.pixel_area)
+    weight = 1 / supersampling**2
+    flux = np.zeros(centre_x.size)
+    for down in offsets:
+        for right in offsets:
+            x, y = centre_x + right, centre_y + down
+            _add_light(x, y, flux, lens_light, weight)
+            _add_light(*_traced(scene, x, y), flux, sources, weight)
+    return flux.reshape(grid.shape)
 
 
 def _lens_arrays(scene: Scene) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ def model_message(name: str, card: ModelCard, folder: Path) -> Model:
 
 def preset_messages() -> list[PresetSummary]:
     """The shipped presets."""
-    presets = [load_preset(name) for name in preset_names()]
+    presets = [load_preset(name) for name in preset_names(populations=False)]
     return [
         PresetSummary(one.name, one.description, list(one.classes), one.general) for one in presets
     ]

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from darklens.errors import BadPreset
 from darklens.lensing.substructure import Perturbers
 from darklens.simulation.presets import Preset
-from darklens.simulation.priors import LinePrior, SubhaloPrior
+from darklens.simulation.priors import HaloPrior, LinePrior, SubhaloPrior
 from darklens.simulation.record import Record, check_positive
 
 __all__ = ["draw_perturbers"]
@@ -32,6 +32,8 @@ def draw_perturbers(
     one_mass = preset.cosmology.einstein_radius(1.0, z_lens, z_source)
     points, lines, halos = [np.zeros((0, 3))], [np.zeros((0, 6))], [np.zeros((0, 5))]
     for prior in preset.classes[label]:
+        if isinstance(prior, HaloPrior):
+            continue  # these are drawn last, see `halo_populations`
         if isinstance(prior, LinePrior):
             line = _draw_line(prior, one_mass, record, rng)
             if prior.uneven and record["line_points"]:

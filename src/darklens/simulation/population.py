@@ -9,12 +9,14 @@ import numpy as np
 from numpy.random import Generator
 
 from darklens.errors import BadPreset
+from darklens.lensing.line_of_sight import LineOfSight
 from darklens.lensing.profiles import EPL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.render import Scene
+from darklens.simulation.halo_populations import draw_halos
 from darklens.simulation.light import draw_light, with_clumps
 from darklens.simulation.perturbers import draw_perturbers
 from darklens.simulation.presets import Preset
-from darklens.simulation.priors import ISOTHERMAL, MULTIPOLES, ZERO, LensPrior
+from darklens.simulation.priors import ISOTHERMAL, MULTIPOLES, ZERO, HaloPrior, LensPrior
 from darklens.simulation.record import Record, check_positive
 
 __all__ = ["draw_scene"]
@@ -47,7 +49,18 @@ def draw_scene(preset: Preset, label: str, rng: Generator) -> tuple[Scene, Recor
     lens = _with_slope(ellipsoid, preset.lens, record, rng)
     multipoles = _draw_multipoles(lens, preset.lens, record, rng)
     sources = with_clumps(source, preset.source, record, rng)
-    return Scene(lens, shear, perturbers, sources, lens_light, multipoles), record
+    halos = _draw_line_of_sight(preset, label, z_lens, z_source, record, rng)
+    return Scene(lens, shear, perturbers, sources, lens_light, multipoles, halos), record
+
+
+def _draw_line_of_sight(
+    preset: Preset, label: str, z_lens: float, z_source: float, record: Record, rng: Generator
+) -> LineOfSight | None:
+    """The population of halos of the class, if it has one."""
+    priors = [part for part in preset.classes[label] if isinstance(part, HaloPrior)]
+    if not priors:
+        return None
+    return draw_halos(priors[0], preset.cosmology, z_lens, z_source, record, rng)
 
 
 def _draw_lens(

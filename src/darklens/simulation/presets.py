@@ -33,7 +33,14 @@ from darklens.lensing.noise import (
 from darklens.naming import sides
 from darklens.simulation.conditions import Conditions, take_conditions
 from darklens.simulation.distributions import LARGEST, Drawn
-from darklens.simulation.priors import ONE, LensPrior, LightPrior, LinePrior, SubhaloPrior
+from darklens.simulation.priors import (
+    ONE,
+    HaloPrior,
+    LensPrior,
+    LightPrior,
+    LinePrior,
+    SubhaloPrior,
+)
 from darklens.simulation.psf_files import read_psf
 
 __all__ = [
@@ -45,10 +52,12 @@ __all__ = [
 
 _MOST_RAYS = 2**26
 _LONGEST_LABEL = 100
+_POPULATIONS = "populations-"  # names of presets that need the extra of that name
 
 
 Component = Annotated[
-    SubhaloPrior | LinePrior, OneKey({"subhalos": SubhaloPrior, "line": LinePrior})
+    SubhaloPrior | LinePrior | HaloPrior,
+    OneKey({"subhalos": SubhaloPrior, "line": LinePrior, "halos": HaloPrior}),
 ]
 _PSF = Annotated[GaussianPSF | str, OneKey({"gaussian": GaussianPSF, "pixels": str})]
 _NOISE = OneKey(
@@ -99,6 +108,9 @@ class Preset:
             raise BadPreset("source: fraction is of the source's flux, and for lens_light only")
         if self.lens_light is not None and self.lens_light.clumps is not None:
             raise BadPreset("lens_light: only the source has clumps")
+        for name, parts in self.classes.items():
+            if sum(isinstance(part, HaloPrior) for part in parts) > 1:
+                raise BadPreset(f"classes: {name} may have one population of halos only")
         if isinstance(self.instrument.psf, GaussianPSF):
             self.instrument.psf.kernel(self.grid.pixel_scale)  # too wide a one shows here
         rows, columns = self.grid.shape
@@ -150,9 +162,14 @@ class Preset:
         return np.dtype(np.uint16 if counts else np.float32)
 
 
-def preset_names() -> list[str]:
-    """Names of the presets that darklens ships."""
-    return sorted(p.name.removesuffix(".yaml") for p in _shipped().iterdir() if _is_yaml(p.name))
+def preset_names(*, populations: bool = True) -> list[str]:
+    """Names of the presets that darklens ships.
+
+    Args:
+        populations: Whether to name those whose halos pyHalo draws, too.
+    """
+    names = sorted(p.name.removesuffix(".yaml") for p in _shipped().iterdir() if _is_yaml(p.name))
+    return [name for name in names if populations or not name.startswith(_POPULATIONS)]
 
 
 def load_preset(name_or_path: str | Path) -> Preset:
@@ -240,10 +257,10 @@ def _without_booleans(classes: object) -> object:
 
 
 def _canonical(
-    classes: Mapping[str, tuple[SubhaloPrior | LinePrior, ...]],
-) -> dict[str, tuple[SubhaloPrior | LinePrior, ...]]:
+    classes: Mapping[str, tuple[Component, ...]],
+) -> dict[str, tuple[Component, ...]]:
     """The classes by their canonical names."""
-    found: dict[str, tuple[SubhaloPrior | LinePrior, ...]] = {}
+    found: dict[str, tuple[Component, ...]] = {}
     for written, components in classes.items():
         name = canonical_class(written)
         if not re.fullmatch(r"\w[\w-]*", name) or name in found or len(name) > _LONGEST_LABEL:

@@ -16,6 +16,7 @@ __all__ = [
     "ONE",
     "ZERO",
     "ClumpPrior",
+    "HaloPrior",
     "LensPrior",
     "LightPrior",
     "LinePrior",
@@ -30,6 +31,7 @@ MULTIPOLES = (1, 3, 4)
 
 FULL_CIRCLE = parse_distribution({"uniform": [0, 360]}, "angle")
 
+_SIGMA_SUB, _HOST = Constant(0.025), Constant(13.3)  # what pyHalo assumes
 _MOST_SUBHALOS = 100_000
 _MOST_CLUMPS = 1000
 _MOST_POINTS = 100_000  # of a line
@@ -192,3 +194,42 @@ class LinePrior:
     def continuous(self) -> "LinePrior":
         """The same line as a continuous one of uniform mass, which is what a fit assumes."""
         return replace(self, points=ZERO, spacing=ZERO, mass_spread=ZERO)
+
+
+@dataclass(frozen=True)
+class HaloPrior:
+    """A population of halos in the lens and along the line of sight, drawn by pyHalo.
+
+    `model` is the kind of dark matter. Warm dark matter needs `log_half_mode_mass` (base 10,
+    M_sun), self-interacting dark matter the effective `cross_section` [cm^2/g], fuzzy dark matter
+    the `axion_mass` [eV].
+
+    `sigma_sub` is the number of subhalos at 1e8 M_sun for each logarithm of mass and square
+    kiloparsec, `line_of_sight` scales the mass function of the halos outside the lens, and
+    `log_host_mass` is that of the host (base 10, M_sun). Halos from `log_lowest_mass` to
+    `log_highest_mass` are drawn in a cone of the diameter `field_of_view` [arcsec] at the lens.
+    """
+
+    model: Literal["cold", "warm", "self_interacting", "fuzzy"]
+    sigma_sub: Drawn = _SIGMA_SUB
+    line_of_sight: Drawn = ONE
+    log_host_mass: Drawn = _HOST
+    log_lowest_mass: Annotated[float, Field(ge=5, le=10)] = 7.0
+    log_highest_mass: Annotated[float, Field(ge=6, le=12)] = 10.0
+    field_of_view: Annotated[float, Field(gt=0, le=60)] = 6.0
+    log_half_mode_mass: Drawn | None = None
+    cross_section: Drawn | None = None
+    axion_mass: Drawn | None = None
+
+    def __post_init__(self) -> None:
+        if self.log_lowest_mass >= self.log_highest_mass:
+            raise BadPreset("log_lowest_mass must be below log_highest_mass")
+        own = {
+            "warm": ("log_half_mode_mass", self.log_half_mode_mass),
+            "self_interacting": ("cross_section", self.cross_section),
+            "fuzzy": ("axion_mass", self.axion_mass),
+        }
+        for model, (name, value) in own.items():
+            if (value is not None) != (model == self.model):
+                verb = "needs" if model == self.model else "has no"
+                raise BadPreset(f"halos of {self.model} dark matter: the model {verb} {name}")

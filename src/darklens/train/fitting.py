@@ -96,7 +96,11 @@ def _advice(step: str, shape: tuple[int, ...]) -> str:
     channels, *size = shape
     if channels != 1:
         return f"a fit takes one channel; {pixels}"
-    same = [name for name in preset_names() if list(load_preset(name).grid.shape) == size]
+    same = [
+        name
+        for name in preset_names(populations=False)
+        if list(load_preset(name).grid.shape) == size
+    ]
     if not same:
         return f"write a preset for images of this size, or {pixels}"
     given = f"{{preset: {same[0]}, size: {min(size)}, binning: 1}}"

@@ -57,7 +57,9 @@ def table_rows(name: str, card: ModelCard, shifts: Sequence[Shift]) -> list[Row]
     own = content.preset()
     lenses = [_shifted(content, _labels(own, card), shift) for shift in (NO_SHIFT, *shifts)]
     kinds = [Row(NOT_LENS_GROUPS[0], kind, NotLenses(kind, own)) for kind in NOT_LENSES]
-    others = [_other(content, other, name) for other in preset_names() if other != name]
+    others = [
+        _other(content, other, name) for other in preset_names(populations=False) if other != name
+    ]
     return [*lenses, *kinds, *others]
 
 
