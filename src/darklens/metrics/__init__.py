@@ -58,6 +58,7 @@ from darklens.metrics.neighbours import (
     memorisation_test,
     nearest_neighbours,
 )
+from darklens.metrics.pqmass import RegionScore, pqmass
 from darklens.metrics.small_network import (
     network_scores,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "Extrapolation",
     "Interval",
     "Memorisation",
+    "RegionScore",
     "accuracy",
     "auc_interval",
     "auc_per_class",
@@ -105,6 +107,7 @@ __all__ = [
     "network_scores",
     "paired_difference",
     "pixel_histogram",
+    "pqmass",
     "prediction_sets",
     "probability_above",
     "reliability_curve",

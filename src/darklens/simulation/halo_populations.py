@@ -22,6 +22,7 @@ from numpy.random import Generator
 from darklens.errors import BadPreset
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.line_of_sight import CircularMasses, HaloPlane, LineOfSight
+from darklens.random_state import seeded_global_generator
 from darklens.simulation.priors import HaloPrior
 from darklens.simulation.record import Record, check_positive
 
@@ -173,19 +174,14 @@ def _options(prior: HaloPrior, record: Record, rng: Generator) -> dict[str, Any]
 
 @contextmanager
 def _as_pyhalo_expects(rng: Generator) -> Iterator[None]:
-    """Seed NumPy's global generator, which pyHalo draws from, and put it back afterwards.
-
-    Meanwhile `trapezoid` also has the name that it had before NumPy 2: pyHalo 1.4 uses that.
-    """
-    before = np.random.get_state()  # noqa: NPY002
-    np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
+    """NumPy with a seed, and with `trapezoid` under its name before NumPy 2 as well."""
     renamed = not hasattr(np, "trapz")
     if renamed:
         np.trapz = np.trapezoid  # type: ignore[attr-defined]  # noqa: NPY201
     try:
-        yield
+        with seeded_global_generator(int(rng.integers(2**32))):
+            yield
     finally:
-        np.random.set_state(before)  # noqa: NPY002
         if renamed:
             del np.trapz  # type: ignore[attr-defined]  # noqa: NPY201
 

@@ -13,10 +13,11 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import binomtest
 
-from darklens.errors import BadData
+from darklens.errors import BadData, NotComputed
 from darklens.metrics import (
     CoverageScores,
     Interval,
+    RegionScore,
     classifier_two_sample,
     coverage_scores,
     extrapolate_frechet,
@@ -26,6 +27,7 @@ from darklens.metrics import (
     memorisation_test,
     nearest_neighbours,
     network_scores,
+    pqmass,
     transfer_accuracy,
 )
 from darklens.metrics.two_sample import Scorer
@@ -111,6 +113,8 @@ class FeatureScores:
         coverage: Precision, recall, density and coverage, between halves.
         coverage_baseline: The same between two halves of the real images.
         two_sample: How well a classifier tells the sets apart, by the classifier's name.
+        pqmass: Counts of half of the images in random regions; None without the package `pqm`.
+        pqmass_baseline: The same between two halves of the real images.
         transfer: Accuracy on real images after training on generated images; the baseline is for
             training on as many real images. None if the classes are unknown.
     """
@@ -120,6 +124,8 @@ class FeatureScores:
     coverage: CoverageScores
     coverage_baseline: CoverageScores
     two_sample: dict[str, ScoreWithBaseline]
+    pqmass: RegionScore | None
+    pqmass_baseline: RegionScore | None
     transfer: ScoreWithBaseline | None
 
 
@@ -192,8 +198,17 @@ def score_features(
             )
             for name, scorer in _SCORERS.items()
         },
+        pqmass=_regions(real[first[:size]], generated[made[:size]], seed),
+        pqmass_baseline=_regions(real[first[:size]], real[second[:size]], seed),
         transfer=_transfer(real, generated, real_labels, generated_labels, (first, second), made),
     )
+
+
+def _regions(first: Real, second: Generated, seed: int) -> RegionScore | None:
+    try:
+        return pqmass(first, second, seed=seed)
+    except NotComputed:
+        return None
 
 
 def score_frechet(

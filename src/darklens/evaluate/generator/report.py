@@ -172,6 +172,12 @@ def _feature_rows(found: FeatureScores) -> list[tuple[str, ...]]:
         (f"Two-sample test, {name} (AUC)", *_interval(auc))
         for name, auc in found.two_sample.items()
     ]
+    if found.pqmass is not None and found.pqmass_baseline is not None:
+        parts = found.pqmass, found.pqmass_baseline
+        name = f"PQMass, {found.pqmass.regions} regions, halves (reduced chi-square)"
+        rows.append(
+            (name, *(f"{p.chi_square:.3f} ± {p.spread:.2f} (p = {p.p_value:.2g})" for p in parts))
+        )
     if found.transfer is not None:
         name = "Accuracy on real images, trained on generated (real)"
         rows.append((name, *_interval(found.transfer)))

@@ -1,0 +1,73 @@
+r"""PQMass: is the share of images in any region of feature space the same in both sets?
+
+Space is divided into the Voronoi cells of some images of both sets. If the sets have the same
+distribution, the counts in :math:`n` cells differ by a chi-square of :math:`n - 1` degrees of
+freedom. The divisions are repeated, and averaged. Computed by the authors' package `pqm`, of the
+extra `features`.
+
+References:
+    Lemos et al. 2024, arXiv:2402.04355.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Real
+
+from darklens.errors import NotComputed
+from darklens.random_state import seeded_global_generator
+
+__all__ = ["RegionScore", "pqmass"]
+
+
+@dataclass(frozen=True)
+class RegionScore:
+    """The counts in the regions of two sets.
+
+    Attributes:
+        chi_square: Reduced chi-square, mean over the divisions: 1 for equal distributions.
+        spread: Its standard deviation over the divisions.
+        p_value: Median over the divisions of the probability of a chi-square as large.
+        regions: Number of regions.
+    """
+
+    chi_square: float
+    spread: float
+    p_value: float
+    regions: int
+
+
+def pqmass(
+    first: Real[np.ndarray, "n d"],
+    second: Real[np.ndarray, "m d"],
+    *,
+    regions: int = 100,
+    divisions: int = 50,
+    seed: int = 0,
+) -> RegionScore:
+    """Compare the shares of two sets in random regions. It grows with the number of images.
+
+    Args:
+        first: Features of one set; each is scaled by the deviation over both sets.
+        second: Features of the other set.
+        regions: Number of regions; at most a quarter of the images are used to make them.
+        divisions: Number of divisions into regions.
+        seed: Of the divisions.
+
+    Raises:
+        NotComputed: If `pqm` is not installed.
+    """
+    try:
+        from pqm import pqm_chi2, pqm_pvalue
+    except ImportError:
+        raise NotComputed("PQMass needs pip install 'darklens[features]'") from None
+    count = max(2, min(regions, (len(first) + len(second)) // 4))
+    options = {"num_refs": count, "re_tessellation": divisions, "z_score_norm": True}
+    sets = first.astype(np.float64), second.astype(np.float64)
+    with seeded_global_generator(seed):
+        squares = np.array(pqm_chi2(*sets, **options)) / (count - 1)
+    with seeded_global_generator(seed):
+        chances = np.array(pqm_pvalue(*sets, **options))
+    return RegionScore(
+        float(squares.mean()), float(squares.std()), float(np.median(chances)), count
+    )
