@@ -71,8 +71,8 @@ class Answer:
 
         facts = {
             "probabilities": ", ".join(f"{value:.3f}" for value in self.probabilities),
-            "possible": ", ".join(self.possible) or "not known: the model has no calibration",
-            "familiarity": f"{self.familiarity:.3f}",
+            "possible": ", ".join(self.possible) or "not known: no calibration",
+            "familiarity": "not known" if np.isnan(self.familiarity) else f"{self.familiarity:.3f}",
             **{name: value for name, value in self.columns.items() if value is not None},
         }
         pictures = [
