@@ -48,10 +48,13 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
     assert len(precomputed("numbers", 1, lambda: np.arange(5.0))) == 5
 
 
-def test_the_oldest_files_are_removed(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_not_used_for_longest_are_removed(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("darklens.modelling.precomputed._MOST_FILES", 2)
     for number in range(4):
         precomputed("numbers", number, lambda: np.arange(5.0))
+        precomputed("numbers", 0, never)  # used again and again
         for file in cache.iterdir():
             os.utime(file, (time.time() - 60, file.stat().st_mtime - 60))
     assert len(list(cache.iterdir())) == 2

@@ -25,7 +25,7 @@ from darklens.simulation.digest import content_digest
 __all__ = ["precomputed"]
 
 _SOURCES = ("lensing", "simulation", "modelling")
-_MOST_FILES = 32  # of some 10 MB; the oldest are removed
+_MOST_FILES = 32  # of some 10 MB; those that were not used for longest are removed
 _KEY_LENGTH = 32
 
 
@@ -47,13 +47,15 @@ def precomputed(
     path = folder / f"{name}-{key}.npy"
     with suppress(OSError, ValueError, EOFError):  # absent or damaged
         kept: np.ndarray = np.load(path, allow_pickle=False)
+        with suppress(OSError):  # a cache that is read-only
+            path.touch()
         return kept
     made = make()
     with suppress(OSError, DarklensError):  # a full disk, or a folder that is read-only
         folder.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as temporary:
             np.save(temporary, made)
-        _remove_oldest(folder)
+        _remove_unused(folder)
     return made
 
 
@@ -81,7 +83,7 @@ def _source_digest() -> str:
     return digest.hexdigest()
 
 
-def _remove_oldest(folder: Path) -> None:
+def _remove_unused(folder: Path) -> None:
     files = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in files[_MOST_FILES:]:
         path.unlink(missing_ok=True)
