@@ -15,7 +15,7 @@ import yaml
 
 from darklens.cli.main import main
 from darklens.data import open_dataset
-from darklens.simulation import Simulator
+from darklens.simulation import Lenses, Simulator
 
 COUNT, SEED = 2600, 3
 SHARDS = 6  # of 512 images, so that two workers have not made all when they are killed twice
@@ -41,6 +41,12 @@ def preset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("preset") / "small.yaml"
     path.write_text(SMALL)
     return path
+
+
+@pytest.fixture(scope="module")
+def truth(preset: Path) -> Lenses:
+    """The lenses that an output holds, simulated in Python."""
+    return Simulator(preset).simulate(COUNT, seed=SEED)
 
 
 def words(output: Path, preset: Path, *more: str) -> list[str]:
@@ -71,9 +77,8 @@ def whole(
     return output
 
 
-def test_output_holds_the_images_labels_and_parameters(whole: Path, preset: Path) -> None:
+def test_output_holds_the_images_labels_and_parameters(whole: Path, truth: Lenses) -> None:
     dataset = open_dataset(whole)
-    truth = Simulator(preset).simulate(COUNT, seed=SEED)
     assert dataset.classes == truth.classes
     table = pd.read_parquet(whole / "parameters.parquet")
     assert table["index"].tolist() == list(range(COUNT))

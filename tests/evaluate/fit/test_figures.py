@@ -60,7 +60,7 @@ def test_the_light_of_the_lens_is_taken_away() -> None:
     truth = scene_parameters(lens.scene)
     noise = np.full((60, 50), 0.05)
     noise[:5] = np.inf
-    model = smooth_model(preset, GaussianLikelihood(noise))
+    model = smooth_model(preset, GaussianLikelihood(noise), draws=1000)
     image = model.image(truth) + 0.05 * np.random.default_rng(0).normal(size=(60, 50))
     fit = fit_result(model, image, optimise(model, image, truth, 2))
     figure = draw(image, fit, model)
