@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := runs/demo
 
-.PHONY: help install demo test check docs clean
+.PHONY: help install demo test test-all check docs clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 install: $(STAMP) ## make .venv with darklens and all it needs
 
@@ -27,6 +27,9 @@ demo: $(STAMP) ## simulate, generate and classify a few lenses, write a report t
 
 test: $(STAMP) ## lint, types, import contracts, docs, tests with coverage
 	scripts/check
+
+test-all: $(STAMP) ## the same, and the slow tests
+	scripts/check lint format types imports docs tests pythons slow
 
 check: test
 

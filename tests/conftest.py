@@ -4,16 +4,18 @@ The environment is set before NumPy and torch are imported, and reaches the verb
 as processes.
 """
 
+import gc
 import hashlib
+import inspect
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import jaxtyping
 import pytest
 from hypothesis import settings
-from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
@@ -51,11 +53,58 @@ def _checkable_modules() -> list[str]:
     return [".".join(names) for names in parts if not names[-1].startswith("__")]
 
 
+def _names_arrays(annotation: Any) -> bool:
+    """Whether an annotation, or a part of it, is an array with a shape."""
+    if isinstance(annotation, str):
+        return True  # it may be
+    parts = annotation if isinstance(annotation, list) else get_args(annotation)
+    array = inspect.isclass(annotation) and issubclass(annotation, jaxtyping.AbstractArray)
+    return array or any(map(_names_arrays, parts))
+
+
+_check_shapes = jaxtyping.jaxtyped
+
+
+def _check(*, typechecker: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The decorator of the import hook: shapes are bound only where annotations have any.
+
+    Binding costs many times a check of the types, and most functions that run thousands of times
+    take plain numbers.
+    """
+
+    def checked(item: Any) -> Any:
+        function = item.__init__ if inspect.isclass(item) else item
+        annotations = getattr(function, "__annotations__", {})
+        if any(map(_names_arrays, annotations.values())):
+            return _check_shapes(item, typechecker=typechecker)
+        if not inspect.isclass(item):
+            return typechecker(item)
+        if "__dataclass_fields__" in vars(item):
+            item.__init__ = typechecker(item.__init__)
+        return item
+
+    return checked
+
+
+jaxtyping.jaxtyped = _check  # type: ignore[assignment]  # by this name the hook finds it
+
 # Whole numbers are welcome where the annotation says float, as type checkers see it.
-install_import_hook(
+jaxtyping.install_import_hook(
     _checkable_modules(),
     "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect garbage once, not a hundred times, while all modules are imported to stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -93,7 +93,9 @@ def test_a_galaxy_with_a_pixelised_psf_is_found(unit: float) -> None:
 
 
 def test_pixels_of_infinite_noise_are_left_out() -> None:
-    preset = adapt_preset(load_preset("galaxy"), grid=SMALL, psf=GaussianPSF(0.15), lens_light=False)
+    preset = adapt_preset(
+        load_preset("galaxy"), grid=SMALL, psf=GaussianPSF(0.15), lens_light=False
+    )
     lens = Simulator(replace(preset, noise=NoNoise())).lens(1, seed=2)
     image = lens.image[0] / lens.parameters["exposure"]
     noise = np.full(image.shape, 0.01 * float(image.max()))
