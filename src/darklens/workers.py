@@ -1,6 +1,7 @@
 """Worker processes that start, stop and fail without a traceback.
 
-`in_processes` gives results as they come, `in_order` in the order of the calls.
+`in_processes` gives results as they come, `in_order` in the order of the calls. Both take either a
+number of processes of this machine or `Workers`, which may be on a cluster (`darklens.cluster`).
 
 Only the parent process decides when workers end. Ctrl-C in a terminal goes to all processes at
 once: the workers ignore it, and the parent ends them. If a worker is killed, for example for lack
@@ -10,11 +11,19 @@ of memory, the verb ends with one line.
 import os
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing import active_children, get_context, parent_process, resource_tracker
 from multiprocessing.synchronize import Event
@@ -24,16 +33,21 @@ from typing import Any, TypeVar
 from darklens.errors import WorkerDied
 
 __all__ = [
+    "WorkerProcesses",
+    "Workers",
     "end_with_parent",
     "in_order",
     "in_processes",
     "in_threads",
     "one_blas_thread",
     "processors",
+    "without_interrupts",
+    "workers_for",
 ]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Submit = Callable[..., Future[Any]]
 
 _AHEAD = 4  # calls of each worker that are begun before the first result is taken
 _PATIENCE = 0.3  # time for a signal to all processes to reach this one too [s]
@@ -79,70 +93,143 @@ def in_threads(
             yield waiting.popleft().result()
 
 
+class Workers(ABC):
+    """Where calls run: processes of this machine, or workers of a cluster."""
+
+    @property
+    def here(self) -> bool:
+        """Whether the calls may as well be made in this process, one after another."""
+        return False
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of calls that run at a time."""
+
+    @abstractmethod
+    def open(
+        self, begin: Callable[..., None], arguments: tuple[Any, ...]
+    ) -> AbstractContextManager[Submit]:
+        """A function `submit(function, call)` that gives a future, until the end of the block.
+
+        Args:
+            begin: Initialiser, called in each worker before its first call.
+            arguments: Arguments of the initialiser.
+
+        Raises:
+            WorkerDied: If workers were lost.
+        """
+
+
+@dataclass(frozen=True)
+class WorkerProcesses(Workers):
+    """Processes of this machine, which end with the block that opens them.
+
+    Attributes:
+        processes: Their number.
+    """
+
+    processes: int
+
+    @property
+    def here(self) -> bool:
+        return self.processes == 1
+
+    @property
+    def count(self) -> int:
+        return self.processes
+
+    def open(
+        self, begin: Callable[..., None], arguments: tuple[Any, ...]
+    ) -> AbstractContextManager[Submit]:
+        return _pool(self.processes, begin, arguments)
+
+
+def workers_for(calls: int, workers: int | Workers) -> Workers:
+    """The workers for a number of calls: no more processes than that; a cluster as it is.
+
+    Args:
+        calls: Number of calls.
+        workers: Most processes, 0 for one per CPU core; or workers.
+
+    >>> workers_for(3, 8).count
+    3
+    """
+    if isinstance(workers, Workers):
+        return workers
+    return WorkerProcesses(max(1, min(workers or processors(), calls)))
+
+
 def in_processes(
     function: Callable[..., Result],
-    calls: Sequence[tuple[Any, ...]],
+    calls: Iterable[tuple[Any, ...]],
     *,
-    workers: int,
+    workers: int | Workers,
     begin: Callable[..., None],
     arguments: tuple[Any, ...] = (),
 ) -> Generator[Result, None, None]:
     """Call a function in worker processes; results are in order of completion.
 
-    Close the iterator (`contextlib.closing`) to end the workers at once.
+    The calls are taken one by one, a few for each worker ahead of the results, so that memory does
+    not grow with their number. Close the iterator (`contextlib.closing`) to end the workers at
+    once.
 
     Args:
         function: The function, defined at module level.
         calls: Arguments of each call.
-        workers: Number of processes.
+        workers: Number of processes, or workers.
         begin: Initialiser, called once in each worker.
         arguments: Arguments of the initialiser.
 
     Raises:
         WorkerDied: If a worker was killed.
     """
-    with _pool(workers, begin, arguments) as submit:
-        futures = [submit(function, call) for call in calls]
-        for future in as_completed(futures):
-            yield future.result()
+    workers = WorkerProcesses(workers) if isinstance(workers, int) else workers
+    with workers.open(begin, arguments) as submit:
+        waiting = set[Future[Result]]()
+        for call in calls:
+            waiting.add(submit(function, call))
+            if len(waiting) >= _AHEAD * workers.count:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
 
 
 def in_order(
     function: Callable[..., Result],
     calls: Iterable[tuple[Any, ...]],
     *,
-    workers: int,
+    workers: int | Workers,
     begin: Callable[..., None],
     arguments: tuple[Any, ...] = (),
 ) -> Generator[Result, None, None]:
     """Call a function in worker processes; results are in the order of the calls.
 
-    The calls are taken one by one, a few for each worker ahead of the results, so that memory does
-    not grow with their number. Otherwise like `in_processes`.
+    Otherwise like `in_processes`.
 
     Raises:
         WorkerDied: If a worker was killed.
     """
-    with _pool(workers, begin, arguments) as submit:
+    workers = WorkerProcesses(workers) if isinstance(workers, int) else workers
+    with workers.open(begin, arguments) as submit:
         waiting = deque[Future[Result]]()
         for call in calls:
             waiting.append(submit(function, call))
-            if len(waiting) >= _AHEAD * workers:
+            while len(waiting) >= _AHEAD * workers.count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
 @contextmanager
-def _pool(
-    workers: int, begin: Callable[..., None], arguments: tuple[Any, ...]
-) -> Iterator[Callable[..., Future[Any]]]:
+def _pool(workers: int, begin: Callable[..., None], arguments: tuple[Any, ...]) -> Iterator[Submit]:
     """A function that submits calls to worker processes, which end with the block.
 
     Raises:
         WorkerDied: If a worker was killed or could not start.
     """
-    _start_tracker()
     others = set(active_children())
     context = get_context("spawn")
     begun = context.Event()
@@ -150,7 +237,7 @@ def _pool(
     done = False
 
     def submit(function: Callable[..., Any], call: tuple[Any, ...]) -> Future[Any]:
-        with _without_interrupts():
+        with without_interrupts():
             return pool.submit(_call, function, call)
 
     try:
@@ -203,11 +290,12 @@ def end_with_parent() -> None:
 
 
 @contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Start processes that ignore Ctrl-C from the very start; it is deferred meanwhile."""
+def without_interrupts() -> Iterator[None]:
+    """Start processes and threads that never see Ctrl-C; it is deferred meanwhile."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return
+    _start_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

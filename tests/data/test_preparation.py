@@ -5,7 +5,7 @@ from contextlib import closing
 import numpy as np
 
 from darklens.data import build_preprocessing
-from darklens.data.preparation import prepare_image, prepare_images, preparing_processes
+from darklens.data.preparation import prepare_image, prepare_images, preparing_workers
 from darklens.workers import processors
 
 STEPS = build_preprocessing([{"center_crop": {"size": 20}}, {"standardise": {}}])
@@ -20,7 +20,7 @@ def test_worker_processes_give_the_same_bytes_in_order() -> None:
     raw[2], raw[4] = None, np.zeros((1, 8, 8))
     found = []
     for processes in (1, 2):
-        with closing(prepare_images(STEPS, iter(raw), processes=processes)) as prepared:
+        with closing(prepare_images(STEPS, iter(raw), workers=processes)) as prepared:
             found.append(list(prepared))
     for one, other in zip(*found, strict=True):
         assert (one is None) == (other is None)
@@ -50,8 +50,8 @@ def test_pixels_that_are_not_finite_are_a_problem() -> None:
 
 
 def test_a_process_is_started_only_where_it_has_enough_to_do() -> None:
-    assert preparing_processes(2, 1) == 1
-    assert preparing_processes(2, 11) == 1
-    assert preparing_processes(2, 12) == 2
-    assert preparing_processes(2, 10_000) == 2
-    assert preparing_processes(0, 10_000) == processors()
+    assert preparing_workers(2, 1).count == 1
+    assert preparing_workers(2, 11).count == 1
+    assert preparing_workers(2, 12).count == 2
+    assert preparing_workers(2, 10_000).count == 2
+    assert preparing_workers(0, 10_000).count == processors()

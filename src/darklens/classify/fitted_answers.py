@@ -13,7 +13,7 @@ from jaxtyping import Shaped
 
 from darklens.classify.answers import Answer
 from darklens.data import Preprocessing
-from darklens.data.preparation import PreparedImage, prepare_images, preparing_processes
+from darklens.data.preparation import PreparedImage, prepare_images, preparing_workers
 from darklens.errors import DarklensError
 
 __all__ = ["TOGETHER", "fitted_answers"]
@@ -56,9 +56,11 @@ def fitted_answers(
     """
     answers: list[Answer | None] = [None] * len(images)
     good = [index for index, problem in enumerate(problems) if problem is None]
-    processes = preparing_processes(workers, len(good))
     chosen = (images[index] for index in good)
-    with closing(prepare_images(classifier.preprocessing, chosen, processes=processes)) as prepared:
+    fitting = prepare_images(
+        classifier.preprocessing, chosen, workers=preparing_workers(workers, len(good))
+    )
+    with closing(fitting) as prepared:
         pairs = zip(good, prepared, strict=True)
         while group := list(islice(pairs, TOGETHER)):
             usable = {}

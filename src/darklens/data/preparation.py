@@ -16,9 +16,9 @@ from jaxtyping import Float32, Shaped
 from darklens.data.preprocessing import Preprocessing
 from darklens.data.steps import Panel
 from darklens.errors import reason_of
-from darklens.workers import in_order, processors
+from darklens.workers import WorkerProcesses, Workers, in_order, workers_for
 
-__all__ = ["PreparedImage", "prepare_image", "prepare_images", "preparing_processes"]
+__all__ = ["PreparedImage", "prepare_image", "prepare_images", "preparing_workers"]
 
 _LEAST = 6  # images for each process: it needs about as long to start as to fit that many
 
@@ -65,21 +65,21 @@ def prepare_image(
     return PreparedImage(values[0], columns, tuple(shown[0]))
 
 
-def preparing_processes(workers: int, count: int) -> int:
-    """Number of processes that prepare `count` images; few images are not worth a second one.
+def preparing_workers(workers: int | Workers, count: int) -> Workers:
+    """The workers that prepare `count` images; few images are not worth a second process.
 
     Args:
-        workers: Most processes; 0 for one per CPU core.
+        workers: Most processes, 0 for one per CPU core; or workers.
         count: Number of images.
     """
-    return max(1, min(workers or processors(), count // _LEAST))
+    return workers_for(count // _LEAST, workers)
 
 
 def prepare_images(
     steps: Preprocessing,
     images: Iterable[Shaped[np.ndarray, "c h w"] | None],
     *,
-    processes: int,
+    workers: int | Workers,
     panels: bool = False,
 ) -> Generator[PreparedImage | None, None, None]:
     """Preprocess images in order; they are taken a few ahead of the results.
@@ -89,19 +89,22 @@ def prepare_images(
     Args:
         steps: The preprocessing.
         images: Raw images; None, where there is none, stays None.
-        processes: Number of worker processes; with 1 the images are prepared in this one.
+        workers: Number of worker processes, or workers; with one process the images are prepared
+            in this one.
         panels: Whether to illustrate the images.
 
     Raises:
         WorkerDied: If a worker process was killed.
     """
-    if processes == 1:
+    if isinstance(workers, int):
+        workers = WorkerProcesses(workers)
+    if workers.here:
         for image in images:
             yield None if image is None else prepare_image(steps, image, panels=panels)
         return
     calls = ((image,) for image in images)
     prepared = in_order(
-        _prepare_in_worker, calls, workers=processes, begin=_begin, arguments=(steps, panels)
+        _prepare_in_worker, calls, workers=workers, begin=_begin, arguments=(steps, panels)
     )
     with closing(prepared):
         yield from prepared

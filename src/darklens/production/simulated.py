@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from darklens import __version__
+from darklens.cluster import open_workers
 from darklens.data import NpyTreeWriter, StoreWriter
 from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file, writing
@@ -22,7 +23,7 @@ from darklens.progress import progress_bar, say
 from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
 from darklens.simulation.presets import preset_text
-from darklens.workers import in_processes, processors
+from darklens.workers import Workers, in_processes, workers_for
 
 __all__ = ["simulate"]
 
@@ -70,6 +71,7 @@ def simulate(
     classes: str | None = None,
     format: Literal["zarr", "npy"] | None = None,
     workers: int = 0,
+    cluster: str | None = None,
     quiet: bool = False,
 ) -> WrittenImages:
     """Simulate labelled lenses and write them with their true parameters.
@@ -83,6 +85,8 @@ def simulate(
         classes: Comma-separated subset of the preset's classes. All by default.
         format: Format of the output when its name has no ending.
         workers: Number of processes; 0 uses one per core.
+        cluster: Simulate on a Dask cluster: local, the address of a scheduler (tcp://HOST:PORT),
+            or a YAML profile of dask-jobqueue. The bytes are the same.
         quiet: Show no progress.
 
     Returns:
@@ -105,7 +109,8 @@ def simulate(
             _write_grid(output, simulator, count, seed)
         else:
             job = _Job(output, simulator, preset_text(preset), count, seed, kind == "zarr")
-            _write_images(job, workers, quiet)
+            with open_workers(cluster, workers, quiet=quiet) as opened:
+                _write_images(job, opened, quiet)
         write_configuration(configuration_place(output), "simulate", settings)
     return WrittenImages(output, count, simulator.classes)
 
@@ -121,27 +126,26 @@ def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> No
         write_picture(temporary, grid_picture(images, columns=columns))
 
 
-def _write_images(job: _Job, workers: int, quiet: bool) -> None:
+def _write_images(job: _Job, workers: int | Workers, quiet: bool) -> None:
     """Write the images that are still missing, in several processes."""
     writer = job.writer()
     pending = writer.pending()
     remaining = sum(stop - start for start, stop in pending)
     if remaining < job.count and not quiet:
         say(f"{job.output}: {job.count - remaining} of {job.count} images are already there")
-    workers = min(workers or processors(), max(1, len(pending)))
     line = f"simulating {remaining} images of {job.simulator.preset.name}"
     with (
         progress_bar(remaining, "simulating", line, quiet=quiet) as bar,
-        closing(_run(job, pending, workers)) as shards,
+        closing(_run(job, pending, workers_for(len(pending), workers))) as shards,
     ):
         for made in shards:
             bar.update(made)
     writer.finish()
 
 
-def _run(job: _Job, pending: list[tuple[int, int]], workers: int) -> Generator[int, None, None]:
+def _run(job: _Job, pending: list[tuple[int, int]], workers: Workers) -> Generator[int, None, None]:
     """Make the pending shards; yields the number of images of each that is done."""
-    if workers == 1:
+    if workers.here:
         _begin(job)
         yield from (_make_shard(start, stop) for start, stop in pending)
         return

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Num
 
+from darklens.cluster import open_workers
 from darklens.data import FreshImages, ImageDataset, Preprocessing, build_preprocessing, divide
 from darklens.data.survey import survey_images
 from darklens.errors import BadConfig, BadData
@@ -23,6 +24,7 @@ from darklens.train.prepared_simulations import (
     prepare_simulations,
     prepared_columns,
 )
+from darklens.workers import Workers
 
 __all__ = ["PREPARED", "SimulatedStream", "TrainingData", "training_data"]
 
@@ -99,10 +101,20 @@ def training_data(
     if options.value_range is not None:
         needs = replace(needs, value_range=options.value_range)
     _check_simulations(options, needs)
-    if options.path is not None:
-        return _from_disk(options.path, options, steps, folder, needs=needs, quiet=quiet)
-    if options.prepared_images and not options.expected:
-        return _prepared(options, steps, folder, quiet=quiet)
+    prepared = bool(options.prepared_images and not options.expected)
+    once = options.mix or (steps.explains if options.path is not None else prepared)
+    if options.cluster is not None and not once:
+        raise BadConfig(
+            "--data.cluster prepares images once; these are read or simulated in each step: omit"
+            " it, or give --data.prepared-images"
+        )
+    with open_workers(options.cluster, options.workers, quiet=quiet) as workers:
+        if options.path is not None:
+            return _from_disk(
+                options.path, options, steps, folder, needs=needs, workers=workers, quiet=quiet
+            )
+        if prepared:
+            return _prepared(options, steps, folder, workers=workers, quiet=quiet)
     return _simulated(options.presets[0], options, steps)
 
 
@@ -113,6 +125,7 @@ def _from_disk(
     folder: Path,
     *,
     needs: DataNeeds,
+    workers: int | Workers,
     quiet: bool,
 ) -> TrainingData:
     if options.fold == "all":
@@ -130,19 +143,21 @@ def _from_disk(
     check_data(parts, needs, folder, root=path, quiet=quiet)
     example, _ = parts["val"][0]
     if not (steps.explains or options.mix):
-        test, workers = parts.get("test"), options.workers
+        test, reading = parts.get("test"), options.workers
         return TrainingData(
-            parts["train"], parts["val"], example.shape, steps, test, workers=workers
+            parts["train"], parts["val"], example.shape, steps, test, workers=reading
         )
     check_size(steps.spec, example)
     if options.mix:
         check_mixture(options.presets, classes, example.shape)
     kept = (options.cache or folder / PREPARED) / "files"
-    made = prepare_files(parts, steps, kept, workers=options.workers, quiet=quiet)
+    made = prepare_files(parts, steps, kept, workers=workers, quiet=quiet)
     report_left_out(made.problems, sum(map(len, parts.values())), folder, path)
     train = made.parts["train"]
     if options.mix:
-        simulations, _ = _simulated_part("train", options, steps, folder, quiet=quiet)
+        simulations, _ = _simulated_part(
+            "train", options, steps, folder, workers=workers, quiet=quiet
+        )
         train = mixed(train, simulations)
     return TrainingData(
         train,
@@ -178,11 +193,16 @@ def _simulated(preset: str, options: DataOptions, steps: Preprocessing) -> Train
 
 
 def _prepared(
-    options: DataOptions, steps: Preprocessing, folder: Path, *, quiet: bool
+    options: DataOptions,
+    steps: Preprocessing,
+    folder: Path,
+    *,
+    workers: int | Workers,
+    quiet: bool,
 ) -> TrainingData:
     simulator = Simulator(options.presets[0])
-    val, columns = _simulated_part("val", options, steps, folder, quiet=quiet)
-    train, _ = _simulated_part("train", options, steps, folder, quiet=quiet)
+    val, columns = _simulated_part("val", options, steps, folder, workers=workers, quiet=quiet)
+    train, _ = _simulated_part("train", options, steps, folder, workers=workers, quiet=quiet)
     nothing = build_preprocessing([])
     scale = simulator.preset.grid.pixel_scale
     return TrainingData(train, val, simulator.shape, nothing, pixel_scale=scale, columns=columns)
@@ -194,6 +214,7 @@ def _simulated_part(
     steps: Preprocessing,
     folder: Path,
     *,
+    workers: int | Workers,
     quiet: bool,
 ) -> tuple[ImageDataset, dict[str, list[Any]]]:
     """Simulations that are preprocessed once, and the results of the preprocessing for each."""
@@ -203,5 +224,5 @@ def _simulated_part(
     }[part]
     wanted = PreparedSimulations(options.presets, steps.spec, seed, count, options.copies)
     path = (options.cache or folder / PREPARED) / f"{part}.npy"
-    images = prepare_simulations(wanted, path, workers=options.workers, quiet=quiet)
+    images = prepare_simulations(wanted, path, workers=workers, quiet=quiet)
     return images, prepared_columns(wanted, path)

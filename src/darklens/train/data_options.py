@@ -43,6 +43,8 @@ class DataOptions:
         batch_size: Images per step on each device.
         workers: Processes that read or simulate images; 0 uses the training process. For images
             that are prepared once, 0 means one per CPU core.
+        cluster: Dask cluster that prepares images once: local, the address of a scheduler
+            (tcp://HOST:PORT), or a YAML profile of dask-jobqueue.
     """
 
     path: Path | None = None
@@ -62,6 +64,7 @@ class DataOptions:
     cache: Path | None = None
     batch_size: int = 32
     workers: int = 0
+    cluster: str | None = None
 
     @property
     def presets(self) -> list[str]:

@@ -28,7 +28,7 @@ from darklens.hub import model_preprocessing
 from darklens.progress import progress
 from darklens.simulation.digest import preset_digest
 from darklens.train.fitting import FittedImage, fitted, fitted_presets
-from darklens.workers import in_processes, processors
+from darklens.workers import Workers, in_processes, workers_for
 
 __all__ = ["prepare_files"]
 
@@ -136,7 +136,7 @@ def prepare_files(
     steps: Preprocessing,
     folder: Path,
     *,
-    workers: int,
+    workers: int | Workers,
     quiet: bool,
 ) -> PreparedFiles:
     """Preprocess images, or reuse stored results.
@@ -145,7 +145,7 @@ def prepare_files(
         parts: The raw images.
         steps: The preprocessing.
         folder: Folder for the results.
-        workers: Number of processes; 0 for one per CPU core.
+        workers: Number of processes, 0 for one per CPU core; or workers.
         quiet: Show no progress.
 
     Raises:
@@ -156,10 +156,10 @@ def prepare_files(
     missing = _missing(digests, cache.places())
     total = sum(len(positions) for positions in missing.values())
     if total:
-        processes = min(workers or processors(), total)
-        calls = _calls(missing, digests, size=min(_SHARD, -(-total // processes)))
+        chosen = workers_for(total, workers)
+        calls = _calls(missing, digests, size=min(_SHARD, -(-total // chosen.count)))
         stage = f"fitting {total} images"
-        shards = _made(calls, parts, steps, cache, workers=processes)
+        shards = _made(calls, parts, steps, cache, workers=chosen)
         with closing(shards):
             for _ in progress(shards, stage, total=len(calls), unit="shard", quiet=quiet):
                 pass
@@ -209,10 +209,10 @@ def _made(
     steps: Preprocessing,
     cache: _Cache,
     *,
-    workers: int,
+    workers: Workers,
 ) -> Generator[None]:
     """Make the shards in order, with several processes if there are several shards."""
-    if workers == 1 or len(calls) == 1:
+    if workers.here or len(calls) == 1:
         for call in calls:
             _write_shard(call, parts, steps, cache)
             yield

@@ -16,7 +16,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float16, Num
@@ -31,7 +31,7 @@ from darklens.simulation import Simulator
 from darklens.simulation.digest import preset_digest
 from darklens.train.fitting import fitted
 from darklens.train.stored_copies import stored_copy
-from darklens.workers import in_processes, processors
+from darklens.workers import Workers, in_processes, workers_for
 
 __all__ = ["PreparedSimulations", "prepare_simulations", "prepared_columns"]
 
@@ -82,15 +82,23 @@ class PreparedSimulations:
         return range(-(-self.count // self.shard))
 
 
+class _Shard(NamedTuple):
+    """Images of one shard, NaN where they could not be fitted; None if none could."""
+
+    number: int
+    images: Float16[np.ndarray, "n c h w"] | None
+    columns: dict[str, list[Any]]
+
+
 def prepare_simulations(
-    wanted: PreparedSimulations, path: Path, *, workers: int, quiet: bool
+    wanted: PreparedSimulations, path: Path, *, workers: int | Workers, quiet: bool
 ) -> ImageDataset:
     """Simulate and preprocess images, or reuse existing ones.
 
     Args:
         wanted: Which images.
         path: File of the images, ending in .npy; a .yaml next to it describes them.
-        workers: Number of processes; 0 for one per CPU core.
+        workers: Number of processes, 0 for one per CPU core; or workers.
         quiet: Show no progress.
 
     Raises:
@@ -115,7 +123,8 @@ def prepare_simulations(
             temporary.write_text(dump_yaml(content), encoding="utf-8")
     missing = [k for k in wanted.shards if not (done / str(k)).exists()]
     if missing:
-        _fill(wanted, path, missing, workers=workers or processors(), quiet=quiet)
+        chosen = workers_for(len(missing), workers)
+        _fill(wanted, path, missing, workers=chosen, quiet=quiet)
     return _without_failures(np.load(path, mmap_mode="r"), simulators[0].classes, quiet=quiet)
 
 
@@ -154,30 +163,35 @@ def prepared_columns(wanted: PreparedSimulations, path: Path) -> dict[str, list[
 
 
 def _fill(
-    wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int, quiet: bool
+    wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: Workers, quiet: bool
 ) -> None:
-    """Make the missing shards."""
-    with writing(path), closing(_made(wanted, path, missing, workers=workers)) as shards:
+    """Make the missing shards, and write each as it comes.
+
+    Only this process writes into the file: over a network file system, machines that write into
+    neighbouring places overwrite each other.
+    """
+    images = np.load(path, mmap_mode="r+")
+    with writing(path), closing(_made(wanted, missing, workers=workers)) as shards:
         stage = f"simulating and preprocessing {wanted.count} images"
-        for _ in progress(shards, stage, total=len(missing), unit="shard", quiet=quiet):
-            pass
+        for shard in progress(shards, stage, total=len(missing), unit="shard", quiet=quiet):
+            numbers = wanted.images(shard.number)
+            images[numbers.start : numbers.stop] = np.nan if shard.images is None else shard.images
+            images.flush()
+            with atomic_file(path.with_suffix(".done") / str(shard.number)) as temporary:
+                temporary.write_text(json.dumps(shard.columns), encoding="utf-8")
 
 
 def _made(
-    wanted: PreparedSimulations, path: Path, missing: list[int], *, workers: int
-) -> Generator[None]:
+    wanted: PreparedSimulations, missing: list[int], *, workers: Workers
+) -> Generator[_Shard]:
     """Make the shards, in this process if one is enough."""
-    processes = min(workers, len(missing))
-    if processes == 1:
-        _start(wanted, path)
-        for number in missing:
-            _make_shard(number)
-            yield
+    if workers.here:
+        _start(wanted)
+        yield from map(_make_shard, missing)
         return
     calls = [(number,) for number in missing]
-    arguments = (wanted, path)
     with closing(
-        in_processes(_make_shard, calls, workers=processes, begin=_start, arguments=arguments)
+        in_processes(_make_shard, calls, workers=workers, begin=_start, arguments=(wanted,))
     ) as shards:
         yield from shards
 
@@ -200,25 +214,27 @@ def _make_file(path: Path, shape: tuple[int, ...]) -> None:
 _worker: dict[str, Any] = {}
 
 
-def _start(wanted: PreparedSimulations, path: Path) -> None:
+def _start(wanted: PreparedSimulations) -> None:
     """Set up a worker process."""
     steps = model_preprocessing(wanted.steps)
-    _worker.update(wanted=wanted, path=path, simulators=wanted.simulators(), steps=steps)
+    _worker.update(wanted=wanted, simulators=wanted.simulators(), steps=steps)
 
 
-def _make_shard(number: int) -> None:
-    """Simulate and preprocess one shard, mark it as done and keep what the steps reported."""
-    wanted, path = _worker["wanted"], _worker["path"]
-    images = np.load(path, mmap_mode="r+")
+def _make_shard(number: int) -> _Shard:
+    """Simulate and preprocess one shard, with what the steps reported."""
+    wanted = _worker["wanted"]
+    numbers = wanted.images(number)
+    images: Float16[np.ndarray, "n c h w"] | None = None
     columns: dict[str, list[Any]] = {}
-    for index in wanted.images(number):
+    for row, index in enumerate(numbers):
         found = fitted(_worker["steps"], _image(_worker["simulators"], wanted, index))
-        images[index] = np.nan if found.maps is None else found.maps
+        if found.maps is not None:
+            if images is None:
+                images = np.full((len(numbers), *found.maps.shape), np.nan, np.float16)
+            images[row] = found.maps
         for name, value in found.columns.items():
             columns.setdefault(name, []).append(value)
-    images.flush()
-    with atomic_file(path.with_suffix(".done") / str(number)) as temporary:
-        temporary.write_text(json.dumps(columns), encoding="utf-8")
+    return _Shard(number, images, columns)
 
 
 def _image(

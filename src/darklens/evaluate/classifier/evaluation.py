@@ -11,6 +11,7 @@ import numpy as np
 
 from darklens import __version__
 from darklens.classify import Answer, check_coverage
+from darklens.cluster import open_workers
 from darklens.data import open_dataset
 from darklens.errors import BadInput
 from darklens.evaluate import (
@@ -45,7 +46,6 @@ from darklens.files.places import check_folder
 from darklens.hub import Metric, ModelCard, card_of, find_model, load_classifier, record_metrics
 from darklens.progress import progress, say
 from darklens.simulation import Simulator
-from darklens.workers import processors
 
 __all__ = ["evaluate_classifier"]
 
@@ -69,6 +69,7 @@ def evaluate_classifier(
     stress_count: int = 300,
     batch: int = 64,
     workers: int = 0,
+    cluster: str | None = None,
     device: str = "cpu",
     record: bool = False,
     quiet: bool = False,
@@ -96,6 +97,8 @@ def evaluate_classifier(
         batch: Images in memory at once.
         workers: Processes that fit, for models that fit each image, and that simulate and
             classify for --stress; 0 for one per CPU core. The scores are the same for any number.
+        cluster: Dask cluster in their place: local, the address of a scheduler (tcp://HOST:PORT),
+            or a YAML profile of dask-jobqueue.
         device: Torch device, such as cpu or cuda.
         record: Write accuracy, mean AUC and calibration error into the model's card.
         quiet: Show no progress.
@@ -128,32 +131,33 @@ def evaluate_classifier(
     elif chosen is None:
         chosen = _of_preset(str(base), count, seed)
     labels = labels_for(chosen.images, card.classes)
-    answers = answer_images(
-        classifier,
-        chosen.images,
-        coverage=coverage,
-        batch=batch,
-        workers=workers,
-        progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
-    )
+    shifts = None
+    with open_workers(cluster, workers, quiet=quiet) as opened:
+        answers = answer_images(
+            classifier,
+            chosen.images,
+            coverage=coverage,
+            batch=batch,
+            workers=opened,
+            progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
+        )
+        if stress:
+            shifts = stress_classifier(
+                model=str(folder),
+                preset=base,
+                count=stress_count,
+                seed=seed,
+                coverage=coverage,
+                batch=batch,
+                workers=opened,
+                device=device,
+                quiet=quiet,
+            )
     say("bootstrap intervals, figures and report", quiet=quiet)
     probabilities = stated_probabilities(answers)
     scores = score_classifier(
         labels, probabilities, card.classes, answers=answers, resamples=resamples
     )
-    shifts = None
-    if stress:
-        shifts = stress_classifier(
-            model=str(folder),
-            preset=base,
-            count=stress_count,
-            seed=seed,
-            coverage=coverage,
-            batch=batch,
-            workers=workers or processors(),
-            device=device,
-            quiet=quiet,
-        )
     with atomic_folder(output, replaces=EVALUATION) as temporary:
         _write_report(temporary, chosen, labels, answers, scores, card, shifts)
         write_configuration(temporary / "config.yaml", "evaluate classifier", settings)

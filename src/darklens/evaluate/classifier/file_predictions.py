@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from darklens.classify import check_coverage
+from darklens.cluster import open_workers
 from darklens.data import expand_stacks, find_images
 from darklens.errors import BadInput
 from darklens.evaluate.classifier.prediction import (
@@ -39,6 +40,7 @@ def predict(
     stack: bool | None = None,
     batch: int = 64,
     workers: int = 0,
+    cluster: str | None = None,
     device: str = "cpu",
     quiet: bool = False,
 ) -> pd.DataFrame:
@@ -66,6 +68,8 @@ def predict(
         batch: Maximum number of images in memory.
         workers: Processes that fit, for models that fit each image; threads that read files, for
             others. 0 for one per CPU core. The table is the same for any number.
+        cluster: Dask cluster in their place: local, the address of a scheduler (tcp://HOST:PORT),
+            or a YAML profile of dask-jobqueue.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
 
@@ -88,19 +92,23 @@ def predict(
     classifier = load_classifier(model, device)
     card = card_of(classifier)
     paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
-    found = predict_files(
-        classifier,
-        paths,
-        extension=extension,
-        coverage=coverage,
-        batch=batch,
-        workers=workers,
-        panels=figures is not None or html is not None,
-    )
     stage = f"classifying {len(paths)} images with the model '{card.name}'"
     page = _catalogue(card, coverage) if html is not None else None
     rows = []
-    with closing(found):
+    with (
+        open_workers(cluster, workers, quiet=quiet) as opened,
+        closing(
+            predict_files(
+                classifier,
+                paths,
+                extension=extension,
+                coverage=coverage,
+                batch=batch,
+                workers=opened,
+                panels=figures is not None or html is not None,
+            )
+        ) as found,
+    ):
         for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
             if figures is not None:
                 _write_figure(figures / picture_name(index, row.path), row, card.classes)

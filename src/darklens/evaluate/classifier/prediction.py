@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import tee
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,14 +17,17 @@ from darklens.classify import Answer, Classifier, answer_table, check_coverage
 from darklens.classify.fitted_answers import TOGETHER
 from darklens.data import read_image
 from darklens.data.headers import Declared, declared
-from darklens.data.preparation import PreparedImage, prepare_images, preparing_processes
+from darklens.data.preparation import PreparedImage, prepare_images, preparing_workers
 from darklens.errors import reason_of
 from darklens.evaluate.classifier.scores import same_shape_batches
 from darklens.hub import ModelCard, card_of
 from darklens.naming import visible
-from darklens.workers import processors
+from darklens.workers import Workers, in_order, processors
 
 __all__ = ["FilePrediction", "predict_files", "prediction_table"]
+
+Answering = Callable[[Num[np.ndarray, "n c h w"]], Sequence[Answer]]
+Reading = Callable[[Path, Declared], "FilePrediction"]
 
 _MEMORY = 2**28  # bytes of images that are read together; a larger one is read alone
 
@@ -56,7 +60,7 @@ def predict_files(
     extension: str | None = None,
     coverage: float = 0.95,
     batch: int = 64,
-    workers: int = 1,
+    workers: int | Workers = 1,
     panels: bool = False,
 ) -> Generator[FilePrediction, None, None]:
     """Classify files in order, with one batch of images in memory at a time.
@@ -71,7 +75,8 @@ def predict_files(
         coverage: Probability with which a set is to hold the true class.
         batch: Images read and classified together, at most; large ones are fewer.
         workers: Processes that fit, for models that fit each image; threads that read, for others.
-            0 for one per CPU core. The answers are the same for any number.
+            0 for one per CPU core. Or workers, which fit, or read and classify. The answers are
+            the same for any number.
         panels: Keep the panels that explain each image.
 
     Raises:
@@ -82,10 +87,21 @@ def predict_files(
     check_coverage(coverage)
     read_one = partial(_read, card=card_of(classifier), extension=extension)
     fits = classifier.preprocessing.explains
-    with ThreadPoolExecutor(1 if fits else workers or processors()) as pool:
+    answer = partial(classifier.answer, coverage=coverage, panels=panels)
+    if not fits and isinstance(workers, Workers):
+        arguments = (answer, read_one, batch, panels)
+        calls = ((chunk,) for chunk in _chunks(paths, batch))
+        found = in_order(
+            _answer_in_worker, calls, workers=workers, begin=_begin, arguments=arguments
+        )
+        with closing(found):
+            for answered in found:
+                yield from answered
+        return
+    threads = 1 if isinstance(workers, Workers) or fits else workers or processors()
+    with ThreadPoolExecutor(threads) as pool:
         read = (pool.map(read_one, *zip(*chunk, strict=True)) for chunk in _chunks(paths, batch))
         if not fits:
-            answer = partial(classifier.answer, coverage=coverage, panels=panels)
             for rows in read:
                 for group in same_shape_batches(rows, _kind, batch):
                     yield from _classify(answer, group)
@@ -94,13 +110,29 @@ def predict_files(
         prepared = prepare_images(
             classifier.preprocessing,
             (row.image for row in one_by_one),
-            processes=preparing_processes(workers, len(paths)),
+            workers=preparing_workers(workers, len(paths)),
             panels=panels,
         )
         with closing(prepared):
             pairs = zip(again, prepared, strict=True)
             for fitted in same_shape_batches(pairs, _fitted_kind, min(batch, TOGETHER)):
                 yield from _judge(partial(classifier.answer_prepared, coverage=coverage), fitted)
+
+
+_worker: dict[str, Any] = {}
+
+
+def _begin(answer: Answering, read_one: Reading, batch: int, images: bool) -> None:
+    """Set up a worker that reads and classifies."""
+    _worker.update(answer=answer, read=read_one, batch=batch, images=images)
+
+
+def _answer_in_worker(chunk: Sequence[tuple[Path, Declared]]) -> list[FilePrediction]:
+    """Read and classify the files of one chunk; their images only if they are shown."""
+    rows = [_worker["read"](path, header) for path, header in chunk]
+    groups = same_shape_batches(rows, _kind, _worker["batch"])
+    answered = [row for group in groups for row in _classify(_worker["answer"], group)]
+    return answered if _worker["images"] else [replace(row, image=None) for row in answered]
 
 
 def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
@@ -148,9 +180,7 @@ def _kind(row: FilePrediction) -> tuple[object, ...]:
     return (row.image.shape, row.image.dtype)
 
 
-def _classify(
-    answer: Callable[[Num[np.ndarray, "n c h w"]], Sequence[Answer]], group: list[FilePrediction]
-) -> list[FilePrediction]:
+def _classify(answer: Answering, group: list[FilePrediction]) -> list[FilePrediction]:
     """Fill in the answers of one batch; if that fails, go image by image."""
     images = [row.image for row in group if row.image is not None]
     if not images:

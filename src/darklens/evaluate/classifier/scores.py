@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Num
 from darklens.classify import UNFAMILIAR, UNKNOWN, Answer, Classifier
 from darklens.classify.fitted_answers import TOGETHER
 from darklens.data.datasets import BadImage
-from darklens.data.preparation import prepare_images, preparing_processes
+from darklens.data.preparation import prepare_images, preparing_workers
 from darklens.data.survey import ImageProblem, problems_in_words
 from darklens.errors import BadData
 from darklens.evaluate.classifier.labelled_images import LabelledImages
@@ -28,6 +28,7 @@ from darklens.metrics import (
     set_coverage,
     weighted_mean,
 )
+from darklens.workers import Workers
 
 __all__ = [
     "ClassifierScores",
@@ -104,7 +105,7 @@ def answer_images(
     *,
     coverage: float = 0.95,
     batch: int = 64,
-    workers: int = 1,
+    workers: int | Workers = 1,
     progress: Progress = iter,
 ) -> list[Answer]:
     """Answers of a classifier for all images, reading one batch at a time.
@@ -114,8 +115,8 @@ def answer_images(
         images: The images.
         coverage: Probability with which a set is to hold the true class.
         batch: Images in memory at once.
-        workers: Processes that fit, for models that fit each image; 0 for one per CPU core. The
-            answers are the same for any number.
+        workers: Processes that fit, for models that fit each image, 0 for one per CPU core; or
+            workers. The answers are the same for any number.
         progress: Wraps the loop over the images.
 
     Raises:
@@ -140,8 +141,8 @@ def answer_images(
                 yield image
 
     if classifier.preprocessing.explains:
-        processes = preparing_processes(workers, len(images))
-        answers = _fitted_answers(classifier, read(), processes, coverage)
+        chosen = preparing_workers(workers, len(images))
+        answers = _fitted_answers(classifier, read(), chosen, coverage)
     else:
         batches = same_shape_batches(read(), lambda image: image.shape, batch)
         found = [classifier.answer(np.stack(group), coverage=coverage) for group in batches]
@@ -154,12 +155,12 @@ def answer_images(
 def _fitted_answers(
     classifier: Classifier,
     images: Iterator[Num[np.ndarray, "c h w"]],
-    processes: int,
+    workers: Workers,
     coverage: float,
 ) -> list[Answer]:
     """Answers of a model that fits each image, a few at a time while others are fitted."""
     answers: list[Answer] = []
-    with closing(prepare_images(classifier.preprocessing, images, processes=processes)) as prepared:
+    with closing(prepare_images(classifier.preprocessing, images, workers=workers)) as prepared:
         fitted = (image for image in prepared if image is not None)
         for group in same_shape_batches(fitted, lambda _: None, TOGETHER):
             answers += classifier.answer_prepared(group, coverage=coverage)

@@ -1,20 +1,32 @@
-"""The verb `fit`: smooth lenses in image files, as a table with a figure for each fit."""
+"""The verb `fit`: smooth lenses in image files, as a table with a figure for each fit.
 
-from dataclasses import replace
+A worker fits one image after another, writes their figures and gives back the rows of the table.
+"""
+
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
+from darklens.cluster import open_workers
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.fit.figures import fit_figure
 from darklens.evaluate.fit.files import FileFit, FileFitter, fit_row, fit_table
 from darklens.evaluate.image_files import ImageRun, only_images
 from darklens.files.atomic import atomic_file
-from darklens.observations import ImageOptions
-from darklens.simulation import load_preset
+from darklens.files.tables import picture_name
+from darklens.observations import ImageOptions, Target
+from darklens.progress import progress
+from darklens.simulation import Preset, load_preset
+from darklens.workers import Workers, in_order, one_blas_thread, workers_for
 
 __all__ = ["fit"]
+
+_LEAST = 96  # images for each process: it needs about as long to start as to fit that many
+_TOGETHER = 8  # images of one call
 
 
 def fit(
@@ -28,6 +40,7 @@ def fit(
     mass: Literal["sphere", "ellipsoid"] | None = None,
     lens_light: bool | None = None,
     workers: int = 1,
+    cluster: str | None = None,
     quiet: bool = False,
 ) -> pd.DataFrame:
     """Fit the smooth lens: its parameters with errors, and the residual.
@@ -49,7 +62,9 @@ def fit(
             folder, or FOLDER.yaml beside it.
         mass: Spherical or elliptical lens mass. By default as in the preset.
         lens_light: Whether to fit the light of the lens galaxy. By default as in the preset.
-        workers: Threads that fit.
+        workers: Processes that fit. The table is the same for any number.
+        cluster: Dask cluster in their place: local, the address of a scheduler (tcp://HOST:PORT),
+            or a YAML profile of dask-jobqueue.
         quiet: Show no progress.
 
     Returns:
@@ -62,17 +77,67 @@ def fit(
     """
     run = ImageRun("fit", locals())
     kind = load_preset(preset)
-    fitter = FileFitter(kind, mass=mass, lens_light=lens_light)
+    job = _Job(kind, mass, lens_light, figures)
+    _begin(job)  # arguments that contradict each other fail here
     # Only images of telescopes come with files that are no images.
     every = [replace(target, role="image") for target in run.targets]
     targets = only_images(run.targets) if kind.general else every
-    rows = []
     stage = f"fitting {len(targets)} images with the preset '{preset}'"
-    for name, found in run.results(fitter.fit, targets, stage):
-        if figures is not None:
-            _write_figure(figures / name, found)
-        rows.append(fit_row(found))
-    return run.finish(fit_table(rows))
+    with (
+        open_workers(cluster, workers, quiet=quiet) as opened,
+        closing(_rows(job, targets, opened)) as rows,
+    ):
+        found = list(progress(rows, stage, total=len(targets), quiet=quiet))
+    return run.finish(fit_table(found))
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to fit any of the images."""
+
+    preset: Preset
+    mass: Literal["sphere", "ellipsoid"] | None
+    lens_light: bool | None
+    figures: Path | None
+
+
+def _rows(
+    job: _Job, targets: Sequence[Target], workers: int | Workers
+) -> Generator[dict[str, Any], None, None]:
+    """A row of the table for each image, in order."""
+    each = [(target, picture_name(index, target.path)) for index, target in enumerate(targets)]
+    calls = ((each[i : i + _TOGETHER],) for i in range(0, len(each), _TOGETHER))
+    chosen = workers_for(len(targets) // _LEAST, workers)
+    if chosen.here:
+        yield from (_fit_one(*one) for one in each)
+        return
+    with closing(
+        in_order(_fit_some, calls, workers=chosen, begin=_begin, arguments=(job,))
+    ) as found:
+        for rows in found:
+            yield from rows
+
+
+_worker: tuple[FileFitter, Path | None]
+
+
+def _begin(job: _Job) -> None:
+    """Prepare a worker process."""
+    global _worker
+    _worker = (FileFitter(job.preset, mass=job.mass, lens_light=job.lens_light), job.figures)
+
+
+def _fit_some(each: Sequence[tuple[Target, str]]) -> list[dict[str, Any]]:
+    return [_fit_one(target, picture) for target, picture in each]
+
+
+def _fit_one(target: Target, picture: str) -> dict[str, Any]:
+    fitter, figures = _worker
+    with one_blas_thread():
+        found = fitter.fit(target)
+    if figures is not None:
+        _write_figure(figures / picture, found)
+    return fit_row(found)
 
 
 def _write_figure(path: Path, row: FileFit) -> None:

@@ -22,7 +22,7 @@ from darklens.evaluate.classifier.stress.sources import ImageSource
 from darklens.evaluate.classifier.stress.tables import StressTable
 from darklens.hub import card_of, find_model, load_classifier
 from darklens.progress import progress_bar
-from darklens.workers import in_processes
+from darklens.workers import Workers, in_processes, workers_for
 
 __all__ = ["stress_classifier"]
 
@@ -36,7 +36,7 @@ def stress_classifier(
     seed: int = 1_000_003,
     coverage: float = 0.95,
     batch: int = 64,
-    workers: int = 1,
+    workers: int | Workers = 1,
     device: str = "cpu",
     quiet: bool = False,
 ) -> StressTable:
@@ -50,7 +50,8 @@ def stress_classifier(
         seed: Seed of the images; use one that no training run used.
         coverage: Probability with which a prediction set is to hold the true class.
         batch: Images in memory at once.
-        workers: Processes that simulate and classify; the table is the same for any number.
+        workers: Processes that simulate and classify, 0 for one per CPU core; or workers. The
+            table is the same for any number.
         device: Torch device, such as cpu or cuda.
         quiet: Show no progress.
 
@@ -101,16 +102,21 @@ Answered = tuple[int, int, Answers | str]
 
 
 def _all_answers(
-    jobs: Sequence[Job], classifier: Classifier, folder: Path, device: str, workers: int
+    jobs: Sequence[Job],
+    classifier: Classifier,
+    folder: Path,
+    device: str,
+    workers: int | Workers,
 ) -> Iterator[Answered]:
     """Row, first image and answers of each job, in any order, or the reason for having none."""
-    if workers <= 1:
+    chosen = workers_for(len(jobs), workers)
+    if chosen.here:
         for job in jobs:
             yield _answered(classifier, *job)
         return
     arguments = (str(folder), device)
     answered = in_processes(
-        _answer_in_worker, jobs, workers=workers, begin=_begin, arguments=arguments
+        _answer_in_worker, jobs, workers=chosen, begin=_begin, arguments=arguments
     )
     with closing(answered):
         yield from answered
