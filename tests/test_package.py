@@ -20,7 +20,7 @@ PACKAGES = [".".join(names[:-1]) for names in PARTS if names[-1] == "__init__"]
 MODULES = [".".join(names) for names in PARTS if not names[-1].startswith("__")]
 # Imported by another package's wish and not by an import statement of ours.
 USED_WITHOUT_IMPORT = {"pyarrow", "tensorboard"}
-USED_EXTRAS = ("features", "onnx", "populations", "scale", "web")
+USED_EXTRAS = ("features", "onnx", "populations", "posterior", "scale", "web")
 HEAVY = {"astropy", "lightning", "matplotlib", "numba", "numpy", "pandas", "scipy", "timm", "torch"}
 
 

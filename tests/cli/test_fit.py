@@ -88,6 +88,27 @@ def test_a_table_with_errors_and_figures(lenses: Path, tmp_path: Path) -> None:
     assert config["preset"] == "common-test-1"
 
 
+def test_samples_of_the_posterior_are_written_and_summed_up(lenses: Path, tmp_path: Path) -> None:
+    output, folder = tmp_path / "fits.csv", tmp_path / "posterior"
+    command = ["fit", str(lenses / "counts.npy"), "--output", str(output)]
+    command += ["--posterior", str(folder), "--posterior-steps", "6", "--quiet"]
+    assert main(command) == 0
+    (row,) = pd.read_csv(output).to_dict("records")
+    (file,) = folder.glob("*.parquet")
+    samples = pd.read_parquet(file)
+    assert {"einstein_radius", "shear", "source_x", "log_probability"} <= set(samples)
+    assert row["einstein_radius_p50"] == pytest.approx(samples["einstein_radius"].median())
+    assert row["shear_p16"] < row["shear_p50"] < row["shear_p84"]
+    assert "autocorrelation times long" in row["note"]
+
+
+def test_a_posterior_needs_steps(lenses: Path, tmp_path: Path, error_line) -> None:
+    command = ["fit", str(lenses / "counts.npy"), "--posterior", str(tmp_path / "posterior")]
+    assert main([*command, "--posterior-steps", "1"]) == 2
+    assert "--posterior-steps must be at least 2" in error_line()
+    assert not (tmp_path / "posterior").exists()
+
+
 def test_bad_files_are_listed_and_stop_nothing(
     lenses: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,8 @@ class ImageRun:
     Args:
         verb: The verb.
         settings: Its arguments by name, of which `inputs`, `options`, `survey`, `output`,
-            `figures`, `maps` (where there are any), `workers` and `quiet` are used here.
+            `figures`, `maps` or `posterior` (where there are any), `workers` and `quiet` are used
+            here.
 
     Attributes:
         targets: All files that are meant, companions of images too.
@@ -80,7 +81,8 @@ class ImageRun:
 
     def _check_outputs(self, inputs: Sequence[Path] = ()) -> Path | None:
         """Path of the configuration of the run; None if nothing is written."""
-        beside_maps = check_outputs(None, self._settings.get("maps"), inputs)
+        folder = self._settings.get("maps") or self._settings.get("posterior")
+        beside_maps = check_outputs(None, folder, inputs)
         output, figures = self._settings["output"], self._settings["figures"]
         return check_outputs(output, figures, inputs) or beside_maps
 

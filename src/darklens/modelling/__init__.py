@@ -1,8 +1,8 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
 Arrows inside point one way: lens_description -> lens_coordinates, point_masses; and image_fit,
-line_fit, marginalised_fit, parameter_table, point_pursuit -> fit, matched_filter, nuisance
--> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
+line_fit, marginalised_fit, parameter_table, point_pursuit, posterior -> fit, matched_filter,
+nuisance -> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
 derivatives -> deflections -> parameters. No torch.
 """
 
@@ -27,10 +27,16 @@ from darklens.modelling.matched_filter import (
 )
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.nuisance import NuisancePriors
-from darklens.modelling.parameter_table import Estimate, fit_estimates, fitted_scene
+from darklens.modelling.parameter_table import (
+    Estimate,
+    conventional_parameters,
+    fit_estimates,
+    fitted_scene,
+)
 from darklens.modelling.parameters import PARAMETERS, Parameter, scene_parameters
 from darklens.modelling.photon_counts import Counts, any_counts, recover_counts
 from darklens.modelling.point_pursuit import PointPursuit, pursue_points
+from darklens.modelling.posterior import Posterior, sample_posterior, with_free_slope
 from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = [
@@ -50,6 +56,7 @@ __all__ = [
     "NuisancePriors",
     "Parameter",
     "PointPursuit",
+    "Posterior",
     "SignificanceMaps",
     "SmoothFit",
     "SmoothFitter",
@@ -58,13 +65,16 @@ __all__ = [
     "any_counts",
     "central",
     "central_sky",
+    "conventional_parameters",
     "fit_estimates",
     "fitted_scene",
     "marginalised_model",
     "orthonormal",
     "pursue_points",
     "recover_counts",
+    "sample_posterior",
     "scene_parameters",
     "sky_noise",
     "smooth_model",
+    "with_free_slope",
 ]

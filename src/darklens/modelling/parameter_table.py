@@ -6,6 +6,7 @@ degrees from -90 to 90. Where a size is no larger than its error its direction i
 error of an angle is at most that of a uniform one, :math:`180 / \sqrt{12}` degrees.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from darklens.lensing.substructure import Perturbers
 from darklens.modelling.fit import SmoothFit
 from darklens.modelling.parameters import PARAMETERS
 
-__all__ = ["Estimate", "fit_estimates", "fitted_scene"]
+__all__ = ["Estimate", "conventional_parameters", "fit_estimates", "fitted_scene"]
 
 Parameters = Float[np.ndarray, " p"]
 
@@ -66,6 +67,29 @@ def fit_estimates(fit: SmoothFit) -> dict[str, Estimate]:
             error = min(float(np.rad2deg(errors[name])), _UNKNOWN_ANGLE)
             estimates["line_position_angle"] = Estimate(angle, error)
     return estimates
+
+
+def conventional_parameters(
+    names: Sequence[str], samples: Float[np.ndarray, "n k"]
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Samples of the parameters of a fit by name, with the names and units of `fit_estimates`.
+
+    Args:
+        names: Names of the parameters of the fit.
+        samples: One row a sample.
+    """
+    columns = dict(zip(names, samples.T, strict=True))
+    made = {}
+    for name, values in columns.items():
+        made[name] = values
+        for (first, second), (size, angle) in _PAIRS.items():
+            if name == second and first in columns:
+                modulus = np.hypot(columns[first], values)
+                made[size] = modulus if first == "gamma1" else (1 - modulus) / (1 + modulus)
+                made[angle] = np.rad2deg(0.5 * np.arctan2(values, columns[first]))
+        if name in _LOGARITHMS:
+            made[_LOGARITHMS[name]] = np.exp(values)
+    return made
 
 
 def _size_and_angle(fit: SmoothFit, pair: tuple[str, str]) -> tuple[Estimate, Estimate]:

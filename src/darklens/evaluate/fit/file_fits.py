@@ -12,12 +12,14 @@ from typing import Any, Literal
 import pandas as pd
 
 from darklens.cluster import open_workers
+from darklens.errors import BadInput
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.fit.figures import fit_figure
 from darklens.evaluate.fit.files import FileFit, FileFitter, fit_row, fit_table
 from darklens.evaluate.image_files import ImageRun, only_images
 from darklens.files.atomic import atomic_file
-from darklens.files.tables import picture_name
+from darklens.files.tables import picture_name, write_table
+from darklens.modelling import Posterior, conventional_parameters
 from darklens.observations import ImageOptions, Target
 from darklens.progress import progress
 from darklens.simulation import Preset, load_preset
@@ -35,6 +37,9 @@ def fit(
     preset: str = "common-test-1",
     output: Path | None = None,
     figures: Path | None = None,
+    posterior: Path | None = None,
+    posterior_steps: int = 4000,
+    seed: int = 0,
     options: ImageOptions = ImageOptions(),  # noqa: B008  frozen
     survey: Path | None = None,
     mass: Literal["sphere", "ellipsoid"] | None = None,
@@ -57,6 +62,12 @@ def fit(
             can be said.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each fit: data, model, residual, source.
+        posterior: Folder for samples of the posterior of each image, as Parquet tables; their
+            medians and central 68 % also go into the table. The slope of the mass of a general
+            preset is free in it. Takes minutes an image.
+        posterior_steps: Largest number of steps of each walker; fewer if the chains are long
+            enough before.
+        seed: Of the samples.
         options: What is said about the images, and how they are prepared.
         survey: YAML with the same for all images of a folder. By default darklens.yaml in the
             folder, or FOLDER.yaml beside it.
@@ -77,7 +88,10 @@ def fit(
     """
     run = ImageRun("fit", locals())
     kind = load_preset(preset)
-    job = _Job(kind, mass, lens_light, figures)
+    if posterior is not None and posterior_steps < 2:
+        raise BadInput("--posterior-steps must be at least 2")
+    sampling = None if posterior is None else _Sampling(posterior, posterior_steps, seed)
+    job = _Job(kind, mass, lens_light, figures, sampling)
     _begin(job)  # arguments that contradict each other fail here
     # Only images of telescopes come with files that are no images.
     every = [replace(target, role="image") for target in run.targets]
@@ -92,6 +106,15 @@ def fit(
 
 
 @dataclass(frozen=True)
+class _Sampling:
+    """Where samples of the posterior go, the most steps, and the seed."""
+
+    folder: Path
+    steps: int
+    seed: int
+
+
+@dataclass(frozen=True)
 class _Job:
     """What a worker needs to fit any of the images."""
 
@@ -99,6 +122,7 @@ class _Job:
     mass: Literal["sphere", "ellipsoid"] | None
     lens_light: bool | None
     figures: Path | None
+    sampling: _Sampling | None
 
 
 def _rows(
@@ -106,8 +130,9 @@ def _rows(
 ) -> Generator[dict[str, Any], None, None]:
     """A row of the table for each image, in order."""
     each = [(target, picture_name(index, target.path)) for index, target in enumerate(targets)]
-    calls = ((each[i : i + _TOGETHER],) for i in range(0, len(each), _TOGETHER))
-    chosen = workers_for(len(targets) // _LEAST, workers)
+    least, together = (_LEAST, _TOGETHER) if job.sampling is None else (1, 1)
+    calls = ((each[i : i + together],) for i in range(0, len(each), together))
+    chosen = workers_for(len(targets) // least, workers)
     if chosen.here:
         yield from (_fit_one(*one) for one in each)
         return
@@ -118,13 +143,21 @@ def _rows(
             yield from rows
 
 
-_worker: tuple[FileFitter, Path | None]
+_worker: tuple[FileFitter, Path | None, Path | None]
 
 
 def _begin(job: _Job) -> None:
     """Prepare a worker process."""
     global _worker
-    _worker = (FileFitter(job.preset, mass=job.mass, lens_light=job.lens_light), job.figures)
+    wanted = job.sampling
+    fitter = FileFitter(
+        job.preset,
+        mass=job.mass,
+        lens_light=job.lens_light,
+        posterior_steps=0 if wanted is None else wanted.steps,
+        seed=0 if wanted is None else wanted.seed,
+    )
+    _worker = (fitter, job.figures, None if wanted is None else wanted.folder)
 
 
 def _fit_some(each: Sequence[tuple[Target, str]]) -> list[dict[str, Any]]:
@@ -132,11 +165,13 @@ def _fit_some(each: Sequence[tuple[Target, str]]) -> list[dict[str, Any]]:
 
 
 def _fit_one(target: Target, picture: str) -> dict[str, Any]:
-    fitter, figures = _worker
+    fitter, figures, samples = _worker
     with one_blas_thread():
         found = fitter.fit(target)
     if figures is not None:
         _write_figure(figures / picture, found)
+    if samples is not None and found.posterior is not None:
+        _write_samples((samples / picture).with_suffix(".parquet"), found.posterior)
     return fit_row(found)
 
 
@@ -148,3 +183,9 @@ def _write_figure(path: Path, row: FileFit) -> None:
     )
     with atomic_file(path) as temporary:
         save_figure(figure, temporary)
+
+
+def _write_samples(path: Path, found: Posterior) -> None:
+    samples = pd.DataFrame(conventional_parameters(found.names, found.samples))
+    samples["log_probability"] = found.log_probability
+    write_table(samples, path)

@@ -20,12 +20,16 @@ from darklens.lensing.noise import DeepLenseSimNoise, NoNoise, PhotonNoise
 from darklens.modelling import (
     GaussianLikelihood,
     ImageFitter,
+    Posterior,
     SmoothFit,
     SmoothFitter,
     SmoothModel,
     adapt_preset,
+    conventional_parameters,
     fit_estimates,
+    sample_posterior,
     smooth_model,
+    with_free_slope,
 )
 from darklens.modelling.adaptation import Mass
 from darklens.naming import visible
@@ -63,6 +67,7 @@ class FileFit:
         prepared: What was done to the image before the fit, in words, or empty.
         note: Mismatches between image and preset, in words, or empty.
         error: The reason, or empty.
+        posterior: Samples of the posterior, if they were asked for.
     """
 
     path: Path
@@ -74,6 +79,7 @@ class FileFit:
     prepared: str = ""
     note: str = ""
     error: str = ""
+    posterior: Posterior | None = None
 
     def __repr__(self) -> str:
         return f"FileFit({visible(self.path)!r}: {visible(self.error) or self.fit!r})"
@@ -90,6 +96,8 @@ class FileFitter:
         preset: The preset.
         mass: Isothermal sphere or ellipsoid; as in the preset if None.
         lens_light: Whether to fit the light of the lens galaxy; as in the preset if None.
+        posterior_steps: Largest number of steps in which the posterior is sampled, or 0.
+        seed: Of the samples.
 
     Raises:
         BadInput: If the arguments are inconsistent.
@@ -97,8 +105,15 @@ class FileFitter:
     """
 
     def __init__(
-        self, preset: Preset, *, mass: Mass | None = None, lens_light: bool | None = None
+        self,
+        preset: Preset,
+        *,
+        mass: Mass | None = None,
+        lens_light: bool | None = None,
+        posterior_steps: int = 0,
+        seed: int = 0,
     ) -> None:
+        self._steps, self._seed = posterior_steps, seed
         self._preset = adapt_preset(preset, mass=mass, lens_light=lens_light)
         self._lock = Lock()
         self._models = OrderedDict[Any, SmoothModel]()
@@ -108,7 +123,30 @@ class FileFitter:
         """Fit one file; errors are reported in the result."""
         own = self._preset.general or target.options.noise_map is not None
         work = self._fit_observation if own else self._fit_as_preset
-        return attempt(work, target, lambda path, reason: FileFit(path, error=reason))
+        return attempt(
+            lambda one: self._sampled(work(one)),
+            target,
+            lambda path, reason: FileFit(path, error=reason),
+        )
+
+    def _sampled(self, found: FileFit) -> FileFit:
+        """The fit with its posterior, in which the slope of a general lens is free."""
+        if not self._steps:
+            return found
+        assert found.image is not None  # errors are raised
+        assert found.model is not None
+        assert found.fit is not None
+        model = with_free_slope(found.model) if self._preset.general else found.model
+        posterior = sample_posterior(
+            model, found.image, found.fit, seed=self._seed, steps=self._steps
+        )
+        if posterior.long_enough:
+            return replace(found, posterior=posterior)
+        note = (
+            f"the chains of the posterior are only "
+            f"{posterior.steps / posterior.autocorrelation_time:.0f} autocorrelation times long"
+        )
+        return replace(found, posterior=posterior, note="; ".join(filter(None, [found.note, note])))
 
     def _fit_as_preset(self, target: Target) -> FileFit:
         """Fit an image like those of the preset."""
@@ -198,8 +236,21 @@ def fit_row(row: FileFit) -> dict[str, Any]:
     head |= {"chi_square": row.fit.chi_square, "converged": row.fit.converged}
     for name, estimate in fit_estimates(row.fit).items():
         head |= {name: estimate.value, f"{name}_error": estimate.error}
+    head |= _percentiles(row.posterior)
     head |= {"prepared": row.prepared or None}
     return head | {"note": row.note or None, "error": None}
+
+
+def _percentiles(posterior: Posterior | None) -> dict[str, float]:
+    """The median of each parameter and the ends of its central 68 %."""
+    if posterior is None:
+        return {}
+    named = conventional_parameters(posterior.names, posterior.samples)
+    return {
+        f"{name}_p{percent}": float(np.percentile(values, percent))
+        for name, values in named.items()
+        for percent in (16, 50, 84)
+    }
 
 
 def _read(path: Path, extension: str | None) -> Plane:
