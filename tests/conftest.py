@@ -245,7 +245,16 @@ def lens_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_untrained_generator(tmp_path_factory.mktemp("generators") / "lens", 150)
 
 
-def save_untrained_generator(folder: Path, size: int) -> Path:
+@pytest.fixture(scope="session")
+def playing_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with a preset, so that its images can be compared with simulated ones."""
+    folder = tmp_path_factory.mktemp("generators") / "player"
+    return save_untrained_generator(folder, 150, name="tiny-player", preset="model-1-legacy")
+
+
+def save_untrained_generator(
+    folder: Path, size: int, *, name: str = "tiny-generator", preset: str | None = None
+) -> Path:
     """Write the folder of an untrained generator of photon counts of three classes."""
     import torch
 
@@ -259,7 +268,7 @@ def save_untrained_generator(folder: Path, size: int) -> Path:
     assert space is not None
     space.fit(space.frequencies(torch.randn(40, *network.shape)))
     card = ModelCard(
-        name="tiny-generator",
+        name=name,
         kind="generator",
         description="An untrained generator for tests.",
         classes=("no", "sphere", "vort"),
@@ -268,7 +277,13 @@ def save_untrained_generator(folder: Path, size: int) -> Path:
         network=generator_spec(network),
         output=OutputCard("photon counts", minimum=0.0, noise="poisson", scaled_files=True),
         training=TrainingCard(
-            command="none", images=0, seconds=0.0, machine="any", date="2026-01-01", version="0"
+            command="none",
+            images=0,
+            seconds=0.0,
+            machine="any",
+            date="2026-01-01",
+            version="0",
+            preset=preset,
         ),
         licence="MIT",
     )

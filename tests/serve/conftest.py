@@ -52,9 +52,10 @@ def start_server(*words: str) -> tuple[subprocess.Popen[str], str]:
 
 
 @pytest.fixture(scope="session")
-def server(tiny_model: Path, lens_generator: Path) -> Iterator[str]:
+def server(tiny_model: Path, lens_generator: Path, playing_generator: Path) -> Iterator[str]:
     """Address of a server with tiny models."""
-    process, address = start_server("--models", f"['{tiny_model}', '{lens_generator}']")
+    models = list(map(str, (tiny_model, lens_generator, playing_generator)))
+    process, address = start_server("--models", repr(models))
     yield address
     process.terminate()
     process.communicate(timeout=60)

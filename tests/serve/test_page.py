@@ -213,7 +213,7 @@ def test_a_fit_with_its_errors_and_the_source(
     assert page.locator("#fit-results canvas").count() == 4
 
 
-def test_a_gallery_and_the_game(visit: Visit, picture: Picture, tmp_path: Path) -> None:
+def test_a_gallery(visit: Visit, picture: Picture, tmp_path: Path) -> None:
     page = visit.page
     page.click("#tab-generate")
     page.fill("#generate-count", "5")
@@ -226,11 +226,37 @@ def test_a_gallery_and_the_game(visit: Visit, picture: Picture, tmp_path: Path) 
     assert page.is_disabled("#game-start")  # this model names no preset to compare with
 
 
+def test_the_game_counts_what_was_told_apart(visit: Visit, picture: Picture) -> None:
+    """Five simulated and five generated images; all are marked, the last one by keyboard."""
+    page = visit.page
+    page.click("#tab-generate")
+    page.select_option("#generate-model", "tiny-player")
+    page.fill("#generate-steps", "2")
+    page.click("#game-start")
+    page.wait_for_selector("#game .tile")
+    tiles = page.locator("#game .tile")
+    assert tiles.count() == 10
+    marked = [0, 3, 4, 9]
+    for place in marked[:-1]:
+        tiles.nth(place).click()
+    tiles.nth(marked[-1]).press("Space")
+    page.get_by_role("button", name="Done").click()
+    picture(page, "game")
+    words = page.locator("#game .word").all_inner_texts()
+    simulated = [place for place, word in enumerate(words) if word.startswith("simulated")]
+    assert len(simulated) == 5
+    right = [(place in marked) == (place in simulated) for place in range(10)]
+    assert [word.endswith("right") for word in words] == right
+    assert page.inner_text("#game .verdict").startswith(f"{sum(right)} of 10 right.")
+    assert page.locator("#game .tile.wrong").count() == 10 - sum(right)
+    assert all(tiles.nth(place).is_disabled() for place in range(10))
+
+
 def test_cards_of_the_models(visit: Visit, picture: Picture) -> None:
     visit.page.click("#tab-models")
     visit.page.wait_for_selector("#models-list article")
     picture(visit.page, "models")
-    assert visit.page.locator("#models-list article").count() == 2
+    assert visit.page.locator("#models-list article").count() == 3
     assert "guesses" in visit.page.inner_text("#models-list")
 
 
