@@ -1,6 +1,15 @@
 """Sphinx configuration; `make docs` builds the pages, and any warning is an error."""
 
+import io
+import os
+from contextlib import redirect_stdout
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+
 from darklens import __version__
+from darklens.cli.main import main
 
 project = "darklens"
 author = "The darklens developers"
@@ -19,6 +28,7 @@ exclude_patterns = ["_build"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
+# Links to other pages are checked by MyST, their anchors too; a broken one is a warning.
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # kernels may have to be compiled
@@ -33,3 +43,25 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = f"darklens {release}"
 html_static_path: list[str] = []
+
+
+class CommandHelp(Directive):
+    """`{command-help} VERB`: what `darklens VERB --help` prints."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """The help as a block of text."""
+        os.environ["COLUMNS"] = "98"
+        text = io.StringIO()
+        with redirect_stdout(text):
+            code = main([*self.arguments[0].split(), "--help"])
+        if code or not text.getvalue():
+            raise self.error(f"there is no help for {self.arguments[0]}")
+        return [nodes.literal_block(text.getvalue(), text.getvalue(), language="text")]
+
+
+def setup(app: Any) -> None:
+    """Register the directive."""
+    app.add_directive("command-help", CommandHelp)

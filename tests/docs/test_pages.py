@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from darklens import __version__
-from darklens.cli.main import main
+from darklens.cli.main import VERBS, main
 from darklens.hub import ModelCard, shipped_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,6 +120,34 @@ def test_reference_names_all_subpackages() -> None:
     described = (ROOT / "docs" / "api.md").read_text()
     wanted = {room.name for room in rooms} - {"cli", "files"}
     assert {name for name in wanted if f"automodule:: darklens.{name}\n" not in described} == set()
+
+
+def test_reference_names_all_verbs() -> None:
+    page = (ROOT / "docs" / "commands.md").read_text()
+    assert sorted(re.findall(r"^```{command-help} (.+)$", page, re.MULTILINE)) == sorted(VERBS)
+
+
+def _anchors(page: Path) -> set[str]:
+    """Anchors of the headings of a page, as GitHub and MyST make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    plain = [re.sub(r"[^\w\s-]", "", heading.lower()).strip() for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_linked_headings_exist(path: Path) -> None:
+    """A link to a heading that was renamed leads to the top of its page, and nobody notices."""
+    links = re.findall(r"\]\(([^)#\s]*\.md|)#([^)\s]+)\)", path.read_text())
+    targets = [(path.parent / name if name else path, anchor) for name, anchor in links]
+    assert [(page.name, a) for page, a in targets if a not in _anchors(page)] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_page_is_in_the_contents(path: Path) -> None:
+    if path.parent.name == "docs" and path.stem != "index":
+        index = (ROOT / "docs" / "index.md").read_text()
+        assert re.search(rf"^{path.stem}$", index, re.MULTILINE)
 
 
 def test_citation_and_changelog_name_the_version() -> None:

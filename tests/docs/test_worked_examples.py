@@ -1,4 +1,4 @@
-"""The pages that show how to extend the package: their code runs and prints what they show."""
+"""Pages that the reader follows line by line: their code runs and prints what they show."""
 
 import re
 from collections.abc import Callable
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-PAGES = sorted(DOCS.glob("add_*.md"))
+EXTENDING = sorted(DOCS.glob("add_*.md"))
+PAGES = EXTENDING + sorted([*DOCS.glob("coming_from_*.md"), *DOCS.glob("for_*.md")])
+SLOW = ("coming_from_deeplensesim", "for_machine_learning", "for_observers", "for_simulators")
 MARK = "=== end of block ==="
 NUMBER = r"-?\d+\.\d+"
 
@@ -41,10 +43,22 @@ def test_there_are_pages() -> None:
         "add_network",
         "add_preset",
         "add_score",
+        "coming_from_deeplensesim",
+        "coming_from_lenstronomy",
+        "coming_from_pyautolens",
+        "for_machine_learning",
+        "for_observers",
+        "for_simulators",
     ]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in SLOW else [])
+        for path in PAGES
+    ],
+)
 def test_page_runs_and_prints_what_it_shows(
     path: Path,
     tmp_path: Path,
@@ -65,7 +79,7 @@ def test_page_runs_and_prints_what_it_shows(
             assert _same(text, outputs[index]), outputs[index]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXTENDING, ids=lambda path: path.stem)
 def test_files_to_edit_exist(path: Path) -> None:
     """The tables of files name what there is, but for the files that the page adds."""
     rows = re.findall(r"^\| `([\w./-]+)`", path.read_text(), re.MULTILINE)
