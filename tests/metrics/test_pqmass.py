@@ -47,3 +47,9 @@ def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "pqm", None)
     with pytest.raises(NotComputed, match=r"darklens\[features\]"):
         pqmass(*SAME)
+
+
+def test_sets_in_one_region_have_no_score() -> None:
+    first = np.random.default_rng(0).normal(size=(4, 2))
+    with pytest.raises(NotComputed, match="more than 4 and 4 images"):
+        pqmass(first, first, divisions=50)

@@ -55,7 +55,7 @@ def pqmass(
         seed: Of the divisions.
 
     Raises:
-        NotComputed: If `pqm` is not installed.
+        NotComputed: If `pqm` is not installed, or all images lie in one region.
     """
     try:
         from pqm import pqm_chi2, pqm_pvalue
@@ -64,10 +64,13 @@ def pqmass(
     count = max(2, min(regions, (len(first) + len(second)) // 4))
     options = {"num_refs": count, "re_tessellation": divisions, "z_score_norm": True}
     sets = first.astype(np.float64), second.astype(np.float64)
-    with seeded_global_generator(seed):
-        squares = np.array(pqm_chi2(*sets, **options)) / (count - 1)
-    with seeded_global_generator(seed):
-        chances = np.array(pqm_pvalue(*sets, **options))
+    try:
+        with seeded_global_generator(seed):
+            squares = np.array(pqm_chi2(*sets, **options)) / (count - 1)
+        with seeded_global_generator(seed):
+            chances = np.array(pqm_pvalue(*sets, **options))
+    except ValueError:  # all images lie in one region
+        raise NotComputed(f"PQMass needs more than {len(first)} and {len(second)} images") from None
     return RegionScore(
         float(squares.mean()), float(squares.std()), float(np.median(chances)), count
     )
