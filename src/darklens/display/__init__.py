@@ -1,7 +1,6 @@
 """Images of lenses as pictures, what objects show in a notebook, and the look of pages."""
 
 from darklens.display.notebook import (
-    ShownFigure,
     facts_html,
     lenses_figure,
     panels_figure,
@@ -21,7 +20,6 @@ from darklens.display.pictures import (
 
 __all__ = [
     "STYLESHEET",
-    "ShownFigure",
     "data_uri",
     "facts_html",
     "grid_picture",

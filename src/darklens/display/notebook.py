@@ -18,7 +18,6 @@ from darklens.display.pictures import lens_picture, thumbnail_uri
 from darklens.naming import in_figure, visible
 
 __all__ = [
-    "ShownFigure",
     "facts_html",
     "lenses_figure",
     "panels_figure",
@@ -31,7 +30,7 @@ _CELL = "text-align:left;padding:.15em .8em .15em 0"
 _RIGHT = "text-align:right;padding:.15em .8em .15em 0"
 
 
-class ShownFigure(Figure):
+class _ShownFigure(Figure):
     """A Matplotlib figure that a notebook shows, with and without `%matplotlib inline`."""
 
     def _repr_png_(self) -> bytes:
@@ -92,7 +91,7 @@ def lenses_figure(
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     with matplotlib.rc_context({"text.usetex": False}):
-        figure = ShownFigure(figsize=(1.9 * columns, 2.1 * rows), layout="constrained")
+        figure = _ShownFigure(figsize=(1.9 * columns, 2.1 * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes:
             axis.set_axis_off()
@@ -112,7 +111,7 @@ def panels_figure(
         title: Title of the figure.
     """
     with matplotlib.rc_context({"text.usetex": False}):
-        figure = ShownFigure(figsize=(3.4 * len(panels), 3.0), layout="constrained")
+        figure = _ShownFigure(figsize=(3.4 * len(panels), 3.0), layout="constrained")
         axes = figure.subplots(1, len(panels), squeeze=False).ravel()
         for axis, (words, values, limit) in zip(axes, panels, strict=True):
             style: dict[str, Any] = {"cmap": "inferno"}
