@@ -49,7 +49,13 @@ def test_without_the_package_it_is_said_what_to_install(monkeypatch: pytest.Monk
         pqmass(*SAME)
 
 
-def test_sets_in_one_region_have_no_score() -> None:
-    first = np.random.default_rng(0).normal(size=(4, 2))
-    with pytest.raises(NotComputed, match="more than 4 and 4 images"):
-        pqmass(first, first, divisions=50)
+def test_constant_features_say_nothing_and_nothing_is_printed(capsys) -> None:
+    constant = np.concatenate([SAME, np.full((2, 400, 3), 7.0)], axis=2)
+    found = pqmass(*constant, regions=50, divisions=5, seed=1)
+    assert found == pqmass(*SAME, regions=50, divisions=5, seed=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_equal_images_have_no_score() -> None:
+    with pytest.raises(NotComputed, match="too few different images"):
+        pqmass(np.ones((30, 2)), np.ones((30, 2)), divisions=2)

@@ -12,7 +12,7 @@ References:
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Real
+from jaxtyping import Float, Real
 
 from darklens.errors import NotComputed
 from darklens.random_state import seeded_global_generator
@@ -55,22 +55,34 @@ def pqmass(
         seed: Of the divisions.
 
     Raises:
-        NotComputed: If `pqm` is not installed, or all images lie in one region.
+        NotComputed: If `pqm` is not installed, or nearly all images are equal.
     """
     try:
         from pqm import pqm_chi2, pqm_pvalue
     except ImportError:
         raise NotComputed("PQMass needs pip install 'darklens[features]'") from None
     count = max(2, min(regions, (len(first) + len(second)) // 4))
-    options = {"num_refs": count, "re_tessellation": divisions, "z_score_norm": True}
-    sets = first.astype(np.float64), second.astype(np.float64)
-    try:
-        with seeded_global_generator(seed):
-            squares = np.array(pqm_chi2(*sets, **options)) / (count - 1)
-        with seeded_global_generator(seed):
-            chances = np.array(pqm_pvalue(*sets, **options))
-    except ValueError:  # all images lie in one region
-        raise NotComputed(f"PQMass needs more than {len(first)} and {len(second)} images") from None
+    sets = _standardised(first, second)
+    squares, chances = np.empty(divisions), np.empty(divisions)
+    with seeded_global_generator(seed):
+        for k, own in enumerate(np.random.randint(2**31, size=divisions)):  # noqa: NPY002
+            for values, test in ((squares, pqm_chi2), (chances, pqm_pvalue)):
+                np.random.seed(own)  # noqa: NPY002  the same regions for both
+                try:
+                    values[k] = test(*sets, num_refs=count)
+                except ValueError:  # all images lie in one region
+                    raise NotComputed("too few different images for PQMass") from None
+    squares /= count - 1
     return RegionScore(
         float(squares.mean()), float(squares.std()), float(np.median(chances)), count
     )
+
+
+def _standardised(
+    first: Real[np.ndarray, "n d"], second: Real[np.ndarray, "m d"]
+) -> tuple[Float[np.ndarray, "n d"], Float[np.ndarray, "m d"]]:
+    """Both sets with a deviation of 1 of each feature; constant features become 0."""
+    both = np.concatenate([first, second]).astype(np.float64)
+    spread = both.std(axis=0)
+    both = (both - both.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return both[: len(first)], both[len(first) :]
