@@ -1,6 +1,6 @@
 """The search for subhalos on mocks by lenstronomy: false alarms, detections, errors, time.
 
-    python benchmarks/detection.py --count 20
+    python benchmarks/detection.py --count 20 --rows runs/detection.jsonl
 
 Mocks are drawn by lenstronomy (`lens_mocks.py`), of three kinds without a subhalo and of the same
 with one of 10^9.5 to 10^10 solar masses within 0.2 arcsec of an arc. The tables go to
@@ -147,7 +147,14 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--rows", type=Path, help="JSON file for the single results")
+    parser.add_argument(
+        "--rows",
+        type=Path,
+        help="file of the single results, a line of JSON each; what it holds is not done again",
+    )
+    parser.add_argument(
+        "--table", action="store_true", help="only make the table of what --rows holds"
+    )
     parser.add_argument("--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
     cases = [
@@ -156,24 +163,36 @@ def main() -> None:
         for subhalo in (False, True)
         for kind in arguments.kinds
     ]
-    rows: list[dict[str, Any]] = []
+    rows = _kept(arguments.rows)
+    done = {(row["seed"], row["kind"], row["subhalo"]) for row in rows}
+    missing = [] if arguments.table else [case for case in cases if case not in done]
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
-        for row in pool.map(search, cases):
+        for row in pool.map(search, missing):
             rows.append(row)
+            if arguments.rows:
+                with arguments.rows.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
             print(json.dumps({k: _short(v) for k, v in row.items()}), flush=True)
-    if arguments.rows:
-        arguments.rows.write_text(json.dumps(rows))
     head = [
         "# Search for subhalos on mocks by lenstronomy",
         "",
-        f"`python benchmarks/detection.py {' '.join(sys.argv[1:])}`, {datetime.date.today()}, "
-        f"{platform.processor() or platform.machine()}, one thread a lens.",
+        f"`{' '.join(['python benchmarks/detection.py', *sys.argv[1:]])}`, "
+        f"{datetime.date.today()}, {platform.processor() or platform.machine()}, one thread a "
+        f"lens, {len(rows)} mocks.",
+        "",
         "",
     ]
     text = "\n".join(head) + table(rows) + "\n"
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(text)
     print(text)
+
+
+def _kept(path: Path | None) -> list[dict[str, Any]]:
+    """Results of earlier runs."""
+    if path is None or not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _short(value: Any) -> Any:
