@@ -102,7 +102,11 @@ def test_signals_end_a_verb_with_their_code_and_one_line(
     number: signal.Signals, code: int, line: str
 ) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", _SLEEPER], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", _SLEEPER],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # also in the background
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"

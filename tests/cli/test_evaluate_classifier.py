@@ -53,7 +53,7 @@ def test_shifts_of_the_models_own_preset_go_into_the_report(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "evaluation"
-    words = ["--model", tiny_model, "--count", 3, "--stress", "--stress-count", 1]
+    words = ["--model", tiny_model, "--count", 3, "--stress", "--stress-count", 1, "--workers", 1]
     assert evaluate(*words, "--output", output) == 0
     tables = {f"stress.{end}" for end in ("md", "csv", "json", "png", "svg")}
     assert {path.name for path in output.iterdir()} == FILES | tables

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -40,19 +41,25 @@ def words(output: Path, preset: Path, *more: str) -> list[str]:
     return ["simulate", str(output), "--preset", str(preset), "--quiet", *more]
 
 
-def begin(output: Path, preset: Path) -> "subprocess.Popen[str]":
+@contextmanager
+def begun(output: Path, preset: Path) -> "Iterator[subprocess.Popen[str]]":
     """A run of two workers that has just written its first shard of very many."""
     given = words(output, preset, "--count", "1000000", "--workers", "2")
     process = subprocess.Popen(
         [sys.executable, "-m", "darklens", *given],
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # also in the background
         stderr=subprocess.PIPE,
         text=True,
     )
     parts = output.with_name(f"{output.name}.partial") / "parts"
-    while process.poll() is None and not list(parts.glob("*.parquet")):
-        time.sleep(0.02)
-    return process
+    try:
+        while process.poll() is None and not list(parts.glob("*.parquet")):
+            time.sleep(0.02)
+        yield process
+    finally:  # it would go on for hours
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def to_all(number: signal.Signals) -> Callable[[int], None]:
@@ -88,11 +95,11 @@ def test_a_stopped_run_says_so_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output = tmp_path / "lenses.zarr"
-    process = begin(output, preset)
-    assert main(words(output, preset, "--count", "1000000")) == 2
-    assert f"is being written by process {process.pid} on" in capsys.readouterr().err
-    stop(process.pid)
-    _, shown = process.communicate(timeout=60)
+    with begun(output, preset) as process:
+        assert main(words(output, preset, "--count", "1000000")) == 2
+        assert f"is being written by process {process.pid} on" in capsys.readouterr().err
+        stop(process.pid)
+        _, shown = process.communicate(timeout=60)
     assert process.returncode == code, shown
     assert shown.startswith(line)
     assert shown.count("\n") == 1
