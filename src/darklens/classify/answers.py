@@ -73,7 +73,11 @@ class Answer:
             "probabilities": ", ".join(f"{value:.3f}" for value in self.probabilities),
             "possible": ", ".join(self.possible) or "not known: no calibration",
             "familiarity": "not known" if np.isnan(self.familiarity) else f"{self.familiarity:.3f}",
-            **{name: value for name, value in self.columns.items() if value is not None},
+            **{
+                name: f"{value:.4g}" if isinstance(value, float) else value
+                for name, value in self.columns.items()
+                if value is not None
+            },
         }
         pictures = [
             (
