@@ -181,7 +181,7 @@ def _remove_left(item: Path) -> None:
     if match is None or match.group(1) != _MACHINE or item.is_symlink():
         return
     with suppress(OSError):
-        if time.time() - item.stat().st_mtime < 1.0:
+        if abs(time.time() - item.stat().st_mtime) < 1.0:  # later than now by a wrong clock
             return  # its writer may be about to lock it
         descriptor = os.open(item, os.O_RDONLY)
         try:

@@ -88,8 +88,9 @@ def _acquire(lock: Path, path: Path) -> tuple[int, list[Path]]:
                 _acquire_by_name(held, path)
                 return descriptor, [lock, held]
             if _is_at(descriptor, lock):
-                os.ftruncate(descriptor, 0)
-                os.write(descriptor, _words().encode())
+                with suppress(OSError):  # on a full disk the lock holds without its description
+                    os.ftruncate(descriptor, 0)
+                    os.write(descriptor, _words().encode())
                 return descriptor, [lock]
         except BaseException:
             os.close(descriptor)
