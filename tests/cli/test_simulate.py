@@ -1,11 +1,9 @@
-"""`darklens simulate` as people run it: any number of workers, killed anywhere, same bytes."""
+"""`darklens simulate` as people run it: any number of workers, same bytes.
+
+`tests/faults` kills it at random points.
+"""
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +15,7 @@ from darklens.cli.main import main
 from darklens.data import open_dataset
 from darklens.simulation import Lenses, Simulator
 
-COUNT, SEED = 2600, 3
-SHARDS = 6  # of 512 images, so that two workers have not made all when they are killed twice
+COUNT, SEED = 2600, 3  # six shards
 SMALL = """
 name: small
 description: Small images for tests.
@@ -108,37 +105,6 @@ def test_any_number_of_workers_writes_the_same_bytes(
     output = tmp_path / whole.name
     assert main(words(output, preset, "--workers", "2")) == 0
     assert digest(output) == digest(whole)
-
-
-def test_a_run_killed_at_random_points_ends_with_the_same_bytes(
-    whole: Path, preset: Path, tmp_path: Path
-) -> None:
-    workers = {"lenses.zarr": "2", "lenses": "1"}[whole.name]
-    output = tmp_path / whole.name
-    partial = output.with_name(output.name + ".partial")
-    rng = np.random.default_rng(int(workers))
-    command = [sys.executable, "-m", "darklens", *words(output, preset, "--workers", workers)]
-    shards = 0
-    for _ in range(2):
-        process = subprocess.Popen(command, start_new_session=True)
-        # Killed when another shard is there, at any moment of the next.
-        goal = shards + 1
-        while process.poll() is None and shards_written(partial) < goal:
-            time.sleep(0.005)
-        time.sleep(rng.uniform(0, 0.05))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        shards = shards_written(partial)
-        assert not output.exists()
-    assert 0 < shards < SHARDS, "no run was killed in between"
-    assert main(words(output, preset, "--workers", "1")) == 0
-    assert digest(output) == digest(whole)
-    assert not partial.exists()
-
-
-def shards_written(partial: Path) -> int:
-    return len(list(partial.glob("parts/*.parquet")))
 
 
 def test_a_finished_output_is_left_alone(whole: Path, preset: Path) -> None:

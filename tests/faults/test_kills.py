@@ -17,8 +17,9 @@ def drive(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, str(DRIVER), *words], capture_output=True, text=True)
 
 
-def test_a_short_run_finds_nothing() -> None:
-    done = drive("--kills", "2", "--lenses", "8", "--verb", "simulate")
+@pytest.mark.parametrize("verb", ["simulate", "simulate-files"])
+def test_a_short_run_finds_nothing(verb: str) -> None:
+    done = drive("--kills", "2", "--verb", verb)
     assert done.returncode == 0, done.stdout + done.stderr[-2000:]
 
 
