@@ -11,6 +11,7 @@ from typing import Literal
 from darklens.errors import BadInput
 from darklens.files.configuration import check_configuration
 from darklens.files.places import check_file, check_folder_name
+from darklens.files.remote import url_of
 from darklens.naming import visible
 
 __all__ = ["Kind", "WrittenImages", "configuration_place", "kind_of_output"]
@@ -42,7 +43,7 @@ class WrittenImages:
             f"{number} {visible(name)}"
             for number, name in zip(self.counts, self.classes, strict=False)
         ]
-        return f"wrote {self.count} images to {self.path}" + (
+        return f"wrote {self.count} images to {url_of(self.path) or self.path}" + (
             f": {', '.join(each)}" if each else ""
         )
 

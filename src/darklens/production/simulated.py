@@ -6,7 +6,7 @@ stopped when the same call is made again, and ends with the same bytes.
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file, writing
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
+from darklens.files.remote import sent_to, url_of
 from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
 from darklens.progress import progress_bar, say
 from darklens.simulation import Simulator
@@ -78,7 +79,8 @@ def simulate(
 
     Args:
         output: Where to write. A name ending in .zarr gives a store, .png a grid of up to 400
-            lenses, any other name a folder of .npy files with a subfolder for each class.
+            lenses, any other name a folder of .npy files with a subfolder for each class. A URL
+            ending in .zarr, such as s3://BUCKET/NAME.zarr, gets the store when it is complete.
         preset: Name of a shipped preset, or a YAML file.
         count: Total number of images, over all classes.
         seed: The same seed gives the same bytes, whatever the number of workers.
@@ -96,6 +98,10 @@ def simulate(
         BadInput: If an argument does not fit, or the output cannot be written.
         BadPreset: If the preset is not valid or draws impossible values.
     """
+    if url_of(output) is not None:
+        with sent_to(output) as place:
+            made = simulate(place, preset, count, seed, classes, format, workers, cluster, quiet)
+        return replace(made, path=output)
     if workers < 0:
         raise BadInput(f"workers {workers} must not be negative")
     settings = dict(locals())

@@ -43,6 +43,7 @@ from darklens.evaluate.folder import EVALUATION
 from darklens.files.atomic import atomic_folder
 from darklens.files.configuration import write_configuration
 from darklens.files.places import check_folder
+from darklens.files.remote import fetched, url_of
 from darklens.hub import Metric, ModelCard, card_of, find_model, load_classifier, record_metrics
 from darklens.progress import progress, say
 from darklens.simulation import Simulator
@@ -78,7 +79,7 @@ def evaluate_classifier(
 
     Args:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        data: Folder in the DeepLense layout, or a store, to evaluate on.
+        data: Folder in the DeepLense layout, a store, or the URL of a store, to evaluate on.
         split: Part of the data, such as test; all of it by default.
         run: Folder of a training run: evaluate its model, unless --model names another, on
             exactly the images of --part in that run. --data gives their present location.
@@ -112,6 +113,9 @@ def evaluate_classifier(
         BadModel: If the model cannot be loaded.
     """
     settings = dict(locals())
+    if data is not None and url_of(data) is not None:
+        with fetched(data) as place:
+            return evaluate_classifier(**{**settings, "data": place})
     if run is not None and (preset is not None or split is not None):
         raise BadInput("--run takes the images of the run: give neither --preset nor --split")
     if run is None and (data is None) == (preset is None) and not (stress and preset is None):

@@ -1,0 +1,146 @@
+"""Stores at a URL: `s3://BUCKET/NAME.zarr`, `file://`, `memory://` and all that fsspec knows.
+
+An output is made in a folder of this machine, where it can be continued after a stop, and sent when
+it is complete. The file that makes it a store, `zarr.json`, is sent last: a store that can be
+opened is whole. An input is copied to a folder of this machine first.
+
+S3 is read and written by Arrow, which finds credentials, region and endpoint as the AWS tools do
+(`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...) and tries again when a
+request fails.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from darklens.errors import BadInput
+
+__all__ = ["fetched", "sent_to", "url_of"]
+
+_URL = re.compile(r"([a-z][a-z0-9+.-]+):/(.*)", re.DOTALL)
+_ATTEMPTS = 5
+_LAST = "zarr.json"  # a folder without it is no store
+_CREDENTIALS = "; credentials are those of the AWS tools, such as AWS_ACCESS_KEY_ID"
+_FAILURES = (OSError, ValueError, ImportError, KeyError, NotImplementedError)
+
+
+def url_of(path: Path) -> str | None:
+    """The URL that a path stands for, as a path has one slash in place of two; None for others.
+
+    >>> url_of(Path("s3://bucket/lenses.zarr")), url_of(Path("lenses.zarr"))
+    ('s3://bucket/lenses.zarr', None)
+    """
+    found = _URL.fullmatch(path.as_posix())
+    if found is None:
+        return None
+    slashes = ":///" if found[1] == "file" else "://"
+    return f"{found[1]}{slashes}{found[2]}"
+
+
+@contextmanager
+def sent_to(output: Path) -> Iterator[Path]:
+    """The place on this machine where an output is made; sent to its URL when the block ends.
+
+    A stopped run finds what it has made in the same place.
+
+    Args:
+        output: A path, which is its own place, or the URL of a store.
+
+    Raises:
+        BadInput: If the URL is not that of a new store, or cannot be written.
+    """
+    url = url_of(output)
+    if url is None:
+        yield output
+        return
+    if output.suffix.lower() != ".zarr":
+        raise BadInput(f"{url} must end in .zarr: only stores can be written to a URL")
+    with _in_words(url, "write"):
+        files, root = _file_system(url)
+        if files.exists(f"{root}/{_LAST}"):
+            raise BadInput(f"{url} exists already; choose another name or remove it first")
+    place = _staging() / hashlib.sha256(url.encode()).hexdigest()[:16] / output.name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    yield place
+    with _in_words(url, "write"):
+        _send(place, files, root)
+    shutil.rmtree(place.parent)
+
+
+@contextmanager
+def fetched(source: Path) -> Iterator[Path]:
+    """A store on this machine; a copy of what is at a URL is removed at the end.
+
+    Raises:
+        BadInput: If there is no store at the URL, or it cannot be read.
+    """
+    url = url_of(source)
+    if url is None:
+        yield source
+        return
+    with tempfile.TemporaryDirectory(prefix="darklens-") as folder:
+        place = Path(folder) / source.name
+        with _in_words(url, "read"):
+            files, root = _file_system(url)
+            if not files.exists(f"{root}/{_LAST}"):
+                raise BadInput(f"there is no store at {url}")
+            for name in files.find(root):
+                local = place / Path(name).relative_to(root)
+                local.parent.mkdir(parents=True, exist_ok=True)
+                files.get_file(name, str(local))
+        yield place
+
+
+def _send(place: Path, files: Any, root: str) -> None:
+    """Send a store, and the configuration of its run beside it."""
+    names = [path for path in sorted(place.rglob("*")) if path.is_file() and path.name != _LAST]
+    names += sorted(place.rglob(_LAST), key=lambda path: -len(path.parts))
+    for path in names:
+        target = f"{root}/{path.relative_to(place).as_posix()}"
+        files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        files.put_file(str(path), target)
+    beside = place.with_name(f"{place.name}.config.yaml")
+    if beside.is_file():
+        files.put_file(str(beside), f"{root}.config.yaml")
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it."""
+    if not url.startswith("s3://"):
+        from fsspec.core import url_to_fs
+
+        files, root = url_to_fs(url)
+        return files, root.rstrip("/")
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    s3 = S3FileSystem(
+        endpoint_override=endpoint,
+        retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+    )
+    return ArrowFSWrapper(s3), url.removeprefix("s3://").rstrip("/")
+
+
+@contextmanager
+def _in_words(url: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except _FAILURES as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        hint = _CREDENTIALS if url.startswith("s3://") else ""
+        raise BadInput(f"cannot {what} {url}: {reason}{hint}") from error
+
+
+def _staging() -> Path:
+    """Folder for outputs that are not yet sent."""
+    if given := os.environ.get("DARKLENS_CACHE"):
+        return Path(given) / "outgoing"
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "darklens" / "outgoing"
