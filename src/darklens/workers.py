@@ -231,6 +231,7 @@ def _pool(workers: int, begin: Callable[..., None], arguments: tuple[Any, ...]) 
         WorkerDied: If a worker was killed or could not start.
     """
     _start_tracker()  # before the first semaphore starts one that warns
+    _start_tracker()
     others = set(active_children())
     context = get_context("spawn")
     begun = context.Event()

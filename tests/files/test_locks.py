@@ -7,13 +7,14 @@ import platform
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darklens.errors import BadInput
-from darklens.files.locks import only_writer
+from darklens.files.locks import in_turn, only_writer
 
 HOLDER = """
 import sys, time
@@ -83,4 +84,25 @@ RUN: dict[str, Any] = {"check": True, "capture_output": True, "text": True}
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadInput, match="cannot write next to"), only_writer(tmp_path / "file/x"):
+        pass
+
+
+def test_the_same_work_is_done_in_turn(tmp_path: Path) -> None:
+    code = "import sys, time; from pathlib import Path; from darklens.files.locks import in_turn\n"
+    code += f"with in_turn(Path({str(tmp_path / 'a' / '.lock')!r})):\n"
+    code += "    print('in', flush=True); sys.stdin.readline()"
+    first = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert first.stdout is not None
+    assert first.stdout.readline() == "in\n"
+    second = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    time.sleep(0.5)
+    assert second.poll() is None
+    assert first.poll() is None
+    first.communicate("\n")
+    assert second.communicate("\n")[0] == "in\n"
+    with in_turn(tmp_path / "a" / ".lock"):
         pass

@@ -25,6 +25,7 @@ __all__ = [
     "FreshBatches",
     "FreshImages",
     "PreparedImages",
+    "ShareOfBatches",
     "ShuffledBatches",
 ]
 
@@ -201,6 +202,29 @@ class BatchOrder(DistributedSampler[int]):
         start = self._next_batch()
         for step in range(start, start + self._count):
             yield step * self.num_replicas + self.rank
+
+
+class ShareOfBatches(DistributedSampler[int]):
+    """The numbers of the batches that one of several processes evaluates, none of them twice.
+
+    PyTorch's own sampler repeats batches until all processes have equally many, and a metric would
+    count their images twice. It does so here only if there are fewer batches than processes.
+
+    Args:
+        batches: The batches.
+        num_replicas: Number of processes.
+        rank: Number of this process.
+    """
+
+    def __init__(self, batches: FixedBatches, *, num_replicas: int, rank: int) -> None:
+        super().__init__(batches, num_replicas=num_replicas, rank=rank, shuffle=False)
+        self._numbers = list(range(rank, len(batches), num_replicas)) or [0]
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
 
 
 def _torch_generator(seed: int, number: int) -> torch.Generator:

@@ -15,6 +15,7 @@ from darklens.data.batches import (
     FreshBatches,
     FreshImages,
     PreparedImages,
+    ShareOfBatches,
     ShuffledBatches,
 )
 from darklens.data.datasets import ImageDataset
@@ -162,10 +163,17 @@ class LensDataModule(lightning.LightningDataModule):
     def _fixed_loader(self, name: str) -> "DataLoader[Batch] | list[DataLoader[Batch]]":
         if name not in self._prepared:
             return []
-        return self._loader(FixedBatches(self._prepared[name], batch_size=self._batch_size), None)
+        batches = FixedBatches(self._prepared[name], batch_size=self._batch_size)
+        trainer = self.trainer
+        if trainer is None or trainer.world_size == 1:
+            return self._loader(batches, None)
+        share = ShareOfBatches(batches, num_replicas=trainer.world_size, rank=trainer.global_rank)
+        return self._loader(batches, share)
 
     def _loader(
-        self, batches: ShuffledBatches | FreshBatches | FixedBatches, order: BatchOrder | None
+        self,
+        batches: ShuffledBatches | FreshBatches | FixedBatches,
+        order: BatchOrder | ShareOfBatches | None,
     ) -> "DataLoader[Batch]":
         return DataLoader(
             batches,

@@ -10,6 +10,7 @@ import errno
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from pathlib import Path
 
 from darklens.errors import BadInput
 
-__all__ = ["only_writer", "try_lock"]
+__all__ = ["in_turn", "only_writer", "try_lock"]
 
+_PATIENCE = 0.2  # time between two attempts [s]
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 _UNSUPPORTED |= {errno.EBADF}  # locking a folder, if locks require a file open for writing
 
@@ -45,6 +47,23 @@ def only_writer(path: Path) -> Iterator[None]:
         for file in files:
             with suppress(OSError):  # Windows cannot remove an open file
                 file.unlink()
+        os.close(descriptor)
+
+
+@contextmanager
+def in_turn(lock: Path) -> Iterator[None]:
+    """Let processes do the same work one after another, so that the later ones find it done.
+
+    Args:
+        lock: File to lock, which stays; without locks in its file system nobody waits.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        while try_lock(descriptor) is False:
+            time.sleep(_PATIENCE)
+        yield
+    finally:
         os.close(descriptor)
 
 

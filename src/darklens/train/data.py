@@ -1,6 +1,7 @@
 """Training, validation and test data of a run: a folder or store, or endless simulations."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from darklens.cluster import open_workers
 from darklens.data import FreshImages, ImageDataset, Preprocessing, build_preprocessing, divide
 from darklens.data.survey import survey_images
 from darklens.errors import BadConfig, BadData
+from darklens.files.locks import in_turn
 from darklens.progress import say
 from darklens.simulation import Simulator
 from darklens.train.data_check import DataNeeds, check_data, check_values, report_left_out
@@ -108,7 +110,11 @@ def training_data(
             "--data.cluster prepares images once; these are read or simulated in each step: omit"
             " it, or give --data.prepared-images"
         )
-    with open_workers(options.cluster, options.workers, quiet=quiet) as workers:
+    with (
+        # The processes of a run on many devices, and runs that share a cache, prepare images once.
+        in_turn((options.cache or folder / PREPARED) / ".lock") if once else nullcontext(),
+        open_workers(options.cluster, options.workers, quiet=quiet) as workers,
+    ):
         if options.path is not None:
             return _from_disk(
                 options.path, options, steps, folder, needs=needs, workers=workers, quiet=quiet
