@@ -1,0 +1,121 @@
+"""Throughput of `simulate`, `fit` and `predict`: one process, two, and two under Dask.
+
+    python benchmarks/cluster.py [--lenses 600] [--rounds 3]
+
+Each command is a process of its own, timed as a whole with its start, on few and on all images. The
+rate is that of the further images, the start what a run of no image would take. The conditions
+take turns in each round, and the table has the medians. The overhead of Dask is that of two of its
+workers over two worker processes, for the further images. It goes to
+`benchmarks/results/cluster.md`.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+from darklens.train.cards import machine_name
+from darklens.workers import processors
+
+RESULTS = Path(__file__).resolve().parent / "results"
+CONDITIONS = {
+    "one process": ["--workers", "1"],
+    "two processes": ["--workers", "2"],
+    "two Dask workers": ["--workers", "2", "--cluster", "local"],
+}
+FEW = 0.25
+"""Share of the images in the shorter runs."""
+
+
+def seconds(words: list[str]) -> float:
+    """Wall time of one run of darklens [s]."""
+    begin = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "darklens", *words, "--quiet"], check=True)
+    return time.perf_counter() - begin
+
+
+def commands(folder: Path, lenses: int) -> dict[str, dict[int, list[str]]]:
+    """Words of each verb for few and for all images."""
+    few = int(FEW * lenses)
+    made: dict[str, dict[int, list[str]]] = {"simulate": {}, "fit": {}, "predict": {}}
+    for count in (few, lenses):
+        images = folder / f"images-{count}"
+        seconds(["simulate", str(images), "--count", str(count), "--seed", "9000001"])
+        table = str(folder / "table.csv")
+        made["fit"][count] = ["fit", str(images), "--output", table]
+        made["predict"][count] = ["predict", str(images), "--output", table]
+        # A simulation takes less time than a fit.
+        many = 5 * count
+        made["simulate"][many] = ["simulate", "OUTPUT", "--count", str(many)]
+    return made
+
+
+def timed(folder: Path, words: list[str], number: int) -> float:
+    """Wall time of one run, with an output of its own [s]."""
+    output = str(folder / f"lenses-{number}.zarr")
+    return seconds([output if word == "OUTPUT" else word for word in words])
+
+
+def main() -> None:
+    """Measure, print and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lenses", type=int, default=600)
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    found: dict[tuple[str, str, int], list[float]] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        verbs = commands(folder, given.lenses)
+        number = 0
+        for _ in range(given.rounds):
+            for verb, sizes in verbs.items():
+                for count, words in sizes.items():
+                    for name, more in CONDITIONS.items():
+                        number += 1
+                        taken = timed(folder, [*words, *more], number)
+                        found.setdefault((verb, name, count), []).append(taken)
+        load = os.getloadavg()[1]
+    text = report(verbs, found, given.lenses, given.rounds, load)
+    print(text)
+    (RESULTS / "cluster.md").write_text(text, encoding="utf-8")
+
+
+def report(
+    verbs: dict[str, dict[int, list[str]]],
+    found: dict[tuple[str, str, int], list[float]],
+    lenses: int,
+    rounds: int,
+    load: float,
+) -> str:
+    """The table in Markdown."""
+    lines = [
+        "# From a laptop to a cluster",
+        "",
+        f"`python benchmarks/cluster.py --lenses {lenses} --rounds {rounds}`, {machine_name()},"
+        f" {processors()} cores, mean load {load:.1f}, {date.today().isoformat()}.",
+        "",
+        "| verb | condition | images | start [s] | further images per second | over one process |",
+        "|---|---|---|---|---|---|",
+    ]
+    for verb, sizes in verbs.items():
+        few, many = sorted(sizes)
+        base = 0.0
+        for name in CONDITIONS:
+            short, long = (median(found[verb, name, count]) for count in (few, many))
+            rate = (many - few) / (long - short)
+            base = base or rate
+            start = short - few / rate
+            lines.append(
+                f"| {verb} | {name} | {few} and {many} | {start:.1f} | {rate:.1f} |"
+                f" {rate / base:.2f} |"
+            )
+    return "\n".join([*lines, ""])
+
+
+if __name__ == "__main__":
+    main()
