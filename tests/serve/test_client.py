@@ -21,7 +21,9 @@ def client(server: str) -> Client:
 
 
 def test_models(client: Client) -> None:
-    assert [model["name"] for model in client.models()] == ["tiny", "tiny-generator"]
+    names = [model["name"] for model in client.models()]
+    assert {"tiny", "tiny-generator"} <= set(names)  # other tests add theirs
+    assert names == sorted(names)
 
 
 def test_classification_is_the_table_of_predict(

@@ -79,14 +79,15 @@ def stress_classifier(
     ]
     found: dict[int, dict[int, Answers]] = {number: {} for number, _ in enumerate(rows)}
     reasons = {number: row.reason for number, row in enumerate(rows)}
+    failed: dict[int, int] = {}  # first image of the first batch without answers
     total = sum(len(indices) for _, _, indices, *_ in jobs)
     with progress_bar(total, "shifts", f"classifying {total} shifted images", quiet=quiet) as bar:
         for number, start, answers in _all_answers(jobs, classifier, folder, device, workers):
             if isinstance(answers, Answers):
                 found[number][start] = answers
                 bar.update(len(answers))
-            else:
-                reasons[number] = answers
+            elif start <= failed.get(number, start):
+                failed[number], reasons[number] = start, answers
     return StressTable(
         model=card.name,
         weights_sha256=card.weights.sha256 if card.weights else None,
