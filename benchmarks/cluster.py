@@ -4,13 +4,14 @@
 
 Each command is a process of its own, timed as a whole with its start, on few and on all images. The
 rate is that of the further images, the start what a run of no image would take. The conditions
-take turns in each round, and the table has the medians. The overhead of Dask is that of two of its
-workers over two worker processes, for the further images. It goes to
-`benchmarks/results/cluster.md`.
+take turns in each round, and the table has the medians. Processor time, of all processes of a run,
+says what an image costs where the machine is busy with other work and wall time does not. The table
+goes to `benchmarks/results/cluster.md`.
 """
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -32,11 +33,15 @@ FEW = 0.25
 """Share of the images in the shorter runs."""
 
 
-def seconds(words: list[str]) -> float:
-    """Wall time of one run of darklens [s]."""
+def run(words: list[str]) -> tuple[float, float]:
+    """Wall time and processor time of one run of darklens [s]."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begin = time.perf_counter()
     subprocess.run([sys.executable, "-m", "darklens", *words, "--quiet"], check=True)
-    return time.perf_counter() - begin
+    wall = time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return wall, spent
 
 
 def commands(folder: Path, lenses: int) -> dict[str, dict[int, list[str]]]:
@@ -45,7 +50,7 @@ def commands(folder: Path, lenses: int) -> dict[str, dict[int, list[str]]]:
     made: dict[str, dict[int, list[str]]] = {"simulate": {}, "fit": {}, "predict": {}}
     for count in (few, lenses):
         images = folder / f"images-{count}"
-        seconds(["simulate", str(images), "--count", str(count), "--seed", "9000001"])
+        run(["simulate", str(images), "--count", str(count), "--seed", "9000001"])
         table = str(folder / "table.csv")
         made["fit"][count] = ["fit", str(images), "--output", table]
         made["predict"][count] = ["predict", str(images), "--output", table]
@@ -55,10 +60,10 @@ def commands(folder: Path, lenses: int) -> dict[str, dict[int, list[str]]]:
     return made
 
 
-def timed(folder: Path, words: list[str], number: int) -> float:
-    """Wall time of one run, with an output of its own [s]."""
+def timed(folder: Path, words: list[str], number: int) -> tuple[float, float]:
+    """Wall time and processor time of one run, with an output of its own [s]."""
     output = str(folder / f"lenses-{number}.zarr")
-    return seconds([output if word == "OUTPUT" else word for word in words])
+    return run([output if word == "OUTPUT" else word for word in words])
 
 
 def main() -> None:
@@ -67,7 +72,7 @@ def main() -> None:
     parser.add_argument("--lenses", type=int, default=600)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    found: dict[tuple[str, str, int], list[float]] = {}
+    found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         verbs = commands(folder, given.lenses)
@@ -87,7 +92,7 @@ def main() -> None:
 
 def report(
     verbs: dict[str, dict[int, list[str]]],
-    found: dict[tuple[str, str, int], list[float]],
+    found: dict[tuple[str, str, int], list[tuple[float, float]]],
     lenses: int,
     rounds: int,
     load: float,
@@ -99,20 +104,23 @@ def report(
         f"`python benchmarks/cluster.py --lenses {lenses} --rounds {rounds}`, {machine_name()},"
         f" {processors()} cores, mean load {load:.1f}, {date.today().isoformat()}.",
         "",
-        "| verb | condition | images | start [s] | further images per second | over one process |",
-        "|---|---|---|---|---|---|",
+        "| verb | condition | images | start [s] | further images per second | over one process |"
+        " processor time of a further image [ms] |",
+        "|---|---|---|---|---|---|---|",
     ]
     for verb, sizes in verbs.items():
         few, many = sorted(sizes)
         base = 0.0
         for name in CONDITIONS:
-            short, long = (median(found[verb, name, count]) for count in (few, many))
+            short, long = (median(one for one, _ in found[verb, name, n]) for n in (few, many))
+            less, more = (median(one for _, one in found[verb, name, n]) for n in (few, many))
+            cost = 1000 * (more - less) / (many - few)
             rate = (many - few) / (long - short)
             base = base or rate
             start = short - few / rate
             lines.append(
                 f"| {verb} | {name} | {few} and {many} | {start:.1f} | {rate:.1f} |"
-                f" {rate / base:.2f} |"
+                f" {rate / base:.2f} | {cost:.1f} |"
             )
     return "\n".join([*lines, ""])
 
