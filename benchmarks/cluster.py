@@ -21,7 +21,6 @@ from pathlib import Path
 from statistics import median
 
 from darklens.train.cards import machine_name
-from darklens.workers import processors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CONDITIONS = {
@@ -102,7 +101,7 @@ def report(
         "# From a laptop to a cluster",
         "",
         f"`python benchmarks/cluster.py --lenses {lenses} --rounds {rounds}`, {machine_name()},"
-        f" {processors()} cores, mean load {load:.1f}, {date.today().isoformat()}.",
+        f" mean load {load:.1f}, {date.today().isoformat()}.",
         "",
         "| verb | condition | images | start [s] | further images per second | over one process |"
         " processor time of a further image [ms] |",
