@@ -129,9 +129,12 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     return read
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of the system, or the program in DARKLENS_BROWSER; tests are skipped without it."""
+    """Chromium of the system, or the program in DARKLENS_BROWSER; tests are skipped without it.
+
+    While it is open, asyncio cannot be used in this process: it must not outlive its module.
+    """
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     names = ("chromium", "chromium-browser", "google-chrome")
     program = os.environ.get("DARKLENS_BROWSER") or next(
