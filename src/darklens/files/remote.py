@@ -27,6 +27,7 @@ _URL = re.compile(r"([a-z][a-z0-9+.-]+):/(.*)", re.DOTALL)
 _ATTEMPTS = 5
 _LAST = "zarr.json"  # a folder without it is no store
 _CREDENTIALS = "; credentials are those of the AWS tools, such as AWS_ACCESS_KEY_ID"
+# NotImplementedError is fsspec's, for a file system that cannot do what is asked.
 _FAILURES = (OSError, ValueError, ImportError, KeyError, NotImplementedError)
 
 

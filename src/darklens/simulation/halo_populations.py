@@ -123,8 +123,8 @@ def draw_realization(
             **{"sigma8": 0.81, "ns": 0.965, "power_law": False},
         },
     }
-    names = {"sigma_sub": "sigma_sub", "LOS_normalization": "line_of_sight"}
-    record |= {column: options[name] for name, column in names.items()}
+    record["sigma_sub"] = options["sigma_sub"]
+    record["line_of_sight"] = options["LOS_normalization"]
     record["log_host_mass"] = options["log_m_host"]
     check_positive("halos", sigma_sub=options["sigma_sub"])
     with _as_pyhalo_expects(rng), redirect_stdout(io.StringIO()):
