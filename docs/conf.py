@@ -32,6 +32,7 @@ myst_heading_anchors = 3
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600  # kernels may have to be compiled
+nb_render_markdown_format = "myst"  # tables, too
 nb_output_stderr = "remove"  # progress bars, and their advice on widgets
 
 autodoc_member_order = "bysource"
