@@ -119,3 +119,21 @@ def test_the_command_starts_fast_and_imports_nothing_heavy() -> None:
     )
     assert result.stdout.splitlines()[-1] == "[]"
     assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from darklens.hub import load_generator; model = load_generator('common-test-1');"
+        "model.generate(1)",
+        "from darklens.hub import load_classifier; load_classifier('default')",
+    ],
+    ids=["generate", "predict"],
+)
+def test_shipped_models_start_without_what_only_training_needs(code: str) -> None:
+    heavy = ("lightning", "torch._dynamo", "sympy", "timm", "matplotlib.figure")
+    code += f"; import sys; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "[]"

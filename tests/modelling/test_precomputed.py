@@ -51,7 +51,7 @@ def test_a_cache_that_cannot_be_written_stops_nothing(
 def test_files_not_used_for_longest_are_removed(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darklens.modelling.precomputed._MOST_FILES", 2)
+    monkeypatch.setattr("darklens.modelling.precomputed._MOST_BYTES", 2 * (128 + 5 * 8))
     for number in range(4):
         precomputed("numbers", number, lambda: np.arange(5.0))
         precomputed("numbers", 0, never)  # used again and again

@@ -1,4 +1,9 @@
-"""The generator: networks that make new lenses from noise, their training and sampling."""
+"""The generator: networks that make new lenses from noise, their training and sampling.
+
+What needs Lightning is imported on first use: sampling does not.
+"""
+
+from typing import TYPE_CHECKING
 
 from darklens.diffusion.base import CodeSpace, GeneratorNetwork
 from darklens.diffusion.components import ComponentSpace
@@ -17,7 +22,10 @@ from darklens.diffusion.noise import SeededNoise
 from darklens.diffusion.perceptron import CodePerceptron
 from darklens.diffusion.reference import ReferenceUNet
 from darklens.diffusion.solvers import angular, equal_angles, heun, multistep, noise_levels
-from darklens.diffusion.task import GeneratorTask, Previews
+from darklens.lazy_imports import lazy_names
+
+if TYPE_CHECKING:
+    from darklens.diffusion.task import GeneratorTask, Previews
 
 __all__ = [
     "CodePerceptron",
@@ -49,3 +57,7 @@ __all__ = [
     "noise_levels",
     "register_generator",
 ]
+
+__getattr__ = lazy_names(
+    __name__, dict.fromkeys(("GeneratorTask", "Previews"), "darklens.diffusion.task")
+)

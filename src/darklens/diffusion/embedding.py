@@ -38,7 +38,8 @@ class TimeEmbedding(nn.Module):
         longest_period: float = 10_000.0,
     ) -> None:
         super().__init__()
-        exponents = torch.linspace(0, 1, features // 2)
+        # on the CPU always: on the meta device torch would import its compiler, for a second
+        exponents = torch.linspace(0, 1, features // 2, device="cpu")
         frequencies = torch.exp(-math.log(longest_period) * exponents)
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.layers = nn.Sequential(

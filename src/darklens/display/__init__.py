@@ -1,12 +1,11 @@
-"""Images of lenses as pictures, what objects show in a notebook, and the look of pages."""
+"""Images of lenses as pictures, what objects show in a notebook, and the look of pages.
 
-from darklens.display.notebook import (
-    facts_html,
-    lenses_figure,
-    panels_figure,
-    pictures_html,
-    table_html,
-)
+What needs Matplotlib is imported on first use.
+"""
+
+from typing import TYPE_CHECKING
+
+from darklens.display.notebook import facts_html, pictures_html, table_html
 from darklens.display.pages import STYLESHEET, report_script, stylesheet
 from darklens.display.pictures import (
     data_uri,
@@ -17,6 +16,10 @@ from darklens.display.pictures import (
     thumbnail_uri,
     write_picture,
 )
+from darklens.lazy_imports import lazy_names
+
+if TYPE_CHECKING:
+    from darklens.display.notebook_figures import lenses_figure, panels_figure
 
 __all__ = [
     "STYLESHEET",
@@ -35,3 +38,8 @@ __all__ = [
     "thumbnail_uri",
     "write_picture",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    dict.fromkeys(("lenses_figure", "panels_figure"), "darklens.display.notebook_figures"),
+)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -205,7 +206,7 @@ def _with_weights(build: Callable[[], Any], folder: Path, card: ModelCard) -> An
     import torch
 
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _unfilled():
             wanted = build().state_dict()
     except (BadModel, RuntimeError, NotImplementedError):  # a few architectures need real tensors
         wanted = build().state_dict()
@@ -220,3 +221,22 @@ def _with_weights(build: Callable[[], Any], folder: Path, card: ModelCard) -> An
             f"the weights in {folder} do not fit the card's network: {reason}"
         ) from error
     return network
+
+
+def _unfilled() -> AbstractContextManager[Any]:
+    """Leave new weights unfilled: to fill them on the meta device torch imports its compiler."""
+    from torch.overrides import TorchFunctionMode
+
+    class Unfilled(TorchFunctionMode):
+        def __torch_function__(
+            self,
+            func: Any,
+            types: Any,
+            args: tuple[Any, ...] = (),
+            kwargs: Mapping[str, Any] | None = None,
+        ) -> Any:
+            if getattr(func, "__module__", None) == "torch.nn.init":
+                return args[0] if args else (kwargs or {})["tensor"]
+            return func(*args, **(kwargs or {}))
+
+    return Unfilled()

@@ -24,7 +24,6 @@ PRIOR_DRAWS = 4000
 """Default number of lenses drawn from the prior."""
 
 _SEED = 20_260_101
-_FEW = 1000  # draws, which are not worth keeping
 
 
 def smooth_model(
@@ -82,8 +81,6 @@ def smooth_model(
 
 def _draws(preset: Preset, label: str, line: bool, count: int) -> Float[np.ndarray, "d p"]:
     """Parameter vectors of lenses from the prior, the same on every call."""
-    if count < _FEW:
-        return _drawn(preset, label, line, count)
     key = (preset, label, line, count)
     return precomputed("draws", key, lambda: _drawn(preset, label, line, count))
 

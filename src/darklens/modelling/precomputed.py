@@ -25,7 +25,7 @@ from darklens.simulation.digest import content_digest
 __all__ = ["precomputed"]
 
 _SOURCES = ("lensing", "simulation", "modelling")
-_MOST_FILES = 32  # of some 10 MB; those that were not used for longest are removed
+_MOST_BYTES = 320_000_000  # in all; files that were not used for longest are removed
 _KEY_LENGTH = 32
 
 
@@ -84,6 +84,9 @@ def _source_digest() -> str:
 
 
 def _remove_unused(folder: Path) -> None:
-    files = sorted(folder.glob("*.npy"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[_MOST_FILES:]:
-        path.unlink(missing_ok=True)
+    found = [(path, path.stat()) for path in folder.glob("*.npy")]
+    kept = 0
+    for path, about in sorted(found, key=lambda item: item[1].st_mtime, reverse=True):
+        kept += about.st_size
+        if kept > _MOST_BYTES:
+            path.unlink(missing_ok=True)
