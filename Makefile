@@ -26,9 +26,11 @@ demo: $(STAMP) ## simulate, generate and classify a few lenses, write a report t
 	  $(BIN)/darklens demo --output $(DEMO)
 
 test: $(STAMP) ## lint, types, import contracts, docs, tests with coverage
+	@scripts/browser
 	scripts/check
 
 test-all: $(STAMP) ## the same, and the slow tests
+	@scripts/browser
 	scripts/check lint format types imports docs tests pythons slow
 
 check: test

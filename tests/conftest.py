@@ -131,19 +131,22 @@ def error_line(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium of the system, or the program in DARKLENS_BROWSER; tests are skipped without it.
+    """Chromium of the system, or the program in DARKLENS_BROWSER; tests are skipped without it, and
+    where it cannot be started.
 
     While it is open, asyncio cannot be used in this process: it must not outlive its module.
     """
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = os.environ.get("DARKLENS_BROWSER") or next(
-        filter(None, map(shutil.which, names)), None
-    )
+    named = os.environ.get("DARKLENS_BROWSER")
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
+    program = next(filter(None, map(shutil.which, names)), None)
     if program is None:
-        pytest.skip("no browser: apt-get install chromium, or set DARKLENS_BROWSER")
+        pytest.skip("no browser: apt-get install chromium, or name one in DARKLENS_BROWSER")
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        try:
+            started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"{program} cannot be started: {str(error).splitlines()[0]}")
         yield started
         started.close()
 
