@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -264,9 +265,11 @@ def test_a_fit_is_that_of_the_verb(api: TestClient, tmp_path: Path) -> None:
     found = api.post("/api/fit", files=files, data={"preset": "model-1"}).json()
     expected = fit([str(path)], preset="model-1", quiet=True).iloc[0]
     assert found["converged"]
-    assert found["chi_square"] == expected["chi_square"]
+    # the verb fits on one thread of the linear algebra, which changes last digits
+    same = partial(pytest.approx, rel=1e-9)
+    assert found["chi_square"] == same(expected["chi_square"])
     values = {one["name"]: (one["value"], one["error"]) for one in found["parameters"]}
-    assert values["source_x"] == (expected["source_x"], expected["source_x_error"])
+    assert values["source_x"] == same((expected["source_x"], expected["source_x_error"]))
     assert values["source_x"][0] == pytest.approx(lens.parameters["source_x"], abs=0.01)
     assert next(panel["title"] for panel in found["panels"]) == "data"
     assert found["critical"]
