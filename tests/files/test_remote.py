@@ -1,5 +1,7 @@
-"""Stores at URLs: in memory, as files, and on a server that speaks S3."""
+"""Stores, images and tables at URLs: in memory, as files, and on a server that speaks S3."""
 
+import io
+import shutil
 import subprocess
 import sys
 import time
@@ -8,11 +10,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec
+import numpy as np
+import pandas as pd
 import pytest
 
+from darklens import predict
 from darklens.cli.main import main
 from darklens.data import open_store
-from darklens.files.remote import fetched, sent_to
+from darklens.files.remote import fetched, fetched_files, sent_file, sent_to
 
 WORDS = ["--count", "6", "--seed", "2", "--workers", "1", "--quiet"]
 
@@ -148,3 +153,65 @@ def test_a_store_that_is_not_wholly_sent_is_none(
 def test_a_path_is_its_own_place(tmp_path: Path) -> None:
     with sent_to(tmp_path / "a.zarr") as place:
         assert place == tmp_path / "a.zarr"
+
+
+def check_prediction(url: str, tmp_path: Path, tiny_model: Path) -> None:
+    """Images and a table at URLs give the answers of the same files here."""
+    here = tmp_path / "images"
+    rng = np.random.default_rng(1)
+    for name in ("b.npy", "sub/a.npy", "sub/stack.npz"):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        shape = (2, 1, 150, 150) if name.endswith("npz") else (150, 150)
+        image = rng.poisson(50, shape).astype(np.uint16)
+        np.save(here / name, image) if name.endswith("npy") else np.savez(here / name, image)
+        send(str(here / name), f"{url}/{name}")
+    (here / "notes.txt").write_text("no image")
+    send(str(here / "notes.txt"), f"{url}/notes.txt")
+    words = ["--model", str(tiny_model), "--quiet"]
+    expected = predict([str(here)], model=str(tiny_model), quiet=True)
+    table = f"{url}/tables/found.csv"
+    assert main(["predict", url, *words, "--output", table]) == 0
+    for name, beginning in (("found.csv", "path,"), ("found.csv.config.yaml", "# darklens ")):
+        with fetched_files([f"{url}/tables/{name}"], ()) as (copies, _):
+            text = Path(copies[0]).read_text()
+        assert text.startswith(beginning)
+        if name.endswith(".csv"):
+            found = pd.read_csv(io.StringIO(text))
+    names = ["b.npy", "sub/a.npy", "sub/stack.npz[0]", "sub/stack.npz[1]"]
+    assert found["path"].tolist() == [f"{url}/{name}" for name in names]
+    assert found["label"].tolist() == expected["label"].tolist()
+    glob = predict([f"{url}/sub/*.npy", f"{url}/b.npy"], model=str(tiny_model), quiet=True)
+    assert glob["path"].tolist() == [f"{url}/sub/a.npy", f"{url}/b.npy"]
+
+
+def send(local: str, url: str) -> None:
+    """Copy a file to a URL."""
+    with sent_file(Path(url)) as place:
+        shutil.copy(local, place)
+
+
+@pytest.mark.parametrize("scheme", ["memory://lenses/images", "file://{}/there/images"])
+def test_images_and_a_table_at_urls(scheme: str, tmp_path: Path, tiny_model: Path) -> None:
+    check_prediction(scheme.format(tmp_path), tmp_path, tiny_model)
+
+
+@pytest.mark.usefixtures("_credentials")
+def test_images_and_a_table_on_s3(tmp_path: Path, tiny_model: Path) -> None:
+    check_prediction("s3://lenses/images", tmp_path, tiny_model)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["memory://nothing"], "no images found at memory://nothing"),
+        (["nowhere://images"], "cannot read nowhere://images"),
+        (["memory://nothing/*.npy"], "no images found at memory://nothing/*.npy"),
+        (["lens.npy", "--output", "nowhere://a/t.csv"], "cannot write nowhere://a/t.csv"),
+        (["lens.npy", "--output", "memory://a/t.txt"], "must end in one of .csv"),
+    ],
+)
+def test_no_image_or_place_at_a_url_is_one_line(
+    words: list[str], line: str, tiny_model: Path, error_line: Callable[[], str]
+) -> None:
+    assert main(["predict", *words, "--model", str(tiny_model)]) == 2
+    assert line in error_line()

@@ -15,6 +15,7 @@ from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file
 from darklens.files.places import OwnFolder, check_file
 from darklens.files.plain_yaml import dump_yaml
+from darklens.files.remote import sent_file, url_of
 
 __all__ = [
     "FLAT_GROUP",
@@ -34,7 +35,7 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
     """Write the settings of one run as YAML that `--config` reads back.
 
     Args:
-        path: File to write; an existing one is replaced.
+        path: File to write, or its URL; an existing one is replaced.
         verb: Words after `darklens` on the command line, such as `predict`.
         settings: The verb's arguments by name; dataclasses, paths and tuples are allowed.
     """
@@ -43,7 +44,7 @@ def write_configuration(path: Path, verb: str, settings: Mapping[str, Any]) -> N
     plain = {name: _plain(value) for name, value in settings.items()}
     plain |= plain.pop(FLAT_GROUP, {})
     body = dump_yaml(plain)
-    with atomic_file(path) as temporary:
+    with sent_file(path) as place, atomic_file(place) as temporary:
         temporary.write_text(head + body, encoding="utf-8")
 
 
@@ -53,6 +54,8 @@ def check_configuration(path: Path) -> None:
     Raises:
         BadInput: If the path cannot be written, or holds a file not written by darklens.
     """
+    if url_of(path) is not None:
+        return
     check_file(path)
     if path.is_file() and path.stat().st_size:
         with path.open("rb") as file:

@@ -1,8 +1,9 @@
-"""Stores at a URL: `s3://BUCKET/NAME.zarr`, `file://`, `memory://` and all that fsspec knows.
+"""Stores, images and tables at URLs: `s3://BUCKET/NAME.zarr`, `file://` and all that fsspec knows.
 
-An output is made in a folder of this machine, where it can be continued after a stop, and sent when
+A store is made in a folder of this machine, where it can be continued after a stop, and sent when
 it is complete. The file that makes it a store, `zarr.json`, is sent last: a store that can be
-opened is whole. An input is copied to a folder of this machine first.
+opened is whole. A table is sent when it is written. An input is copied to a folder of this machine
+first.
 
 S3 is read and written by Arrow, which finds credentials, region and endpoint as the AWS tools do
 (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...) and tries again when a
@@ -14,16 +15,25 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from darklens.errors import BadInput
 
-__all__ = ["fetched", "sent_to", "url_of"]
+__all__ = [
+    "check_url",
+    "fetched",
+    "fetched_files",
+    "sent_file",
+    "sent_to",
+    "shown_path",
+    "url_of",
+]
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]+):/(.*)", re.DOTALL)
+_MAGIC = re.compile(r"[*?[]")
 _ATTEMPTS = 5
 _LAST = "zarr.json"  # a folder without it is no store
 _CREDENTIALS = "; credentials are those of the AWS tools, such as AWS_ACCESS_KEY_ID"
@@ -42,6 +52,49 @@ def url_of(path: Path) -> str | None:
         return None
     slashes = ":///" if found[1] == "file" else "://"
     return f"{found[1]}{slashes}{found[2]}"
+
+
+def shown_path(path: Path) -> str:
+    """A path as a user writes it, a URL too.
+
+    >>> shown_path(Path("s3://bucket/lens.npy")), shown_path(Path("lens.npy"))
+    ('s3://bucket/lens.npy', 'lens.npy')
+    """
+    return url_of(path) or str(path)
+
+
+def check_url(output: Path) -> None:
+    """Check before the work that there is a file system for the URL of a file to write.
+
+    Raises:
+        BadInput: If there is none.
+    """
+    url = str(url_of(output))
+    with _in_words(url, "write"):
+        _file_system(url)
+
+
+@contextmanager
+def sent_file(output: Path) -> Iterator[Path]:
+    """The place on this machine where a file is written; sent to its URL when the block ends.
+
+    Args:
+        output: A path, which is its own place, or a URL.
+
+    Raises:
+        BadInput: If the URL cannot be written.
+    """
+    url = url_of(output)
+    if url is None:
+        yield output
+        return
+    with tempfile.TemporaryDirectory(prefix="darklens-") as folder:
+        place = Path(folder) / output.name
+        yield place
+        with _in_words(url, "write"):
+            files, target = _file_system(url)
+            files.makedirs(target.rpartition("/")[0], exist_ok=True)
+            files.put_file(str(place), target)
 
 
 @contextmanager
@@ -96,6 +149,67 @@ def fetched(source: Path) -> Iterator[Path]:
                 local.parent.mkdir(parents=True, exist_ok=True)
                 files.get_file(name, str(local))
         yield place
+
+
+@contextmanager
+def fetched_files(
+    inputs: Sequence[str], endings: Sequence[str]
+) -> Iterator[tuple[list[str], Callable[[Path], Path]]]:
+    """Files on this machine; copies of those at URLs are removed at the end.
+
+    Args:
+        inputs: Paths, which are their own places, and URLs of files, folders and globs.
+        endings: Of a folder at a URL, what the names of the files that are meant end in.
+
+    Yields:
+        The inputs on this machine, and a function from a file there to the path or URL that the
+        user knows it by.
+
+    Raises:
+        BadInput: If there is no file at a URL, or it cannot be read.
+    """
+    with tempfile.TemporaryDirectory(prefix="darklens-") as name:
+        found: list[str] = []
+        tops: dict[Path, str] = {}
+        for number, given in enumerate(inputs):
+            url = url_of(Path(given))
+            if url is None:
+                found.append(given)
+                continue
+            place = Path(name) / str(number)
+            copies, tops[place] = _fetch(url, place, tuple(endings))
+            found += map(str, copies)
+
+        def known(path: Path) -> Path:
+            for place, top in tops.items():
+                if path.is_relative_to(place):
+                    return Path(f"{top}/{path.relative_to(place)}")
+            return path
+
+        yield found, known
+
+
+def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path], str]:
+    """Copy a file, or those of a folder or a glob; also the URL of the folder of the copies."""
+    with _in_words(url, "read"):
+        files, root = _file_system(url)
+        depth = 0  # of the files below the folder, in parts of the URL
+        if magic := _MAGIC.search(root):
+            names, depth = sorted(files.glob(root)), 1 + root.count("/", magic.start())
+        elif files.isfile(root):
+            names, depth = [root], 1
+        else:
+            names = [name for name in sorted(files.find(root)) if name.lower().endswith(endings)]
+        top, folder = (text.rsplit("/", depth)[0] for text in (url.rstrip("/"), root))
+        copies = []
+        for name in names:
+            local = place / name.removeprefix(folder).lstrip("/")
+            local.parent.mkdir(parents=True, exist_ok=True)
+            files.get_file(name, str(local))
+            copies.append(local)
+    if not copies:
+        raise BadInput(f"no images found at {url}")
+    return copies, top
 
 
 def _send(place: Path, files: Any, root: str) -> None:

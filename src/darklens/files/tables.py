@@ -14,6 +14,7 @@ from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file
 from darklens.files.configuration import check_configuration, configuration_path
 from darklens.files.places import check_added_folder, check_apart, check_file
+from darklens.files.remote import check_url, sent_file, url_of
 from darklens.naming import in_spreadsheet, visible
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ def check_table_name(output: Path | None) -> None:
         return
     if output.suffix not in TABLE_ENDINGS:
         raise BadInput(f"the name of {output} must end in one of {', '.join(TABLE_ENDINGS)}")
-    check_file(output)
+    if url_of(output) is None:
+        check_file(output)
+    else:
+        check_url(output)
 
 
 def check_outputs(
@@ -85,8 +89,8 @@ def check_outputs(
 
 
 def write_table(table: "pd.DataFrame", output: Path) -> None:
-    """Write a table in the format given by its suffix."""
-    with atomic_file(output) as temporary:
+    """Write a table in the format given by its suffix, to a path or a URL."""
+    with sent_file(output) as place, atomic_file(place) as temporary:
         if output.suffix == ".csv":
             _with_text(table, _csv_cell).to_csv(temporary, index=False)
         elif output.suffix == ".parquet":

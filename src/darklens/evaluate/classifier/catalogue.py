@@ -16,6 +16,7 @@ from darklens.classify import UNKNOWN, Answer
 from darklens.display import lens_picture, signed_picture, thumbnail_uri
 from darklens.evaluate.classifier.prediction import FilePrediction
 from darklens.evaluate.report import write_page
+from darklens.files.remote import shown_path
 from darklens.hub import ModelCard
 from darklens.naming import visible
 
@@ -165,15 +166,15 @@ def _row(row: FilePrediction, classes: Sequence[str], coverage: float) -> _Row:
 
 
 def _names(path: Path) -> dict[str, str]:
-    folder = "" if path.parent == Path() else visible(path.parent)
-    return {"path": visible(path), "folder": folder, "name": visible(path.name)}
+    folder = "" if path.parent == Path() else visible(shown_path(path.parent))
+    return {"path": visible(shown_path(path)), "folder": folder, "name": visible(path.name)}
 
 
 def _pictures(row: FilePrediction) -> list[_Picture]:
     """The image, and what the fit leaves of it if there was one."""
     if row.image is None:
         return []
-    name = visible(row.path)
+    name = visible(shown_path(row.path))
     found = [_Picture(thumbnail_uri(lens_picture(row.image)), "image", name)]
     for panel in row.answer.panels if row.answer else ():
         if panel.limit is not None and panel.title.startswith("residual"):

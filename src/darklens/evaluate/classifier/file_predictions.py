@@ -1,6 +1,6 @@
 """Class probabilities for image files and folders, as a table with a figure for each image."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ import pandas as pd
 from darklens.classify import check_coverage
 from darklens.cluster import open_workers
 from darklens.data import expand_stacks, find_images
+from darklens.data.files import IMAGE_ENDINGS
 from darklens.errors import BadInput
 from darklens.evaluate.classifier.prediction import (
     FilePrediction,
@@ -18,6 +19,7 @@ from darklens.evaluate.classifier.prediction import (
 )
 from darklens.files.atomic import atomic_file
 from darklens.files.configuration import write_configuration
+from darklens.files.remote import fetched_files
 from darklens.files.tables import check_outputs, picture_name, write_table
 from darklens.hub import ModelCard, card_of, load_classifier
 from darklens.progress import progress, say
@@ -51,11 +53,13 @@ def predict(
     table is written in any case.
 
     Args:
-        inputs: Image files, folders (searched recursively) and globs. Each image of a stack, an
+        inputs: Image files, folders (searched recursively) and globs, on this machine or at URLs
+            such as s3://BUCKET/FOLDER, which are copied first. Each image of a stack, an
             array of images in one .npy or .npz file, has its own row, such as lenses.npz[17];
             such a name can also be given as input.
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
+        output: Table to write, at a URL too: .csv, .parquet or .json. Without it the command
+            prints the table.
         coverage: Probability with which the classes in the column `set` hold the true one.
         figures: Folder for a figure of each image with its answer and probabilities. Models that
             fit the smooth lens also show the fit and its residual.
@@ -87,29 +91,29 @@ def predict(
     check_coverage(coverage)
     if batch < 1 or workers < 0:
         raise BadInput("--batch must be at least 1, and --workers at least 0")
-    files = find_images(inputs)
-    place = check_outputs(output, figures, files, page=html)
-    classifier = load_classifier(model, device)
-    card = card_of(classifier)
-    paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
-    stage = f"classifying {len(paths)} images with the model '{card.name}'"
-    page = _catalogue(card, coverage) if html is not None else None
-    rows = []
-    with (
-        open_workers(cluster, workers, quiet=quiet) as opened,
-        closing(
-            predict_files(
-                classifier,
-                paths,
-                extension=extension,
-                coverage=coverage,
-                batch=batch,
-                workers=opened,
-                panels=figures is not None or html is not None,
-            )
-        ) as found,
-    ):
-        for index, row in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+    with ExitStack() as closed:
+        local, known = closed.enter_context(fetched_files(inputs, IMAGE_ENDINGS))
+        files = find_images(local)
+        place = check_outputs(output, figures, files, page=html)
+        classifier = load_classifier(model, device)
+        card = card_of(classifier)
+        paths = expand_stacks(files, channels=card.input.channels, stacked=stack, say=say)
+        stage = f"classifying {len(paths)} images with the model '{card.name}'"
+        page = _catalogue(card, coverage) if html is not None else None
+        rows = []
+        opened = closed.enter_context(open_workers(cluster, workers, quiet=quiet))
+        found = predict_files(
+            classifier,
+            paths,
+            extension=extension,
+            coverage=coverage,
+            batch=batch,
+            workers=opened,
+            panels=figures is not None or html is not None,
+        )
+        closed.enter_context(closing(found))
+        for index, made in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
+            row = replace(made, path=known(made.path))
             if figures is not None:
                 _write_figure(figures / picture_name(index, row.path), row, card.classes)
             if page is not None:

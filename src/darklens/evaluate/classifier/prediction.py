@@ -20,6 +20,7 @@ from darklens.data.headers import Declared, declared
 from darklens.data.preparation import PreparedImage, prepare_images, preparing_workers
 from darklens.errors import reason_of
 from darklens.evaluate.classifier.scores import same_shape_batches
+from darklens.files.remote import shown_path
 from darklens.hub import ModelCard, card_of
 from darklens.naming import visible
 from darklens.workers import Workers, in_order, processors
@@ -138,7 +139,7 @@ def _answer_in_worker(chunk: Sequence[tuple[Path, Declared]]) -> list[FilePredic
 def prediction_table(rows: Sequence[FilePrediction], classes: Sequence[str]) -> pd.DataFrame:
     """Table with path, label, p_CLASS for each class, set, familiarity, further columns, error."""
     table = answer_table([row.answer for row in rows], classes)
-    table.insert(0, "path", [visible(row.path) for row in rows])
+    table.insert(0, "path", [visible(shown_path(row.path)) for row in rows])
     errors = [visible(row.error) or None for row in rows]
     table["error"] = pd.Series(errors, dtype="string")
     return table
