@@ -76,20 +76,21 @@ def generator_report(
         notes=scores.notes,
         tables=_tables(scores),
         figures=_figures(figures),
-        missing=scores.not_computed,
+        missing={k: why.removeprefix("not computed: ") for k, why in scores.not_computed.items()},
         model=_facts(card) if card else {},
     )
 
 
 def _blind(real: Measured, generated: Measured, seed: int) -> list[dict[str, str]]:
-    """Pictures of both kinds in random order."""
+    """Pictures of both kinds in random order, numbered."""
     count = min(_BLIND, len(real.examples), len(generated.examples))
     lenses = [
         {"kind": kind, "picture": picture_uri(lens_picture(image[np.newaxis]))}
         for kind, part in (("real", real), ("generated", generated))
         for image in part.examples[:count]
     ]
-    return [lenses[k] for k in np.random.default_rng(seed).permutation(len(lenses))]
+    order = np.random.default_rng(seed).permutation(len(lenses))
+    return [{**lenses[k], "number": str(i)} for i, k in enumerate(order, 1)]
 
 
 def _tiles(scores: GeneratorScores) -> list[dict[str, str]]:
