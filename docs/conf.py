@@ -3,12 +3,15 @@
 import html
 import io
 import os
+import re
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from math_core import LatexError, LatexToMathML
+from sphinx.errors import ExtensionError
 from sphinx.util import logging
 
 from darklens import __version__
@@ -16,6 +19,8 @@ from darklens.cli.main import main
 
 _CONVERTER = LatexToMathML(annotation=True, fancy_error=False)
 _LOGGER = logging.getLogger(__name__)
+RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+_RESULTS_BLOCK = re.compile(r"^```\{results\} (.+)\n(:.+)\n```$", re.MULTILINE)
 
 project = "darklens"
 author = "The darklens developers"
@@ -95,8 +100,33 @@ def displayed_formulas(translator: Any, node: Any) -> None:
     raise nodes.SkipNode
 
 
+def include_results(app: Any, name: str, source: list[str]) -> None:  # noqa: ARG001
+    """`{results} NAME... `: files of benchmarks/results, whole, with headings of the page.
+
+    A name may be a pattern. Before more than ten files stands a list of them.
+    """
+
+    def included(found: re.Match[str]) -> str:
+        groups = {word: sorted(RESULTS.glob(f"{word}.md")) for word in found[1].split()}
+        if missing := [word for word, group in groups.items() if not group]:
+            raise ExtensionError(f"{name}: no results {', '.join(missing)}")
+        paths = [path for group in groups.values() for path in group]
+        listed, text = len(paths) > 10, ""
+        titles = [path.read_text().partition("\n")[0].removeprefix("# ") for path in paths]
+        for path, title in zip(paths, titles, strict=True) if listed else []:
+            file = f" ({path.stem})" if titles.count(title) > 1 else ""
+            text += f"- [{title}](#result-{path.stem}){file}\n"
+        for path in paths:
+            text += f"\n(result-{path.stem})=" if listed else ""
+            text += f"\n```{{include}} ../benchmarks/results/{path.name}\n{found[2]}\n```\n"
+        return text
+
+    source[0] = _RESULTS_BLOCK.sub(included, source[0])
+
+
 def setup(app: Any) -> None:
-    """Register the directive and the formulas."""
+    """Register the directives and the formulas."""
+    app.connect("source-read", include_results)
     app.add_directive("command-help", CommandHelp)
     app.add_html_math_renderer(
         "mathml",

@@ -91,6 +91,7 @@ def _parser(verb: str, summary: str, function: Callable[..., Any], parameters: A
 
         def format_help(self, *arguments: Any, **options: Any) -> str:
             shown = super().format_help(*arguments, **options)
+            shown = shown.replace(" \b", "")  # of --print-config; a file would keep the backspace
             return _spelt(_WHOLE_GROUPS.sub("", shown))
 
     set_loader(_MODE, _load, exceptions=(BadConfig,))

@@ -21,7 +21,7 @@ __all__ = [
 
 _SOFT = "opacity:.7"
 _CELL = "text-align:left;padding:.15em .8em .15em 0"
-_RIGHT = "text-align:right;padding:.15em .8em .15em 0"
+_RIGHT = "text-align:right;white-space:nowrap;padding:.15em .8em .15em 0"
 
 
 def facts_html(title: str, facts: Mapping[str, object], *more: str) -> str:
@@ -40,10 +40,12 @@ def facts_html(title: str, facts: Mapping[str, object], *more: str) -> str:
 
 
 def table_html(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; all columns but the first are aligned to the right."""
+    """A table; columns that begin with a number in every row are aligned to the right."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(head)
+    numbers = [bool(column) and all(map(_is_number, column)) for column in columns]
+    styles = [_RIGHT if number else _CELL for number in numbers]
 
     def line(cells: Sequence[object], tag: str) -> str:
-        styles = [_CELL] + [_RIGHT] * (len(cells) - 1)
         words = zip(cells, styles, strict=True)
         inner = "".join(f'<{tag} style="{style}">{_text(cell)}</{tag}>' for cell, style in words)
         return f"<tr>{inner}</tr>"
@@ -61,6 +63,14 @@ def pictures_html(pictures: Sequence[tuple[Num[np.ndarray, "h w 3"], str]]) -> s
         for picture, words in pictures
     )
     return f'<div style="display:flex;flex-wrap:wrap;margin-top:.5em">{figures}</div>'
+
+
+def _is_number(value: object) -> bool:
+    """Whether a cell begins with a number, or is empty."""
+    try:
+        return not (words := str(value).split()) or isinstance(float(words[0]), float)
+    except ValueError:
+        return False
 
 
 def _text(value: object) -> str:

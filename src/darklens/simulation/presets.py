@@ -131,6 +131,7 @@ class Preset:
 
         kinds = {SubhaloPrior: "subhalos", LinePrior: "a line of mass"}
         facts = {
+            "description": self.description,
             "images": f"{sides(self.grid.shape)} pixels of {self.grid.pixel_scale:g} arcsec, "
             f"{self.dtype}",
             **{
@@ -142,8 +143,7 @@ class Preset:
             "PSF": repr(self.instrument.psf),
             "noise": repr(self.noise),
         }
-        about = facts_html(self.description, {})
-        return facts_html(f"Preset {self.name}", facts, about)
+        return facts_html(f"Preset {self.name}", facts)
 
     def with_continuous_lines(self) -> "Preset":
         """The same preset with continuous lines of mass in place of points."""

@@ -118,7 +118,7 @@ def prediction_figure(
     _draw_bars(right, answer, classes)
     words = f"{title}: {answer.summary}" if title else answer.summary
     colour = _ALARM if answer.label == UNKNOWN else _SOFT
-    figure.suptitle(in_figure(words), fontsize=8, color=colour)
+    figure.suptitle(in_figure(words), fontsize=10, color=colour)
     return figure
 
 
@@ -137,7 +137,7 @@ def _draw_bars(axes: Axes, answer: Answer, classes: Sequence[str]) -> None:
 
 def _draw_panel(axes: Axes, panel: Panel) -> None:
     """One picture that explains a prediction; row 0 is at the bottom."""
-    axes.set_title(panel.title, fontsize=8)
+    axes.set_title(panel.title, fontsize=9)
     axes.set_axis_off()
     if panel.limit is None:
         axes.imshow(lens_picture(panel.values[None]))
@@ -146,7 +146,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         panel.values, origin="lower", cmap="RdBu_r", vmin=-panel.limit, vmax=panel.limit
     )
     bar = axes.figure.colorbar(shown, ax=axes, shrink=0.75, pad=0.02)
-    bar.ax.tick_params(labelsize=6)
+    bar.ax.tick_params(labelsize=7)
 
 
 def _square_figure() -> tuple[Figure, Axes]:

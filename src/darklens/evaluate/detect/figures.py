@@ -33,8 +33,8 @@ def detection_figure(found: Detection, *, title: str = "") -> Figure:
     rows, columns = (0.5 * side * grid.pixel_scale for side in grid.shape)
     extent = (-columns, columns, -rows, rows)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(14.6, 3.9), layout="constrained")
-        panels = figure.subplots(1, 4)
+        figure = Figure(figsize=(8.6, 7.4), layout="constrained")
+        panels = figure.subplots(2, 2).ravel()
         source = maps["source"]
         top = float(np.percentile(source, 99.8))
         arcs = Normalize(-0.1 * top, top)

@@ -25,7 +25,7 @@ _LINE = "#7fd1ff"
 _MASKED = "#c4cad2"
 _PSF_SIDE = 25  # pixels of a Gaussian PSF that are shown
 _FAINTEST = 1e-4  # of the peak of a PSF
-_TITLE, _UNIT = 110, 30  # characters
+_TITLE, _UNIT = 90, 30  # characters
 
 
 def inspection_figure(
@@ -39,8 +39,8 @@ def inspection_figure(
         title: Title, such as the file name.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(15.2, 3.9), layout="constrained")
-        panels = figure.subplots(1, 4).ravel()
+        figure = Figure(figsize=(8.8, 7.4), layout="constrained")
+        panels = figure.subplots(2, 2).ravel()
         _image(panels[0], found, f"as read: {_size(found)}")
         _compass(panels[0], found)
         if prepared is None:
