@@ -1,11 +1,12 @@
-"""Whether `torch.compile` and channels_last pay off, in training and in prediction.
+"""Whether channels_last, bf16 and `torch.compile` pay off, in training and in prediction.
 
     python benchmarks/training_speed.py
 
 Processor time per image on one core, which other programs on the machine hardly change, of the
-default and the reference network with untrained weights and random images of their size: the
-median over some batches, with the variants in turn. The table goes to
-`benchmarks/results/training_speed.md`.
+networks of shipped models and of the reference with untrained weights and random images of their
+size: the median over some batches, with the variants in turn. `plain` is a loop in PyTorch as one
+would write it. bf16 is `trainer.precision: auto` on a processor that computes in it. The table goes
+to `benchmarks/results/training_speed.md`.
 """
 
 import argparse
@@ -24,21 +25,36 @@ from darklens.train.cards import machine_name
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "training_speed.md"
-RECIPES = {"default": "classifier-default-pixels.yaml", "reference": "classifier-reference.yaml"}
-BATCH, SIZE = 32, 100
-VARIANTS = ("plain", "channels_last", "compiled", "channels_last and compiled")
+NETWORKS = {
+    "default": ("classifier-default.yaml", (23, 60, 60)),
+    "default-pixels": ("classifier-default-pixels.yaml", (1, 100, 100)),
+    "reference": ("classifier-reference.yaml", (1, 100, 100)),
+}
+"""Recipe of each network, and the shape of its images."""
+BATCH = 32
+VARIANTS = (
+    "plain",
+    "channels_last",
+    "channels_last, bf16",
+    "compiled, channels_last",
+    "compiled, channels_last, bf16",
+)
 
 
-def variant(spec: dict[str, object], name: str) -> ClassifierNetwork:
+def variant(spec: dict[str, object], channels: int, name: str) -> ClassifierNetwork:
     """An untrained network in one of the variants."""
     torch.manual_seed(0)
-    network = build_network({**spec, "channels_last": "channels_last" in name})
+    network = build_network(
+        {**spec, "channels_last": "channels_last" in name}, in_channels=channels
+    )
     if "compiled" in name:
         network.compile()
     return network
 
 
-def training_step(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[], None]:
+def training_step(
+    network: ClassifierNetwork, images: torch.Tensor, *, bf16: bool
+) -> Callable[[], None]:
     """Forward, backward and one step of the optimiser."""
     labels = torch.arange(len(images)) % 3
     optimiser = torch.optim.AdamW(network.parameters())
@@ -46,18 +62,22 @@ def training_step(network: ClassifierNetwork, images: torch.Tensor) -> Callable[
     def step() -> None:
         network.train()
         optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(network(images), labels).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            loss = torch.nn.functional.cross_entropy(network(images).float(), labels)
+        loss.backward()
         optimiser.step()
 
     return step
 
 
-def prediction(network: ClassifierNetwork, images: torch.Tensor) -> Callable[[], None]:
+def prediction(
+    network: ClassifierNetwork, images: torch.Tensor, *, bf16: bool
+) -> Callable[[], None]:
     """One pass without gradients."""
 
     def step() -> None:
         network.eval()
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             network(images)
 
     return step
@@ -81,13 +101,21 @@ def _seconds(work: Callable[[], None]) -> float:
 
 def rows(network: str, batches: int) -> list[str]:
     """The rows of one network."""
-    settings = yaml.safe_load((ROOT / "recipes" / RECIPES[network]).read_text(encoding="utf-8"))
-    images = torch.rand(BATCH, 1, SIZE, SIZE) * 100
+    recipe, shape = NETWORKS[network]
+    settings = yaml.safe_load((ROOT / "recipes" / recipe).read_text(encoding="utf-8"))
+    images = torch.rand(BATCH, *shape) * 100
     lines = []
     for kind, make in (("training", training_step), ("prediction", prediction)):
-        works = {name: make(variant(settings["network"], name), images) for name in VARIANTS}
-        for name, (cost, first) in costs(works, batches).items():
-            lines.append(f"| {network} | {kind} | {name} | {cost:.2f} | {first:.1f} |")
+        works = {
+            name: make(variant(settings["network"], shape[0], name), images, bf16="bf16" in name)
+            for name in VARIANTS
+        }
+        found = costs(works, batches)
+        plain = found["plain"][0]
+        for name, (cost, first) in found.items():
+            lines.append(
+                f"| {network} | {kind} | {name} | {cost:.2f} | {plain / cost:.2f} | {first:.1f} |"
+            )
             print(lines[-1], flush=True)
     return lines
 
@@ -96,7 +124,7 @@ def run() -> None:
     """Measure and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batches", type=int, default=7, help="timed batches of each variant")
-    parser.add_argument("--networks", nargs="+", choices=RECIPES, default=list(RECIPES))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--output", type=Path, default=RESULT, help="Markdown file to write")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -104,18 +132,19 @@ def run() -> None:
     lines = [line for network in chosen.networks for line in rows(network, chosen.batches)]
     text = "\n".join(
         [
-            "# torch.compile and channels_last",
+            "# channels_last, bf16 and torch.compile",
             "",
             f"Command: `python benchmarks/training_speed.py --batches {chosen.batches}`. "
             f"Machine: {machine_name()}, one of them used; torch {torch.__version__}. "
             f"Load average at the start: {load:.1f}. "
             f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
             "",
-            f"Batches of {BATCH} images of {SIZE} x {SIZE} pixels; the variants run "
-            "in turn, and the cost is that of the median batch.",
+            f"Batches of {BATCH} images; the variants run in turn, and the cost is that of the "
+            "median batch.",
             "",
-            "| network | work | variant | processor time per image [ms] | first call [s] |",
-            "|---|---|---|---|---|",
+            "| network | work | variant | processor time per image [ms] | times as fast as plain "
+            "| first call [s] |",
+            "|---|---|---|---|---|---|",
             *lines,
             "",
         ]

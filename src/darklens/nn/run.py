@@ -87,7 +87,9 @@ def build_trainer(
         config: When to save.
         progress_bar: Whether to show a progress bar.
         report: Called with one line after each validation, or None.
-        arguments: Further arguments of `lightning.pytorch.Trainer`, which override ours.
+        arguments: Further arguments of `lightning.pytorch.Trainer`, which override ours. The
+            `precision` may be `auto`: bf16 in the layers that bear it where the processor or GPU
+            computes in it, else single precision.
         callbacks: Further callbacks.
         stop: Signals that end the run between steps.
 
@@ -114,6 +116,8 @@ def build_trainer(
         "log_every_n_steps": 10,
         **arguments,
     }
+    if settings.get("precision") == "auto":
+        settings["precision"] = "bf16-mixed" if _computes_in_bf16(settings) else "32-true"
     try:
         return Trainer(**settings)
     except (
@@ -126,6 +130,14 @@ def build_trainer(
         KeyError,
     ) as error:
         raise BadConfig(f"trainer: {_one_line(error)}") from error
+
+
+def _computes_in_bf16(settings: Mapping[str, Any]) -> bool:
+    """Whether the device of the run has instructions for bf16, which is slow without them."""
+    if torch.cuda.is_available() and settings.get("accelerator", "auto") != "cpu":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    found = getattr(torch.cpu, "get_capabilities", dict)()  # of recent versions
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16"))
 
 
 def is_first_process() -> bool:
