@@ -64,7 +64,7 @@ def training_step(
         optimiser.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             loss = torch.nn.functional.cross_entropy(network(images).float(), labels)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimiser.step()
 
     return step

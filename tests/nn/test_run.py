@@ -48,3 +48,18 @@ def test_a_missing_gpu_is_refused_in_one_line(tmp_path: Path) -> None:
 def test_wrong_numbers_of_a_run_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(BadConfig, match="at least 0"):
         RunConfig(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("features", "precision"),
+    [({"avx512_bf16": True}, "bf16-mixed"), ({"avx512_bf16": False}, "32-true"), ({}, "32-true")],
+)
+def test_the_precision_may_follow_from_the_processor(
+    features: dict[str, bool], precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: features, raising=False)
+    arguments = {"precision": "auto", "accelerator": "cpu"}
+    trainer = build_trainer(
+        tmp_path, RunConfig(), progress_bar=False, report=None, arguments=arguments
+    )
+    assert trainer.precision == precision

@@ -135,8 +135,8 @@ def build_trainer(
 def _computes_in_bf16(settings: Mapping[str, Any]) -> bool:
     """Whether the device of the run has instructions for bf16, which is slow without them."""
     if torch.cuda.is_available() and settings.get("accelerator", "auto") != "cpu":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    found = getattr(torch.cpu, "get_capabilities", dict)()  # of recent versions
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # of recent torch
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "sve_bf16"))
 
 
