@@ -134,7 +134,8 @@ def run() -> None:
         [
             "# channels_last, bf16 and torch.compile",
             "",
-            f"Command: `python benchmarks/training_speed.py --batches {chosen.batches}`. "
+            f"Command: `python benchmarks/training_speed.py --batches {chosen.batches} "
+            f"--networks {' '.join(chosen.networks)}`. "
             f"Machine: {machine_name()}, one of them used; torch {torch.__version__}. "
             f"Load average at the start: {load:.1f}. "
             f"Date: {datetime.datetime.now(datetime.UTC).date()}.",
