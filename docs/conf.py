@@ -20,6 +20,8 @@ from darklens.cli.main import main
 _CONVERTER = LatexToMathML(annotation=True, fancy_error=False)
 _LOGGER = logging.getLogger(__name__)
 RESULTS = Path(__file__).resolve().parents[1] / "benchmarks" / "results"
+_COMMANDS = re.compile(r'<div class="highlight-(?:console|sh) .*?</pre>', re.DOTALL)
+_WORD = re.compile(r"(<[^>]*>)|([\w./-]*-[\w./-]+)")
 _RESULTS_BLOCK = re.compile(r"^```\{results\} (.+)\n(:.+)\n```$", re.MULTILINE)
 
 project = "darklens"
@@ -51,6 +53,8 @@ autodoc_typehints_description_target = "documented_params"
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 
+smartquotes_action = "qe"  # quotes and ellipses; two dashes begin an option
+
 html_theme = "furo"
 html_title = f"darklens {release}"
 html_static_path = ["_static"]
@@ -72,7 +76,8 @@ class CommandHelp(Directive):
             code = main([*self.arguments[0].split(), "--help"])
         if code or not text.getvalue():
             raise self.error(f"there is no help for {self.arguments[0]}")
-        return [nodes.literal_block(text.getvalue(), text.getvalue(), language="text")]
+        shown = text.getvalue()
+        return [nodes.literal_block(shown, shown, language="text", classes=["help"])]
 
 
 def _mathml(node: Any, latex: str, *, display: bool) -> str:
@@ -124,9 +129,21 @@ def include_results(app: Any, name: str, source: list[str]) -> None:  # noqa: AR
     source[0] = _RESULTS_BLOCK.sub(included, source[0])
 
 
+def keep_words(app: Any, page: str, template: str, context: Any, doctree: Any) -> None:  # noqa: ARG001
+    """Where a long command is continued on the next line, no option is parted at its hyphens."""
+
+    def kept(block: re.Match[str]) -> str:
+        whole = r'<span class="whole">\2</span>'
+        return _WORD.sub(lambda found: found[1] or found.expand(whole), block[0])
+
+    if "body" in context:
+        context["body"] = _COMMANDS.sub(kept, context["body"])
+
+
 def setup(app: Any) -> None:
     """Register the directives and the formulas."""
     app.connect("source-read", include_results)
+    app.connect("html-page-context", keep_words)
     app.add_directive("command-help", CommandHelp)
     app.add_html_math_renderer(
         "mathml",
