@@ -3,7 +3,8 @@
 Elliptical power laws of slope 1.8 to 2.2 with shear, lens light, and a Sersic source, rendered with
 four by four rays a pixel, a Gaussian PSF on the fine grid, and photon noise. Kinds: `smooth`;
 `multipoles` of orders 1, 3 and 4 of up to 1 % of the Einstein radius; `clumpy`, with these and four
-to ten clumps in the source; each may have an NFW halo truncated at r200 near an arc.
+to ten clumps in the source; each may have an NFW halo truncated at r200 near an arc, or an
+isothermal satellite beside the lens.
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,12 @@ class Mock:
 
 
 def draw_mock(
-    seed: int, kind: str, *, mass: float | None = None, signal: tuple[float, float] = (200, 500)
+    seed: int,
+    kind: str,
+    *,
+    mass: float | None = None,
+    signal: tuple[float, float] = (200, 500),
+    satellite: bool = False,
 ) -> Mock:
     """Draw one lens.
 
@@ -54,11 +60,16 @@ def draw_mock(
         kind: One of `KINDS`.
         mass: M200 of a subhalo [M_sun], or None.
         signal: Range of the signal-to-noise ratio of the arcs.
+        satellite: Whether there is a second lens galaxy, an isothermal sphere of 0.1 to 0.3 arcsec
+            at 1.5 to 2.5 Einstein radii, whose light is left out.
     """
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     names, masses, truth = _lens(rng, kind != "smooth")
     source = _source(rng, truth, clumpy=kind == "clumpy")
     light = _lens_light(rng, truth)
+    if satellite:
+        truth["satellite"] = _satellite(rng, truth)
+        names, masses = [*names, "SIS"], [*masses, truth["satellite"]]
     x, y = _rays()
 
     def arcs(extra: tuple[str, dict[str, float]] | None = None) -> Any:
@@ -109,6 +120,15 @@ def _lens(
     truth = {"einstein_radius": theta, "lens_slope": slope, "gamma1": gamma1, "gamma2": gamma2}
     truth |= {"lens_x": x, "lens_y": y, "e1": e1, "e2": e2}
     return names, masses, truth
+
+
+def _satellite(rng: np.random.Generator, truth: dict[str, Any]) -> dict[str, float]:
+    """A second lens galaxy."""
+    distance = truth["einstein_radius"] * rng.uniform(1.5, 2.5)
+    angle = rng.uniform(0, 2 * np.pi)
+    x = truth["lens_x"] + distance * np.cos(angle)
+    y = truth["lens_y"] + distance * np.sin(angle)
+    return {"theta_E": rng.uniform(0.1, 0.3), "center_x": float(x), "center_y": float(y)}
 
 
 def _source(

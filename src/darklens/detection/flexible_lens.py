@@ -1,9 +1,10 @@
 r"""A lens with the freedom that real galaxies have, and its linearised image.
 
 To the smooth lens of `darklens.modelling` (elliptical power law, shear, Sersic source and lens
-light) come multipoles m = 1, 3, 4 of the mass, a Gaussian random field in the source, smooth
-departures of the lens light, the width and the ellipticity of the PSF, and, for the test of a
-subhalo, one perturber. Every change of the deflection by :math:`d\alpha` changes the image by
+light) come multipoles m = 1, 3, 4 of the mass, satellites of the lens where they are given, a
+Gaussian random field in the source, smooth departures of the lens light, the width and the
+ellipticity of the PSF, and, for the test of a subhalo, one perturber. Every change of the
+deflection by :math:`d\alpha` changes the image by
 
 .. math:: dI = - P \, \big(\nabla S(\beta) \cdot d\alpha\big)
 
@@ -11,7 +12,7 @@ with the whole source `S`, its field included, and the PSF `P`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 from scipy import fft
 
+from darklens.detection.satellites import satellite_deflection, satellite_fields
 from darklens.detection.source_modes import SourceModes
 from darklens.lensing.instrument import GaussianPSF
 from darklens.lensing.profiles import MassProfile, Multipole, sersic_b
@@ -56,6 +58,7 @@ class LensState:
         light: Coefficients of the lens light.
         psf: Relative change of the width of the PSF, and its two ellipticities.
         perturber: Place x, y [arcsec] and logarithm of the mass, or empty.
+        satellites: Place x, y and Einstein radius [arcsec] of one satellite after another.
     """
 
     parameters: Float[np.ndarray, " p"]
@@ -64,20 +67,32 @@ class LensState:
     light: Float[np.ndarray, " l"]
     psf: Float[np.ndarray, " b"]
     perturber: Float[np.ndarray, " c"]
+    satellites: Float[np.ndarray, " v"] = field(default_factory=lambda: np.zeros(0))
 
     def vector(self, free: tuple[int, ...]) -> Float[np.ndarray, " k"]:
         """All free values, in the order of `FlexibleLens.directions`."""
-        parts = (self.multipoles, self.perturber, self.psf, self.light, self.source)
-        return np.concatenate([self.parameters[list(free)], *parts])
+        return np.concatenate([self.parameters[list(free)], *self._parts()])
 
     def moved(self, free: tuple[int, ...], vector: Float[np.ndarray, " k"]) -> "LensState":
         """The state with other free values."""
         parameters = self.parameters.copy()
         parameters[list(free)] = vector[: len(free)]
-        parts = (self.multipoles, self.perturber, self.psf, self.light, self.source)
-        ends = np.cumsum([len(free), *map(len, parts)])
-        new = [vector[a:b] for a, b in pairwise(ends)]
-        return LensState(parameters, new[0], new[4], new[3], new[2], new[1])
+        ends = np.cumsum([len(free), *map(len, self._parts())])
+        multipoles, satellites, perturber, psf, light, source = (
+            vector[a:b] for a, b in pairwise(ends)
+        )
+        return LensState(parameters, multipoles, source, light, psf, perturber, satellites)
+
+    def _parts(self) -> tuple[Float[np.ndarray, " s"], ...]:
+        """What follows the parameters in a vector."""
+        return (
+            self.multipoles,
+            self.satellites,
+            self.perturber,
+            self.psf,
+            self.light,
+            self.source,
+        )
 
 
 @dataclass(frozen=True)
@@ -89,12 +104,14 @@ class FlexibleLens:
         source: Basis of the field in the source.
         light: Factors of the departures of the lens light.
         perturbation: The perturber; None for a lens without one.
+        satellites: Start of the satellites, as in `LensState`.
     """
 
     model: SmoothModel
     source: SourceModes
     light: Float[np.ndarray, "l h w"]
     perturbation: Perturbation | None = None
+    satellites: Float[np.ndarray, " v"] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -102,9 +119,11 @@ class FlexibleLens:
         return self.model.free
 
     def state(self, parameters: Float[np.ndarray, " p"]) -> LensState:
-        """The smooth lens alone."""
+        """The smooth lens alone, with its satellites."""
         sizes = (len(MULTIPOLES), len(self.source), len(self.light), 3, 0)
-        return LensState(parameters, *map(np.zeros, sizes))
+        multipoles, source, light, psf, perturber = map(np.zeros, sizes)
+        satellites = self.satellites.copy()
+        return LensState(parameters, multipoles, source, light, psf, perturber, satellites)
 
     def image(self, state: LensState) -> Image:
         """Expected flux of each pixel."""
@@ -134,7 +153,8 @@ class FlexibleLens:
         smooth = [one if k == Parameter.BACKGROUND else self._observed(rows[k]) for k in self.free]
         masses = [self._pulled(a, source) for a in self._multipole_fields(state)]
         masses = [state.parameters[Parameter.EINSTEIN_RADIUS] * image for image in masses]
-        masses += [self._pulled(a, source) for a in self._perturber_fields(state)]
+        others = satellite_fields(state.satellites, *self._rays) + self._perturber_fields(state)
+        masses += [self._pulled(a, source) for a in others]
         blurred = self._blurred(base)
         fields = [
             self.observe_many((self.light * light).astype(np.float32)),
@@ -185,6 +205,9 @@ class FlexibleLens:
         alpha = power_law_rays(x, y, p)[Deflection.LENS]
         g1, g2 = p[Parameter.GAMMA1], p[Parameter.GAMMA2]
         ax, ay = alpha[0] + g1 * x + g2 * y, alpha[1] + g2 * x - g1 * y
+        if len(state.satellites):
+            along, across = satellite_deflection(state.satellites, x, y)
+            ax, ay = ax + along, ay + across
         masses = zip(state.multipoles, self._multipoles(state), strict=True)
         parts: list[tuple[float, MassProfile]] = [
             (p[Parameter.EINSTEIN_RADIUS] * amplitude, mass)
@@ -228,8 +251,8 @@ class FlexibleLens:
         rows = sersic_rays(x, y, state.parameters, Parameter.SOURCE_X, *self._constants(state, 0))
         parts = [rows[k] for k in (LightRow.BRIGHTNESS, LightRow.BY_X, LightRow.BY_Y)]
         if state.source.any():
-            field = self.source.field(state.source, x, y)
-            parts = [a + b for a, b in zip(parts, field, strict=True)]
+            added = self.source.field(state.source, x, y)
+            parts = [a + b for a, b in zip(parts, added, strict=True)]
         return parts[0], parts[1], parts[2], rows
 
     def _lens_light(self, state: LensState) -> tuple[Image, Any]:
@@ -251,8 +274,8 @@ class FlexibleLens:
         alpha = power_law_rays(x, y, p)
         theta = p[Parameter.EINSTEIN_RADIUS] / (p[Parameter.LENS_SLOPE] - 1.0)
         own = alpha[Deflection.LENS] / theta
-        for amplitude, field in zip(state.multipoles, self._multipole_fields(state), strict=True):
-            own = own + amplitude * np.stack(field)
+        for amplitude, bent in zip(state.multipoles, self._multipole_fields(state), strict=True):
+            own = own + amplitude * np.stack(bent)
         fields = {
             int(PARAMETER_OF[k]): alpha[k]
             for k in range(Deflection.LENS_E1, Deflection.LENS_SLOPE + 1)
@@ -260,8 +283,8 @@ class FlexibleLens:
         fields |= {Parameter.EINSTEIN_RADIUS: own}
         fields |= {Parameter.GAMMA1: np.stack([x, -y]), Parameter.GAMMA2: np.stack([y, x])}
         return {
-            k: self._binned(-(source[1] * field[0] + source[2] * field[1]))
-            for k, field in fields.items()
+            k: self._binned(-(source[1] * bent[0] + source[2] * bent[1]))
+            for k, bent in fields.items()
             if k in self.free
         }
 
@@ -288,9 +311,9 @@ class FlexibleLens:
         b = sersic_b(index, formula)
         return b, (sersic_b(index + _INDEX_STEP, formula) - b) / _INDEX_STEP
 
-    def _pulled(self, field: tuple[Rays, Rays], source: tuple[Any, ...]) -> Image:
+    def _pulled(self, bent: tuple[Rays, Rays], source: tuple[Any, ...]) -> Image:
         """Change of the image by an extra deflection."""
-        return self._observed(self._binned(-(source[1] * field[0] + source[2] * field[1])))
+        return self._observed(self._binned(-(source[1] * bent[0] + source[2] * bent[1])))
 
     def _binned(self, rays: Rays) -> Image:
         """Mean of the rays of each pixel, times its area."""

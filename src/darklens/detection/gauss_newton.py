@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from darklens.detection.flexible_lens import FlexibleLens, LensState
 from darklens.detection.linear_solution import LinearProblem
+from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import Parameter, inside_bounds
 
 __all__ = ["Linearised", "Target", "linearise", "optimise_flexible"]
@@ -129,4 +130,8 @@ def _inside(lens: FlexibleLens, state: LensState) -> LensState:
         half = 0.5 * np.array(lens.model.grid.shape[::-1]) * lens.model.grid.pixel_scale
         perturber[:2] = np.clip(perturber[:2], -half, half)
     parameters[Parameter.LENS_SLOPE] = np.clip(parameters[Parameter.LENS_SLOPE], 1.2, 2.8)
-    return replace(state, parameters=parameters, perturber=perturber)
+    satellites = state.satellites.copy()
+    satellites[SATELLITE_SIZE - 1 :: SATELLITE_SIZE] = np.maximum(
+        satellites[SATELLITE_SIZE - 1 :: SATELLITE_SIZE], 0.0
+    )
+    return replace(state, parameters=parameters, perturber=perturber, satellites=satellites)

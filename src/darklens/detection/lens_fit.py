@@ -42,6 +42,7 @@ _ROUNDS = 2
 _RESOLUTION = 0.8  # half a wave, in pixels of the source plane at a magnification of 4
 _ARCS = (1.5, 0.05)  # noise, and share of the brightest arc, above which a pixel is an arc
 _NO_LENS = 1e-6
+_SATELLITE = 0.05  # Einstein radius of a satellite from which the fit starts [arcsec]
 _FIELD = (2.0, 1.0)  # half side of what is kept: Einstein radii, and arcsec
 
 
@@ -83,8 +84,9 @@ class LensFit:
         return problem.basis(spread)
 
     def errors(self) -> Vector:
-        """Marginal standard errors of the smooth lens's parameters, multipoles and perturber."""
-        count = len(self.lens.free) + len(self.state.multipoles) + len(self.state.perturber)
+        """Marginal standard errors of parameters, multipoles, satellites and perturber."""
+        parts = (self.lens.free, self.state.multipoles, self.state.satellites, self.state.perturber)
+        count = sum(map(len, parts))
         return np.sqrt(np.diag(self.here.problem.covariance(self.deviations, count)))
 
     @property
@@ -106,7 +108,8 @@ class LensFit:
         parameters = self.state.parameters.copy()
         parameters[Parameter.EINSTEIN_RADIUS] = _NO_LENS
         parameters[[Parameter.GAMMA1, Parameter.GAMMA2]] = 0.0
-        bare = replace(self.state, parameters=parameters, perturber=np.zeros(0))
+        none = np.zeros(0)
+        bare = replace(self.state, parameters=parameters, perturber=none, satellites=none)
         unlensed = float(self.lens.source_only(bare).sum())
         return float(self.source_image.sum()) / max(unlensed, 1e-12)
 
@@ -173,7 +176,8 @@ class LensFitter:
         """Fit one image; of a large one only the part around the lens and its arcs is kept.
 
         Args:
-            seen: The image with its noise; the PSF is that of the preset `galaxy` if unknown.
+            seen: The image with its noise, and where satellites of the lens are; the PSF is that of
+                the preset `galaxy` if unknown.
             lens_light: Whether the lens galaxy is visible.
 
         Raises:
@@ -192,7 +196,10 @@ class LensFitter:
         place = start.parameters[[Parameter.LENS_LIGHT_X, Parameter.LENS_LIGHT_Y]]
         light = light_modes(model.grid, *map(float, place))
         source = source_modes(start.parameters, resolution=_RESOLUTION * pixel_scale)
-        lens = FlexibleLens(model, source, light if lens_light else light[:0])
+        beside = [value for x, y in seen.satellites for value in (x, y, _SATELLITE)]
+        lens = FlexibleLens(
+            model, source, light if lens_light else light[:0], satellites=np.array(beside)
+        )
         weight = np.where(np.isfinite(noise), 1 / noise, 0.0)
         target = Target(np.where(weight > 0, np.nan_to_num(data), 0.0), weight)
         return self.refit(lens, target, lens.state(start.parameters), start)

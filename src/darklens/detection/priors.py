@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
+from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import Parameter
 
 __all__ = ["FlexibilityPriors", "prior_of"]
@@ -31,6 +32,8 @@ class FlexibilityPriors:
         psf_width: Relative width of the PSF.
         psf_ellipticity: Ellipticity of the PSF.
         mass: Of the perturber about 10^9 solar masses [dex].
+        satellite: Einstein radius of a satellite, half of a normal distribution [arcsec].
+        satellite_offset: Of a satellite's mass from the place that was given [arcsec].
     """
 
     slope: float = 0.2
@@ -42,6 +45,8 @@ class FlexibilityPriors:
     psf_width: float = 0.03
     psf_ellipticity: float = 0.015
     mass: float = 1.5
+    satellite: float = 0.5
+    satellite_offset: float = 0.05
 
 
 _FLAT = 10.0
@@ -80,10 +85,12 @@ def prior_of(
         spread[k] = 3.0
     spread[Parameter.BACKGROUND] = _SKY * noise
     free, p = list(lens.free), len(start.perturber)
+    satellites = len(lens.satellites) // SATELLITE_SIZE
     psf = [priors.psf_width, priors.psf_ellipticity, priors.psf_ellipticity]
     deviations = [
         spread[free],
         np.full(len(MULTIPOLES), priors.multipole),
+        np.tile([priors.satellite_offset] * 2 + [priors.satellite], satellites),
         np.array([_FLAT, _FLAT, priors.mass])[:p],
         np.array(psf),
         np.full(len(start.light), priors.lens_light),
@@ -93,5 +100,7 @@ def prior_of(
     if p:
         perturber[2] = 9.0
     zeros = [np.zeros(3), np.zeros(len(start.light)), np.zeros(len(source))]
-    means = [mean[free], np.zeros(len(MULTIPOLES)), perturber, *zeros]
+    places = lens.satellites.copy()
+    places[SATELLITE_SIZE - 1 :: SATELLITE_SIZE] = 0.0
+    means = [mean[free], np.zeros(len(MULTIPOLES)), places, perturber, *zeros]
     return np.concatenate(means), np.concatenate(deviations)

@@ -39,8 +39,12 @@ class Centre:
     second: float = 0.0
 
 
-def parse_centre(given: str | tuple[float, float] | None) -> Centre:
-    """Read a centre as given by a person.
+def parse_centre(given: str | tuple[float, float] | None, option: str = "--centre") -> Centre:
+    """Read a place as given by a person.
+
+    Args:
+        given: The place; None is the middle.
+        option: Name of the option, for messages.
 
     Raises:
         BadInput: If it is none of the forms.
@@ -57,13 +61,13 @@ def parse_centre(given: str | tuple[float, float] | None) -> Centre:
     if len(parts) == 1:
         parts = text.split()
     if len(parts) != 2:
-        raise BadInput(f"--centre {text[:60]!r} must be {_FORMS}")
+        raise BadInput(f"{option} {text[:60]!r} must be {_FORMS}")
     if all(re.fullmatch(_NUMBER, part) for part in parts):
         return Centre("numbers", float(parts[0]), float(parts[1]))
-    return Centre("sky", *_sky(parts[0], parts[1], text))
+    return Centre("sky", *_sky(parts[0], parts[1], text, option))
 
 
-def _sky(first: str, second: str, text: str) -> tuple[float, float]:
+def _sky(first: str, second: str, text: str, option: str) -> tuple[float, float]:
     """Right ascension and declination [deg]."""
     from astropy.coordinates import Angle
     from astropy.units import deg, hourangle
@@ -71,25 +75,28 @@ def _sky(first: str, second: str, text: str) -> tuple[float, float]:
     degrees = rf"{_NUMBER}\s*(?:d|deg|°)?"
     for part in (first, second):
         if not re.fullmatch(rf"(?:{degrees}|{_SEXAGESIMAL})", part):
-            raise BadInput(f"--centre {text[:60]!r} must be {_FORMS}")
+            raise BadInput(f"{option} {text[:60]!r} must be {_FORMS}")
     hours = re.fullmatch(degrees, first) is None and "d" not in first and "°" not in first
     try:
         ra = Angle(first, hourangle if hours else deg).to_value(deg)
         dec = Angle(second, deg).to_value(deg)
     except Exception:  # noqa: BLE001  astropy raises ValueError, IllegalSecondError, ...
-        raise BadInput(f"--centre {text[:60]!r} must be {_FORMS}") from None
+        raise BadInput(f"{option} {text[:60]!r} must be {_FORMS}") from None
     if not (0 <= ra <= 360 and -90 <= dec <= 90):
-        raise BadInput(f"--centre {text[:60]!r} is not on the sky: RA 0 to 360, Dec -90 to 90")
+        raise BadInput(f"{option} {text[:60]!r} is not on the sky: RA 0 to 360, Dec -90 to 90")
     return float(ra), float(dec)
 
 
-def locate(centre: Centre, shape: tuple[int, ...], wcs: Any) -> tuple[float, float, str]:
+def locate(
+    centre: Centre, shape: tuple[int, ...], wcs: Any, option: str = "--centre"
+) -> tuple[float, float, str]:
     """The pixel of a centre other than `brightest`: column, row, and how it was read.
 
     Args:
         centre: The centre.
         shape: Rows and columns of the image.
         wcs: Celestial WCS of the image, or None.
+        option: Name of the option, for messages.
 
     Raises:
         BadInput: If it lies outside of the image, or there is no WCS.
@@ -105,9 +112,9 @@ def locate(centre: Centre, shape: tuple[int, ...], wcs: Any) -> tuple[float, flo
         return first, second, f"pixel {first:g}, {second:g}"
     size = f"the image of {columns} x {rows} pixels"
     if centre.kind == "sky" and wcs is None:
-        raise BadInput("the file has no coordinates of the sky: give --centre as a pixel x,y")
+        raise BadInput(f"the file has no coordinates of the sky: give {option} as a pixel x,y")
     where = "" if place is None else f"; as RA, Dec it is the pixel {place[0]:.0f}, {place[1]:.0f}"
-    raise BadInput(f"--centre {first:g},{second:g} lies outside of {size}{where}")
+    raise BadInput(f"{option} {first:g},{second:g} lies outside of {size}{where}")
 
 
 def _pixel_of(ra: float, dec: float, wcs: Any) -> tuple[float, float] | None:

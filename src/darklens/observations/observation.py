@@ -48,6 +48,8 @@ class Observation:
         electrons: Electrons in one unit of a pixel, for the photon noise, or None if unknown.
         sky: The sky, or None if it cannot be measured.
         centre: Position in the file of the centre of these pixels: column and row, from 0 [pixel].
+        satellites: Offset x, y from the centre of the image of each galaxy beside the lens whose
+            mass is to be modelled [arcsec].
         sources: Where image, noise, psf, mask and pixel_scale come from, in words.
         notes: What was done, and what to look at, in words.
     """
@@ -65,6 +67,7 @@ class Observation:
     electrons: float | None = None
     sky: Sky | None = None
     centre: tuple[float, float] = (0.0, 0.0)
+    satellites: tuple[tuple[float, float], ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

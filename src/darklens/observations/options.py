@@ -67,6 +67,8 @@ class ImageOptions:
         neighbours: Whether to mask galaxies and stars beyond the protected radius; by default they
             are kept.
         protected_radius: Around the centre nothing is masked as a neighbour [arcsec]; 3 by default.
+        satellites: Galaxies beside the lens whose mass is to be modelled, by `detect`: up to three
+            places as in `centre`, separated by semicolons, such as `131,88; 60,97`.
         resample: Pixel scale to resample to [arcsec/pixel]; flux is conserved. Not by default.
     """
 
@@ -89,6 +91,7 @@ class ImageOptions:
     background: Background | None = None
     neighbours: Neighbours | None = None
     protected_radius: float | None = None
+    satellites: str | None = None
     resample: float | None = None
 
     def __post_init__(self) -> None:

@@ -34,6 +34,7 @@ _NEAR = 0.25  # of the shorter side: a brighter galaxy farther off is a neighbou
 _ROUNDING = 1e-6  # of a pixel, lest a scale in a header cost a whole one
 _LARGEST = 4_000_000  # pixels of an image whose neighbours are counted unasked
 _MARGIN = 2.0  # pixels around a neighbour
+_MOST_SATELLITES = 3
 _PER_AREA = re.compile(r"/\s*\(?(sr|arcsec)|(sr|arcsec)\s*(\*\*|\^)?-[12]", re.IGNORECASE)
 
 
@@ -60,11 +61,31 @@ def prepare_observation(
     if said.resample is not None:
         made = _resampled(made, said.resample)
     made = _without_neighbours(made, said)
+    made = replace(made, satellites=_satellites(observation, made, said.satellites))
     if min(made.image.shape) < _SMALLEST:
         raise BadInput(f"fewer than {_SMALLEST} pixels on a side: no lens can be fitted")
     if made.mask.all():
         raise BadInput("every pixel is masked")
     return made
+
+
+def _satellites(
+    observation: Observation, made: Observation, said: str | None
+) -> tuple[tuple[float, float], ...]:
+    """Offsets of the satellites from the centre of the prepared image [arcsec]."""
+    places = [part for part in (said or "").split(";") if part.strip()]
+    if len(places) > _MOST_SATELLITES:
+        raise BadInput(f"--satellites: at most {_MOST_SATELLITES}, not {len(places)}")
+    scale = observation.pixel_scale
+    assert scale is not None
+    found = []
+    for part in places:
+        given = parse_centre(part, "--satellites")
+        if given.kind not in ("numbers", "sky"):
+            raise BadInput(f"--satellites {part.strip()!r} must be x,y [pixel, from 0] or RA,Dec")
+        x, y, _ = locate(given, observation.image.shape, observation.wcs, "--satellites")
+        found.append((scale * (x - made.centre[0]), scale * (y - made.centre[1])))
+    return tuple(found)
 
 
 def _with_noise(observation: Observation) -> Observation:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from darklens.detection import Detection
+from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import PARAMETERS
 from darklens.observations import Observation
 
@@ -70,6 +71,7 @@ def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
                 "mass_model": [mass],
                 "light_model": light,
             },
+            *_satellites(found, z_lens),
             {
                 "type": "Galaxy",
                 "name": "source",
@@ -79,6 +81,21 @@ def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
             },
         ],
     }
+
+
+def _satellites(found: Detection, redshift: float) -> list[dict[str, Any]]:
+    """The satellites of the lens, each a galaxy with its mass."""
+    values = found.lens.state.satellites.reshape(-1, SATELLITE_SIZE)
+    return [
+        {
+            "type": "Galaxy",
+            "name": f"satellite {number}",
+            "redshift": redshift,
+            "mass_model": [_profile("SIS", theta_E=theta, center_x=x, center_y=y)],
+            "light_model": [],
+        }
+        for number, (x, y, theta) in enumerate(values.tolist(), 1)
+    ]
 
 
 def _meta(found: Detection) -> dict[str, Any]:

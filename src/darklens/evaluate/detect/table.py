@@ -10,6 +10,7 @@ import pandas as pd
 
 from darklens.detection import Detection
 from darklens.detection.flexible_lens import MULTIPOLES
+from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import PARAMETERS, Parameter
 from darklens.naming import visible
 from darklens.observations import Observation
@@ -40,6 +41,7 @@ _FIRST = (
     "magnification",
     "noise",
 )
+_OF_SATELLITE = ("x", "y", "einstein_radius")
 _LAST = ("prepared", "error")
 _TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", *_LAST)
 
@@ -120,4 +122,8 @@ def _smooth_lens(found: Detection) -> dict[str, float]:
         name = f"multipole{order}_{'sin' if phase else 'cos'}"
         amplitude = float(fit.state.multipoles[i])
         values |= {name: amplitude, f"{name}_error": float(errors[first + i])}
+    first += len(MULTIPOLES)
+    for i, value in enumerate(fit.state.satellites):
+        name = f"satellite{i // SATELLITE_SIZE + 1}_{_OF_SATELLITE[i % SATELLITE_SIZE]}"
+        values |= {name: float(value), f"{name}_error": float(errors[first + i])}
     return values

@@ -177,6 +177,8 @@ class FileFitter:
                     "preset, such as galaxy"
                 )
             said = replace(said, pixel_scale=preset.grid.pixel_scale)
+        if said.satellites is not None:
+            raise BadInput("--satellites are modelled by detect, not by fit: omit them")
         seen = prepare_observation(read_observation(target.path, said), said)
         noise, pixel_scale = seen.noise_and_scale()
         model = self._model(PixelGrid(seen.image.shape, pixel_scale), seen.psf)
