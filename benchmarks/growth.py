@@ -121,12 +121,12 @@ def perturber_rows(peak: float) -> list[str]:
     for count in COUNTS:
         masses = points(count)
         lens, repeats = scene(count), 200 if count <= 1000 else 20
-        whole = milliseconds(lambda lens=lens: render(lens, GRID), repeats)
+        whole = milliseconds(partial(render, lens, GRID), repeats)
         ax, ay = np.zeros(x.size), np.zeros(x.size)
         add_point_masses(x, y, ax, ay, masses)
         grid = by_transform(masses)
         error = np.hypot(grid[0].ravel() - ax, grid[1].ravel() - ay)
-        work = milliseconds(lambda m=masses: by_transform(m), 10)
+        work = milliseconds(partial(by_transform, masses), 10)
         nothing = milliseconds(lambda: render(scene(0), GRID), 50)
         pair = 1e6 * (whole - nothing) / (count * x.size)
         each = f"{pair:.3f} | {100 * PAIR / pair / peak:.0f} %" if count >= COUNTS[1] else "- | -"
@@ -143,7 +143,7 @@ def pixel_rows() -> list[str]:
     lines = ["| pixels | 25 points [ms] | for each pixel [ns] |", "|---|---|---|"]
     for side in SIDES:
         grid, lens = PixelGrid((side, side), 7.5 / side), scene(25)
-        taken = milliseconds(lambda lens=lens, grid=grid: render(lens, grid), 100)
+        taken = milliseconds(partial(render, lens, grid), 100)
         lines.append(f"| {side} x {side} | {taken:.3f} | {1e6 * taken / side**2:.1f} |")
         print(lines[-1], flush=True)
     return lines
