@@ -1,4 +1,4 @@
-// The tab that generates: a gallery, and the game "simulated or generated?".
+// The tab that generates: a gallery, and the game "which are real?".
 
 import { decode, npy, post } from "./api.js";
 import { attempt, byId, download, element, fillSelect, inWords, say } from "./dom.js";
@@ -139,7 +139,7 @@ function showGame(items, model) {
   const result = element("p", { class: "verdict", role: "status" });
   done.addEventListener("click", () => finish(tiles, done, result));
   byId("game").replaceChildren(
-    element("h2", {}, "Simulated or generated?"),
+    element("h2", {}, "Which are real?"),
     element("p", {}, `${GAME} of these were simulated with ${model.preset}, by tracing light through a lens. `
       + `${GAME} were made by the network. Choose those that you think are simulated.`),
     element("div", { class: "gallery" }, ...tiles.map((item) => item.tile)),
