@@ -9,6 +9,7 @@ that `begin` prepares belongs to one run. Two runs can share a cluster: a worker
 one to the other prepares the state again.
 """
 
+import ctypes
 import logging
 import os
 import time
@@ -37,6 +38,8 @@ _CONNECT = 15.0  # longest wait for a scheduler [s]
 _FIRST_WORKER = 60.0  # longest wait for a worker of a running scheduler [s]
 _RECOUNT = 2.0  # time between two counts of the workers [s]
 _DEATHS = 20  # workers that may be lost during one call before it is given up
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+_KEPT, _LARGE = 2**28, 2**25  # freed memory that is kept, and size of arrays apart from it [byte]
 _SETTINGS = {
     "distributed.scheduler.allowed-failures": _DEATHS,
     "distributed.admin.system-monitor.gil.enabled": False,
@@ -218,10 +221,23 @@ class _Preparation(WorkerPlugin):  # type: ignore[misc]
         self._setup = setup
 
     def setup(self, worker: Any) -> None:
+        _keep_memory()
         _setups[self._key] = self._setup
 
     def teardown(self, worker: Any) -> None:
         _setups.pop(self._key, None)
+
+
+def _keep_memory() -> None:
+    """Let the process keep the memory of freed arrays up to a limit, as glibc does by default.
+
+    Dask has its workers return all of it at once. The next array is then mapped and zeroed page by
+    page, which takes longer than a fit.
+    """
+    with suppress(OSError, AttributeError):  # another C library than glibc
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_TRIM_THRESHOLD, _KEPT)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
 
 
 _setups: dict[str, _Setup] = {}
