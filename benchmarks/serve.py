@@ -3,8 +3,8 @@
     python benchmarks/serve.py [--seconds 60] [--browser /usr/bin/chromium]
 
 A server is started with the shipped models. The time from a slider to its image is measured by the
-page itself, as the median of 50 moves. The clients simulate lenses for the given time; answers,
-refusals and the memory of the server are counted.
+page itself, as the median of 50 moves. The clients simulate lenses for the given time, then
+classify one with `default`; answers, refusals and the memory of the server are counted.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from darklens.errors import BadInput
@@ -66,7 +67,8 @@ def measure(url: str, pid: int, start: float, arguments: argparse.Namespace) -> 
         print(f"classification of an upload: {statistics.median(times):.2f} s (median of 5)")
         print(f"slider to image: {slider(page):.0f} ms (median of {MOVES}, in the browser)")
         launched.close()
-    crowd(url, pid, arguments.seconds)
+    crowd("simulate", lambda one, number: one.simulate(seed=number), url, pid, arguments.seconds)
+    crowd("classify", lambda one, _: one.classify(image), url, pid, arguments.seconds)
 
 
 def slider(page: object) -> float:
@@ -88,7 +90,9 @@ def slider(page: object) -> float:
     return statistics.median(times)
 
 
-def crowd(url: str, pid: int, seconds: float) -> None:
+def crowd(
+    name: str, ask: Callable[[Client, int], object], url: str, pid: int, seconds: float
+) -> None:
     """Many clients at once: answers, errors, memory of the server."""
     answers, refused, end = [0] * CLIENTS, [0] * CLIENTS, time.perf_counter() + seconds
 
@@ -96,7 +100,7 @@ def crowd(url: str, pid: int, seconds: float) -> None:
         client = Client(url)
         while time.perf_counter() < end:
             try:
-                client.simulate(seed=number)
+                ask(client, number)
                 answers[number] += 1
             except BadInput:
                 refused[number] += 1
@@ -108,8 +112,9 @@ def crowd(url: str, pid: int, seconds: float) -> None:
     for thread in threads:
         thread.join()
     print(
-        f"{CLIENTS} clients for {seconds:.0f} s: {sum(answers)} answers, {sum(refused)} refused, "
-        f"at least {min(answers)} for each; memory {before:.0f} -> {memory(pid):.0f} MB"
+        f"{CLIENTS} clients {name} for {seconds:.0f} s: {sum(answers)} answers, "
+        f"{sum(refused)} refused, at least {min(answers)} for each; "
+        f"memory {before:.0f} -> {memory(pid):.0f} MB"
     )
 
 
