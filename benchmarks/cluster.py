@@ -28,6 +28,8 @@ CONDITIONS = {
     "two processes": ["--workers", "2"],
     "two Dask workers": ["--workers", "2", "--cluster", "local"],
 }
+MORE = {"simulate": 150, "fit": 12, "predict": 1}
+"""Images of each verb for one of the verb that takes longest."""
 FEW = 0.25
 """Share of the images in the shorter runs."""
 
@@ -45,17 +47,20 @@ def run(words: list[str]) -> tuple[float, float]:
 
 def commands(folder: Path, lenses: int) -> dict[str, dict[int, list[str]]]:
     """Words of each verb for few and for all images."""
-    few = int(FEW * lenses)
-    made: dict[str, dict[int, list[str]]] = {"simulate": {}, "fit": {}, "predict": {}}
-    for count in (few, lenses):
-        images = folder / f"images-{count}"
-        run(["simulate", str(images), "--count", str(count), "--seed", "9000001"])
-        table = str(folder / "table.csv")
-        made["fit"][count] = ["fit", str(images), "--output", table]
-        made["predict"][count] = ["predict", str(images), "--output", table]
-        # A simulation takes less time than a fit.
-        many = 5 * count
-        made["simulate"][many] = ["simulate", "OUTPUT", "--count", str(many)]
+    made: dict[str, dict[int, list[str]]] = {verb: {} for verb in MORE}
+    for share in (FEW, 1.0):
+        counts = {verb: int(share * lenses * more) for verb, more in MORE.items()}
+        made["simulate"][counts["simulate"]] = [
+            "simulate",
+            "OUTPUT",
+            "--count",
+            str(counts["simulate"]),
+        ]
+        for verb in ("fit", "predict"):
+            count = counts[verb]
+            images, table = folder / f"images-{count}", folder / "table.csv"
+            run(["simulate", str(images), "--count", str(count), "--seed", "9000001"])
+            made[verb][count] = [verb, str(images), "--output", str(table)]
     return made
 
 
@@ -68,7 +73,7 @@ def timed(folder: Path, words: list[str], number: int) -> tuple[float, float]:
 def main() -> None:
     """Measure, print and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--lenses", type=int, default=600)
+    parser.add_argument("--lenses", type=int, default=600, help="images of `predict`")
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
     found: dict[tuple[str, str, int], list[tuple[float, float]]] = {}
