@@ -13,6 +13,7 @@ import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 
 from darklens import predict
 from darklens.cli.main import main
@@ -172,8 +173,8 @@ def check_prediction(url: str, tmp_path: Path, tiny_model: Path) -> None:
     table = f"{url}/tables/found.csv"
     assert main(["predict", url, *words, "--output", table]) == 0
     for name, beginning in (("found.csv", "path,"), ("found.csv.config.yaml", "# darklens ")):
-        with fetched_files([f"{url}/tables/{name}"], ()) as (copies, _):
-            text = Path(copies[0]).read_text()
+        with fetched_files([f"{url}/tables/{name}"], ()) as copies:
+            text = Path(copies.inputs[0]).read_text()
         assert text.startswith(beginning)
         if name.endswith(".csv"):
             found = pd.read_csv(io.StringIO(text))
@@ -198,6 +199,32 @@ def test_images_and_a_table_at_urls(scheme: str, tmp_path: Path, tiny_model: Pat
 @pytest.mark.usefixtures("_credentials")
 def test_images_and_a_table_on_s3(tmp_path: Path, tiny_model: Path) -> None:
     check_prediction("s3://lenses/images", tmp_path, tiny_model)
+
+
+@pytest.mark.parametrize("verb", ["inspect", "fit"])
+def test_verbs_for_telescope_images_read_urls(
+    verb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, url = tmp_path / "cutouts", f"memory://telescope-{verb}/cutouts"
+    here.mkdir()
+    header = fits.Header({"CD1_1": -0.05 / 3600, "CD2_2": 0.05 / 3600, "CD1_2": 0, "CD2_1": 0})
+    rng = np.random.default_rng(3)
+    for name in ("a.fits", "a_rms.fits", "broken.fits"):
+        fits.writeto(here / name, rng.normal(1, 0.1, (24, 24)).astype(np.float32), header)
+    (here / "broken.fits").write_bytes(b"no image")
+    (here / "darklens.yaml").write_text("pixel_scale: 0.05\n")
+    for path in here.iterdir():
+        send(str(path), f"{url}/{path.name}")
+    tables = []
+    for number, place in enumerate((str(here), url)):
+        table = tmp_path / f"{number}.csv"
+        options = ["--preset", "galaxy"] if verb == "fit" else []
+        main([verb, place, *options, "--output", str(table), "--quiet"])
+        tables.append(table.read_text().replace(place, "PLACE"))
+    assert "darklens-" not in tables[1]
+    assert tables[0] == tables[1]
+    assert "PLACE/a.fits" in tables[0]
+    assert url in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,14 @@ their arguments have the same names.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from darklens.data.files import IMAGE_ENDINGS
 from darklens.errors import BadInput, reason_of
 from darklens.files.configuration import write_configuration
+from darklens.files.remote import fetched_files
 from darklens.files.tables import check_outputs, picture_name, write_table
 from darklens.observations import Target, find_targets
 from darklens.progress import progress, say
@@ -22,11 +25,14 @@ __all__ = ["ImageRun", "attempt", "only_images"]
 
 Result = TypeVar("Result")
 
+_ENDINGS = (*IMAGE_ENDINGS, ".yaml")
+
 
 class ImageRun:
     """One run of a verb over image files.
 
-    The inputs are found, and the outputs checked, before any work is done.
+    The inputs are found, and the outputs checked, before any work is done. Images at URLs are
+    copied to a folder of this machine, which is removed when the `with` block ends.
 
     Args:
         verb: The verb.
@@ -47,12 +53,21 @@ class ImageRun:
         self._check_outputs()
         if settings["workers"] < 1:
             raise BadInput("--workers must be at least 1")
-        self.targets, messages = find_targets(
-            settings["inputs"], settings["options"], survey=settings["survey"]
-        )
-        self._configuration = self._check_outputs([target.path for target in self.targets])
+        with ExitStack() as opened:
+            self._fetched = opened.enter_context(fetched_files(settings["inputs"], _ENDINGS))
+            self.targets, messages = find_targets(
+                self._fetched.inputs, settings["options"], survey=settings["survey"]
+            )
+            self._configuration = self._check_outputs([target.path for target in self.targets])
+            self._closed = opened.pop_all()
         for message in messages:
             say(message)
+
+    def __enter__(self) -> "ImageRun":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.close()
 
     def results(
         self, work: Callable[[Target], Result], targets: Sequence[Target], stage: str
@@ -72,6 +87,9 @@ class ImageRun:
 
     def finish(self, table: "pd.DataFrame") -> "pd.DataFrame":
         """Write the table, if a file is named for it, and the configuration of the run."""
+        if self._fetched.tops:
+            known = self._fetched.known_text
+            table = table.map(lambda value: known(value) if isinstance(value, str) else value)
         output = self._settings["output"]
         if output is not None:
             write_table(table, output)

@@ -15,14 +15,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from darklens.errors import BadInput
 
 __all__ = [
+    "FetchedFiles",
     "check_url",
     "fetched",
     "fetched_files",
@@ -151,53 +153,69 @@ def fetched(source: Path) -> Iterator[Path]:
         yield place
 
 
+@dataclass(frozen=True)
+class FetchedFiles:
+    """Inputs on this machine, and the names that the user knows them by.
+
+    Attributes:
+        inputs: Files and folders.
+        tops: For each folder of copies, the URL that it stands for.
+    """
+
+    inputs: list[str]
+    tops: dict[Path, str]
+
+    def known_path(self, path: Path) -> Path:
+        """The path or URL that the user knows a file by."""
+        for place, top in self.tops.items():
+            if path.is_relative_to(place):
+                return Path(f"{top}/{path.relative_to(place)}")
+        return path
+
+    def known_text(self, text: str) -> str:
+        """A text with URLs in place of the paths of copies."""
+        for place, top in self.tops.items():
+            text = text.replace(str(place), top)
+        return text
+
+
 @contextmanager
-def fetched_files(
-    inputs: Sequence[str], endings: Sequence[str]
-) -> Iterator[tuple[list[str], Callable[[Path], Path]]]:
-    """Files on this machine; copies of those at URLs are removed at the end.
+def fetched_files(inputs: Sequence[str], endings: Sequence[str]) -> Iterator[FetchedFiles]:
+    """Files and folders on this machine; copies of those at URLs are removed at the end.
 
     Args:
         inputs: Paths, which are their own places, and URLs of files, folders and globs.
         endings: Of a folder at a URL, what the names of the files that are meant end in.
 
-    Yields:
-        The inputs on this machine, and a function from a file there to the path or URL that the
-        user knows it by.
-
     Raises:
         BadInput: If there is no file at a URL, or it cannot be read.
     """
+    urls = [url_of(Path(given)) for given in inputs]
+    if not any(urls):
+        yield FetchedFiles(list(inputs), {})
+        return
     with tempfile.TemporaryDirectory(prefix="darklens-") as name:
-        found: list[str] = []
-        tops: dict[Path, str] = {}
-        for number, given in enumerate(inputs):
-            url = url_of(Path(given))
+        found = FetchedFiles([], {})
+        for number, (given, url) in enumerate(zip(inputs, urls, strict=True)):
             if url is None:
-                found.append(given)
+                found.inputs.append(given)
                 continue
             place = Path(name) / str(number)
-            copies, tops[place] = _fetch(url, place, tuple(endings))
-            found += map(str, copies)
-
-        def known(path: Path) -> Path:
-            for place, top in tops.items():
-                if path.is_relative_to(place):
-                    return Path(f"{top}/{path.relative_to(place)}")
-            return path
-
-        yield found, known
+            copies, found.tops[place] = _fetch(url, place, tuple(endings))
+            found.inputs.extend(map(str, copies))
+        yield found
 
 
 def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path], str]:
-    """Copy a file, or those of a folder or a glob; also the URL of the folder of the copies."""
+    """Copy a file, a folder or what a glob matches; also the URL of the folder of the copies."""
     with _in_words(url, "read"):
         files, root = _file_system(url)
-        depth = 0  # of the files below the folder, in parts of the URL
+        depth = 1  # of what is copied below the folder, in parts of the URL
+        single = not _MAGIC.search(root) and not files.isfile(root)
         if magic := _MAGIC.search(root):
             names, depth = sorted(files.glob(root)), 1 + root.count("/", magic.start())
-        elif files.isfile(root):
-            names, depth = [root], 1
+        elif not single:
+            names = [root]
         else:
             names = [name for name in sorted(files.find(root)) if name.lower().endswith(endings)]
         top, folder = (text.rsplit("/", depth)[0] for text in (url.rstrip("/"), root))
@@ -209,7 +227,7 @@ def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path],
             copies.append(local)
     if not copies:
         raise BadInput(f"no images found at {url}")
-    return copies, top
+    return ([place / Path(root).name] if single else copies), top
 
 
 def _send(place: Path, files: Any, root: str) -> None:

@@ -92,8 +92,8 @@ def predict(
     if batch < 1 or workers < 0:
         raise BadInput("--batch must be at least 1, and --workers at least 0")
     with ExitStack() as closed:
-        local, known = closed.enter_context(fetched_files(inputs, IMAGE_ENDINGS))
-        files = find_images(local)
+        fetched = closed.enter_context(fetched_files(inputs, IMAGE_ENDINGS))
+        files = find_images(fetched.inputs)
         place = check_outputs(output, figures, files, page=html)
         classifier = load_classifier(model, device)
         card = card_of(classifier)
@@ -113,7 +113,7 @@ def predict(
         )
         closed.enter_context(closing(found))
         for index, made in enumerate(progress(found, stage, total=len(paths), quiet=quiet)):
-            row = replace(made, path=known(made.path))
+            row = replace(made, path=fetched.known_path(made.path))
             if figures is not None:
                 _write_figure(figures / picture_name(index, row.path), row, card.classes)
             if page is not None:

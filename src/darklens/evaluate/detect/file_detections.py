@@ -45,8 +45,9 @@ def detect(
     any case.
 
     Args:
-        inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
-            YAML with a column image and any of the options that say what the images are.
+        inputs: Image files, folders (searched recursively) and globs, on this machine or at URLs
+            such as s3://BUCKET/FOLDER, which are copied first, and manifests: tables in CSV or YAML
+            with a column image and any of the options that say what the images are.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         maps: Folder for the maps of each image as FITS, and its lens as COOLEST JSON.
         figures: Folder for a picture of each search.
@@ -69,16 +70,18 @@ def detect(
         BadInput: If an argument is invalid or no image is found.
         BadConfig: If the survey's YAML is not valid.
     """
-    run = ImageRun("detect", locals())
-    detector = SubhaloDetector(Distances(lens_redshift, source_redshift), draws=draws, seed=seed)
-    work = partial(detect_in_file, detector=detector, lens_light=lens_light)
-    targets = only_images(run.targets)
-    rows = []
-    stage = f"looking for subhalos in {len(targets)} images"
-    for name, found in run.results(work, targets, stage):
-        _write_images(name, found, maps, figures)
-        rows.append(detection_row(found))
-    return run.finish(detection_table(rows))
+    with ImageRun("detect", locals()) as run:
+        detector = SubhaloDetector(
+            Distances(lens_redshift, source_redshift), draws=draws, seed=seed
+        )
+        work = partial(detect_in_file, detector=detector, lens_light=lens_light)
+        targets = only_images(run.targets)
+        rows = []
+        stage = f"looking for subhalos in {len(targets)} images"
+        for name, found in run.results(work, targets, stage):
+            _write_images(name, found, maps, figures)
+            rows.append(detection_row(found))
+        return run.finish(detection_table(rows))
 
 
 def detect_in_file(

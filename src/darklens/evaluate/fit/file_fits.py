@@ -55,8 +55,9 @@ def fit(
     any case.
 
     Args:
-        inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
-            YAML with a column image and any of the options that say what the images are.
+        inputs: Image files, folders (searched recursively) and globs, on this machine or at URLs
+            such as s3://BUCKET/FOLDER, which are copied first, and manifests: tables in CSV or YAML
+            with a column image and any of the options that say what the images are.
         preset: Kind of lens: a shipped preset or a YAML file. galaxy takes any image of a
             telescope; the others know their images, and of those only extension, noise map and PSF
             can be said.
@@ -86,23 +87,23 @@ def fit(
         BadConfig: If the survey's YAML is not valid.
         BadPreset: If the preset is not valid.
     """
-    run = ImageRun("fit", locals())
-    kind = load_preset(preset)
-    if posterior is not None and posterior_steps < 2:
-        raise BadInput("--posterior-steps must be at least 2")
-    sampling = None if posterior is None else _Sampling(posterior, posterior_steps, seed)
-    job = _Job(kind, mass, lens_light, figures, sampling)
-    _begin(job)  # arguments that contradict each other fail here
-    # Only images of telescopes come with files that are no images.
-    every = [replace(target, role="image") for target in run.targets]
-    targets = only_images(run.targets) if kind.general else every
-    stage = f"fitting {len(targets)} images with the preset '{preset}'"
-    with (
-        open_workers(cluster, workers, quiet=quiet) as opened,
-        closing(_rows(job, targets, opened)) as rows,
-    ):
-        found = list(progress(rows, stage, total=len(targets), quiet=quiet))
-    return run.finish(fit_table(found))
+    with ImageRun("fit", locals()) as run:
+        kind = load_preset(preset)
+        if posterior is not None and posterior_steps < 2:
+            raise BadInput("--posterior-steps must be at least 2")
+        sampling = None if posterior is None else _Sampling(posterior, posterior_steps, seed)
+        job = _Job(kind, mass, lens_light, figures, sampling)
+        _begin(job)  # arguments that contradict each other fail here
+        # Only images of telescopes come with files that are no images.
+        every = [replace(target, role="image") for target in run.targets]
+        targets = only_images(run.targets) if kind.general else every
+        stage = f"fitting {len(targets)} images with the preset '{preset}'"
+        with (
+            open_workers(cluster, workers, quiet=quiet) as opened,
+            closing(_rows(job, targets, opened)) as rows,
+        ):
+            found = list(progress(rows, stage, total=len(targets), quiet=quiet))
+        return run.finish(fit_table(found))
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,9 @@ def inspect(
     can be used.
 
     Args:
-        inputs: Image files, folders (searched recursively), globs, and manifests: tables in CSV or
-            YAML with a column image and any of the options that say what the images are.
+        inputs: Image files, folders (searched recursively) and globs, on this machine or at URLs
+            such as s3://BUCKET/FOLDER, which are copied first, and manifests: tables in CSV or YAML
+            with a column image and any of the options that say what the images are.
         output: Table to write: .csv, .parquet or .json. Without it the command prints the table.
         figures: Folder for a figure of each image: as read, as prepared, its noise, its PSF.
         options: What is said about the images, and how they are prepared.
@@ -57,18 +58,18 @@ def inspect(
         BadInput: If an argument is invalid or no image is found.
         BadConfig: If the survey's YAML is not valid.
     """
-    run = ImageRun("inspect", locals())
-    owners = _owners(run.targets)
-    rows = []
-    stage = f"inspecting {len(run.targets)} files"
-    for name, found in run.results(inspect_target, run.targets, stage):
-        if figures is not None:
-            _write_figure(figures / name, found)
-        rows.append(inspection_row(found, owners))
-    table = inspection_table(rows)
-    if catalogue_file() is None and table["ra"].notna().any():
-        say("known lenses are not looked up: pip install --no-deps lenscat", quiet=quiet)
-    return run.finish(table)
+    with ImageRun("inspect", locals()) as run:
+        owners = _owners(run.targets)
+        rows = []
+        stage = f"inspecting {len(run.targets)} files"
+        for name, found in run.results(inspect_target, run.targets, stage):
+            if figures is not None:
+                _write_figure(figures / name, found)
+            rows.append(inspection_row(found, owners))
+        table = inspection_table(rows)
+        if catalogue_file() is None and table["ra"].notna().any():
+            say("known lenses are not looked up: pip install --no-deps lenscat", quiet=quiet)
+        return run.finish(table)
 
 
 def _write_figure(path: Path, row: Inspected) -> None:
