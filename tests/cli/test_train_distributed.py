@@ -1,8 +1,12 @@
 """Training over two processes, and the commands of the page on clusters."""
 
+import os
 import re
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,8 +53,7 @@ def train(program: list[str], *words: str) -> pd.DataFrame:
     done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     output = next(Path(word.partition("=")[2]) for word in words if word.startswith("--output"))
-    table = pd.read_csv(output / "metrics.csv")
-    return table[table["val_loss"].notna()]
+    return epochs(output)
 
 
 @pytest.mark.slow
@@ -69,6 +72,42 @@ def test_two_processes_have_the_losses_of_one_and_resume(tree: Path, tmp_path: P
     assert len(one) == 4
     assert len(set(one["val_loss"].round(4))) == 4, "the losses change"
     np.testing.assert_allclose(two["val_loss"], one["val_loss"], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_run_that_lost_a_process_is_resumed(tree: Path, tmp_path: Path) -> None:
+    words = [*TWO, f"--data.path={tree}", "--data.batch_size=4", "--budget.epochs=12"]
+    whole = train(TORCHRUN, *words, f"--output={tmp_path / 'whole'}")
+    output = tmp_path / "killed"
+    command = [*TORCHRUN, "-m", "darklens", "train", "classifier", *WORDS, *words]
+    with subprocess.Popen([*command, f"--output={output}"], stderr=subprocess.DEVNULL) as run:
+        wait_for(lambda: len(epochs(output)) >= 3)
+        ranks = subprocess.run(
+            ["pgrep", "-P", str(run.pid)], capture_output=True, text=True, check=True
+        )
+        os.kill(int(ranks.stdout.split()[-1]), signal.SIGKILL)
+        assert run.wait(120) != 0, "the other process ends, too"
+    before = len(epochs(output))
+    assert before < 12
+    resumed = train(TORCHRUN, *words, f"--output={output}", "--resume")
+    assert resumed["epoch"].is_unique
+    np.testing.assert_allclose(resumed["val_loss"], whole["val_loss"], rtol=1e-3)
+
+
+def epochs(output: Path) -> pd.DataFrame:
+    """The metrics of the epochs that a run has finished."""
+    file = output / "metrics.csv"
+    if not file.is_file() or not file.read_text():
+        return pd.DataFrame()
+    table = pd.read_csv(file)
+    return table[table["val_loss"].notna()]
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(("images", "processes"), [(28, 2), (28, 3), (32, 2), (4, 3)])
