@@ -118,3 +118,8 @@ def test_directions_that_are_alike_are_no_error() -> None:
     root = _inverse_root(matrix)
     assert np.isfinite(root).all()
     assert _inverse_root(4 * np.eye(2)) == pytest.approx(0.5 * np.eye(2))
+
+
+def test_no_direction_has_numbers_that_are_slow(fitter: MarginalisedFitter, lens: Lens) -> None:
+    basis = fitter.fit(lens.image[0].astype(np.float64)).basis
+    assert not np.any((basis != 0) & (abs(basis) < np.finfo(np.float32).tiny))

@@ -1,15 +1,17 @@
 """Directions of nuisance: each is what a changed lens, source or telescope does to the image."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from jaxtyping import Float
 from lenstronomy.LensModel.Profiles.multipole import Multipole
+from numpy.polynomial import hermite
 
 from darklens.lensing.instrument import GaussianPSF
 from darklens.modelling import NuisancePriors, Parameter, SmoothModel, smooth_model
-from darklens.modelling.nuisance import nuisance_directions
+from darklens.modelling.nuisance import _hermite_functions, nuisance_directions
 from darklens.simulation import load_preset
 
 NOTHING = NuisancePriors(
@@ -93,3 +95,11 @@ def test_light_of_the_lens_has_the_flux_of_its_prior(
     assert len(light) == 3
     assert fluxes == pytest.approx(fluxes[0], rel=0.1)
     assert np.argmax(light[0]) in {74 * 150 + 74, 74 * 150 + 75, 75 * 150 + 74, 75 * 150 + 75}
+
+
+def test_hermite_functions_are_those_of_numpy() -> None:
+    u = np.linspace(-6, 6, 50)[np.newaxis]
+    for n, function in enumerate(_hermite_functions(u, 12)):
+        unit = np.zeros(n + 1)
+        unit[n] = 1 / np.sqrt(2.0**n * math.factorial(n))
+        assert function == pytest.approx(hermite.hermval(u, unit) * np.exp(-0.5 * u**2), abs=1e-12)

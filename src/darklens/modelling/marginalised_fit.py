@@ -35,6 +35,7 @@ Parameters = Float[np.ndarray, " p"]
 _STEPS, _FEW_STEPS = 20, 10
 _SKY_SPREAD = 0.1  # relative
 _CENTRE, _FARTHEST = 0.1, 0.5  # of the lens, in arcsec
+_TINY = 1e-12  # noise, below which a direction is zero: numbers near the smallest are slow
 _JITTER = 1e-6  # of the curvature, for single precision
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
@@ -210,8 +211,9 @@ class MarginalisedFitter:
         offset = np.zeros(sum(map(len, rows)))
         offset[: len(free)] = (prior.mean - end.parameters)[free] / deviation
         directions = np.concatenate(rows, dtype=np.float32, casting="same_kind")
+        directions[np.abs(directions) < _TINY] = 0
         amplitudes, basis = _solution(directions.reshape(len(offset), -1), fit.residual, offset)
-        left = fit.residual - np.tensordot(amplitudes, directions, 1)
+        left = fit.residual - np.tensordot(amplitudes.astype(np.float32), directions, 1)
         freedom = len(left.ravel()) - float(np.square(basis, dtype=np.float64).sum())
         shining = np.tensordot(amplitudes[len(free) + len(small) :], light, 1) * slope
         other = np.tensordot(amplitudes[len(free) :][: len(small)], small, 1) * slope

@@ -210,8 +210,18 @@ class MatchedFilters:
         sx, sy = sensitivity
         images = [residual * sx, residual * sy, sx * sx, sx * sy, sy * sy]
         stack = np.concatenate([np.stack(images), basis * sx, basis * sy])
-        blocks = block_sums(stack, residual.shape[0] // self.shape[0])
-        return np.asarray(fft.rfft2(blocks, s=self._padded))
+        return self._transformed(block_sums(stack, residual.shape[0] // self.shape[0]))
+
+    def _transformed(self, images: Float32[np.ndarray, "n i j"]) -> Complex64[np.ndarray, "n u v"]:
+        """Spectra of images padded with zeros: rows of zeros need no transform."""
+        rows, columns = self._padded
+        return np.asarray(fft.fft(fft.rfft(images, columns), rows, axis=-2))
+
+    def _sums(self, products: Complex64[np.ndarray, "n u v"]) -> Float32[np.ndarray, "n i j"]:
+        """The images of some spectra on the map: rows outside it need no transform."""
+        rows, columns = self.shape
+        kept = fft.ifft(products, axis=-2)[:, :rows]
+        return np.asarray(fft.irfft(kept, self._padded[1])[..., :columns])
 
     def _filter(
         self, spectra: Complex64[np.ndarray, "n u v"], shape: tuple[Any, ...]
@@ -223,8 +233,7 @@ class MatchedFilters:
         products[0] = spectra[0] * ax + spectra[1] * ay
         products[1] = spectra[2] * xx + spectra[3] * xy + spectra[4] * yy
         products[2:] = spectra[5 : 5 + k] * ax + spectra[5 + k :] * ay
-        rows, columns = self.shape
-        sums = fft.irfft2(products, s=self._padded)[:, :rows, :columns]
+        sums = self._sums(products)
         power = np.maximum(sums[1] - np.square(sums[2:]).sum(axis=0), _LEAST_SHARE * sums[1])
         root = np.sqrt(np.maximum(power, 1e-6))
         return sums[0] / root, root

@@ -22,8 +22,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from numpy.polynomial import hermite
-from scipy.special import factorial
 
 from darklens.modelling.derivatives import trace_smooth
 from darklens.modelling.parameters import Parameter
@@ -138,13 +136,16 @@ def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> lis
 
 
 def _hermite_functions(u: Image, order: int) -> list[Image]:
-    """Hermite functions of orders 0 to `order`, with a root mean square of one over their width."""
-    envelope = np.exp(-0.5 * u * u)
-    functions = []
-    for n in range(order + 1):
-        coefficients = np.zeros(n + 1)
-        coefficients[n] = 1 / np.sqrt(2.0**n * factorial(n))
-        functions.append(hermite.hermval(u, coefficients) * envelope)
+    r"""Hermite functions of orders 0 to `order`, with a root mean square of one over their width.
+
+    By their recurrence, :math:`\sqrt{n + 1} h_{n + 1} = \sqrt 2 u h_n - \sqrt n h_{n - 1}`.
+    """
+    functions = [np.exp(-0.5 * u * u)]
+    for n in range(order):
+        following = np.sqrt(2 / (n + 1)) * u * functions[n]
+        if n:
+            following -= np.sqrt(n / (n + 1)) * functions[n - 1]
+        functions.append(following)
     return functions
 
 
