@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from darklens.classify.answers import Answer, answer_table, judged
 from darklens.classify.calibration import Calibration
-from darklens.classify.features import logits_and_features
+from darklens.classify.features import last_linear, logits_and_features
 from darklens.classify.fitted_answers import fitted_answers
 from darklens.classify.outputs import Outputs
 from darklens.data import Preprocessing, pixel_problem
@@ -28,6 +28,7 @@ __all__ = ["Classifier", "check_coverage"]
 _BATCH = 64  # images that are preprocessed together
 _CHUNKS = {"cpu": 8}  # rows of each pass through the network, so that answers are reproducible
 _CHUNK = 64  # on other devices
+_TRIALS = 16  # of the last layer, whose few outputs may agree by chance
 _NOT_FINITE = "the model's output for it is not finite"
 
 
@@ -260,7 +261,12 @@ class Classifier:
         """Number of rows of a pass through the network for which each row gives the same answer."""
         if self._chunk_sizes.get(row.shape) is None:
             largest = _CHUNKS.get(torch.device(self.device).type, _CHUNK)
-            self._chunk_sizes[row.shape] = even_size(self._side_by_side, row, largest)
+            size = even_size(self._side_by_side, row[None], largest)
+            if (layer := last_linear(self.network)) is not None:
+                seed = torch.Generator().manual_seed(0)
+                features = torch.rand(_TRIALS, layer.in_features, generator=seed)
+                size = even_size(layer, features.to(layer.weight), size)
+            self._chunk_sizes[row.shape] = size
         return self._chunk_sizes[row.shape]
 
     def _softmax(self, logits: Float[np.ndarray, "n k"]) -> Float[np.ndarray, "n k"]:

@@ -31,21 +31,27 @@ def filled_up(rows: Tensor, size: int) -> Tensor:
     return torch.cat([rows, last.expand(missing, *rows.shape[1:])])
 
 
-def even_size(function: Callable[[Tensor], Tensor], row: Float[Tensor, "..."], largest: int) -> int:
-    """The largest chunk size whose rows all give the same result, halving `largest` as needed.
+def even_size(
+    function: Callable[[Tensor], Tensor], rows: Float[Tensor, "t ..."], largest: int
+) -> int:
+    """The largest chunk size in which a row gives the same result everywhere, by halving.
 
     Args:
         function: Maps rows to rows, each independently.
-        row: One row; its values do not affect which operations are done, or their order.
+        rows: Rows to try. They differ in their values only; results in another order of operations
+            may agree by chance, so that a function with few outputs needs several.
         largest: Size to try first.
     """
     size = largest
-    while size > 1:
-        made = function(row.expand(size, *row.shape).contiguous())
-        if torch.equal(made, made[:1].expand_as(made)):
-            return size
+    while size > 1 and not all(_is_even(function, row, size) for row in rows):
         size //= 2
-    return 1
+    return max(size, 1)
+
+
+def _is_even(function: Callable[[Tensor], Tensor], row: Float[Tensor, "..."], size: int) -> bool:
+    """Whether equal rows in a chunk give equal results."""
+    made = function(row.expand(size, *row.shape).contiguous())
+    return torch.equal(made, made[:1].expand_as(made))
 
 
 def in_chunks(
