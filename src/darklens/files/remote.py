@@ -211,10 +211,11 @@ def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path],
     with _in_words(url, "read"):
         files, root = _file_system(url)
         depth = 1  # of what is copied below the folder, in parts of the URL
-        single = not _MAGIC.search(root) and not files.isfile(root)
-        if magic := _MAGIC.search(root):
+        magic = _MAGIC.search(root)
+        folder_meant = magic is None and not files.isfile(root)
+        if magic is not None:
             names, depth = sorted(files.glob(root)), 1 + root.count("/", magic.start())
-        elif not single:
+        elif not folder_meant:
             names = [root]
         else:
             names = [name for name in sorted(files.find(root)) if name.lower().endswith(endings)]
@@ -227,7 +228,7 @@ def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path],
             copies.append(local)
     if not copies:
         raise BadInput(f"no images found at {url}")
-    return ([place / Path(root).name] if single else copies), top
+    return ([place / Path(root).name] if folder_meant else copies), top
 
 
 def _send(place: Path, files: Any, root: str) -> None:
