@@ -1,13 +1,14 @@
 """What a lens is: profiles, substructure, telescopes, noise, and images of them.
 
-Arrows inside point one way: render -> line_of_sight, substructure -> profiles, instrument, noise ->
-kernels, poisson -> threefry -> cosmology, grid, special_functions. No torch.
+Arrows inside point one way: render -> line_of_sight, picture_light, substructure -> profiles,
+instrument, noise -> kernels, poisson -> threefry -> cosmology, grid, special_functions. No torch.
 """
 
 from darklens.lensing.cosmology import Cosmology
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.line_of_sight import CircularMasses, HaloPlane, LineOfSight
+from darklens.lensing.picture_light import PictureLight
 from darklens.lensing.profiles import (
     EPL,
     SIE,
@@ -34,6 +35,7 @@ __all__ = [
     "LineOfSight",
     "Multipole",
     "Perturbers",
+    "PictureLight",
     "PixelGrid",
     "PixelPSF",
     "PointMass",

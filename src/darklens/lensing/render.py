@@ -1,7 +1,8 @@
 """Rendering: from a scene to its image in one pass over the pixels.
 
 For each block of pixels the deflections of all perturbers are summed in two small buffers, and the
-surface brightness of the source is evaluated there. The only full-size array is the image.
+surface brightness of the source is evaluated there. The only full-size array is the image. Scenes
+with several planes or with pictures of galaxies take one ray of every pixel at a time instead.
 """
 
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from darklens.lensing.kernels import (
     add_tnfw,
 )
 from darklens.lensing.line_of_sight import LineOfSight
+from darklens.lensing.picture_light import PictureLight
 from darklens.lensing.profiles import EPL, ISOTHERMAL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.special_functions import FASTMATH
 from darklens.lensing.substructure import Perturbers
@@ -46,6 +48,7 @@ class Scene:
         lens_light: Light of the lens galaxy.
         multipoles: Departures of the smooth lens from an ellipse.
         line_of_sight: Further halos, in planes between observer and source, or None.
+        pictures: Further light in the plane of the source: pictures of galaxies.
     """
 
     lens: SIE | EPL
@@ -55,6 +58,7 @@ class Scene:
     lens_light: tuple[Sersic, ...] = ()
     multipoles: tuple[Multipole, ...] = ()
     line_of_sight: LineOfSight | None = None
+    pictures: tuple[PictureLight, ...] = ()
 
 
 def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
@@ -68,8 +72,8 @@ def render(scene: Scene, grid: PixelGrid, supersampling: int = 1) -> Image:
     Returns:
         Flux in each pixel: surface brightness times pixel area.
     """
-    if scene.line_of_sight is not None:
-        return _render_planes(scene, grid, supersampling)
+    if scene.line_of_sight is not None or scene.pictures:
+        return _render_rays(scene, grid, supersampling)
     image = np.zeros(grid.shape)
     _render(
         image,
@@ -105,8 +109,8 @@ def _deflection(scene: Scene, x: Rays, y: Rays) -> tuple[Rays, Rays]:
     return ax, ay
 
 
-def _render_planes(scene: Scene, grid: PixelGrid, supersampling: int) -> Image:
-    """The image of a scene with several planes, one ray of each pixel after another."""
+def _render_rays(scene: Scene, grid: PixelGrid, supersampling: int) -> Image:
+    """The image of any scene, one ray of each pixel after another."""
     centre_x, centre_y = (coordinate.ravel() for coordinate in grid.coordinates())
     offsets = ((np.arange(supersampling) + 0.5) / supersampling - 0.5) * grid.pixel_scale
     sources = _light_array(scene.sources, grid.pixel_area)
@@ -117,7 +121,10 @@ def _render_planes(scene: Scene, grid: PixelGrid, supersampling: int) -> Image:
         for right in offsets:
             x, y = centre_x + right, centre_y + down
             _add_light(x, y, flux, lens_light, weight)
-            _add_light(*_traced(scene, x, y), flux, sources, weight)
+            x, y = _traced(scene, x, y)
+            _add_light(x, y, flux, sources, weight)
+            for picture in scene.pictures:
+                picture.add(x, y, flux, weight * grid.pixel_area)
     return flux.reshape(grid.shape)
 
 

@@ -47,7 +47,8 @@ class LensDescriber:
         masses: Number of point masses in a description.
 
     Raises:
-        BadPreset: If the noise is not that of photons, or the telescope is drawn for each image.
+        BadPreset: If the noise is not that of photons, the telescope is drawn for each image, or
+            the sources are pictures.
 
     Attributes:
         preset: The preset.
@@ -60,6 +61,8 @@ class LensDescriber:
             raise BadPreset(f"{preset.name}: a description needs the noise of photons")
         if preset.conditions != Conditions():
             raise BadPreset(f"{preset.name}: a description needs one telescope and one sky")
+        if preset.source.pictures is not None:
+            raise BadPreset(f"{preset.name}: pictures of galaxies have no description")
         self._noise = preset.noise.expectation()
         model = smooth_model(preset, draws=_DRAWS)
         self.preset = preset

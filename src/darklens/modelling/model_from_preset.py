@@ -1,7 +1,8 @@
 """From a preset to the model that is fitted: what is free, its bounds, and draws from the prior.
 
 A parameter with a distribution in the preset is free, a constant is fixed. Bounds lie half a range
-beyond what the preset draws.
+beyond what the preset draws. Where the sources are pictures of galaxies, the model has the Sersic
+profile that the preset gives with them.
 """
 
 import numpy as np
@@ -47,6 +48,7 @@ def smooth_model(
         BadPreset: If there is neither noise nor a likelihood, or no class with a line.
         BadInput: If the preset leaves nothing to fit.
     """
+    preset = preset.with_sersic_source()
     free = _free(preset)
     if not free:
         raise BadInput(

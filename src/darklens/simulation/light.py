@@ -1,4 +1,4 @@
-"""Draw the light of a lens: the Sersic profiles of source and lens, and clumps in the source.
+"""Draw the light of a lens: Sersic profiles of source and lens, clumps and pictures of galaxies.
 
 The order of the draws is part of the contract that image `i` of seed `s` never changes.
 """
@@ -10,11 +10,14 @@ from numpy.random import Generator
 
 from darklens.errors import BadPreset
 from darklens.lensing.instrument import Instrument
+from darklens.lensing.picture_light import PictureLight
 from darklens.lensing.profiles import Sersic, sersic_b
-from darklens.simulation.priors import LightPrior
+from darklens.simulation.priors import LightPrior, PicturePrior
 from darklens.simulation.record import Record, check_positive
 
-__all__ = ["draw_light", "with_clumps"]
+__all__ = ["draw_light", "draw_picture", "with_clumps"]
+
+_OF_SERSIC = ("sersic_index", "axis_ratio", "position_angle", "amplitude")  # not of a picture
 
 
 def draw_light(
@@ -121,3 +124,39 @@ def with_clumps(
         amplitude = float(fraction[k]) * source.total_flux / unit.total_flux
         found.append(replace(unit, amplitude=amplitude))
     return tuple(found)
+
+
+def draw_picture(
+    source: Sersic, prior: PicturePrior, record: Record, rng: Generator
+) -> PictureLight:
+    """A picture of a real galaxy with the flux, the radius and the centre of the Sersic source.
+
+    Args:
+        source: The profile in whose place it comes.
+        prior: The pictures.
+        record: Receives what is drawn, and loses what holds for the profile alone.
+        rng: Source of the draws.
+    """
+    galaxy = prior.galaxies[int(rng.integers(len(prior.galaxies)))]
+    rotation = prior.rotation.draw(rng)
+    own_radius = galaxy.radius * prior.pixel_scale
+    scale = 1.0 if prior.keep_size else source.radius / own_radius
+    for name in _OF_SERSIC:
+        del record[f"source_{name}"]
+    record |= {
+        "source_radius": scale * own_radius,
+        "source_flux": source.total_flux,
+        "source_picture": galaxy.name,
+        "source_rotation": rotation,
+        "source_scale": scale,
+    }
+    return PictureLight(
+        galaxy.spline,
+        source.total_flux,
+        scale * prior.pixel_scale,
+        galaxy.column,
+        galaxy.row,
+        float(np.deg2rad(rotation)),
+        source.x,
+        source.y,
+    )

@@ -5,6 +5,8 @@ table of true parameters. Perturbers are lists in that record. The order of the 
 the contract that image `i` of seed `s` never changes.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.random import Generator
 
@@ -13,7 +15,7 @@ from darklens.lensing.line_of_sight import LineOfSight
 from darklens.lensing.profiles import EPL, SIE, Multipole, Sersic, Shear
 from darklens.lensing.render import Scene
 from darklens.simulation.halo_populations import draw_halos
-from darklens.simulation.light import draw_light, with_clumps
+from darklens.simulation.light import draw_light, draw_picture, with_clumps
 from darklens.simulation.perturbers import draw_perturbers
 from darklens.simulation.presets import Preset
 from darklens.simulation.priors import ISOTHERMAL, MULTIPOLES, ZERO, HaloPrior, LensPrior
@@ -50,7 +52,11 @@ def draw_scene(preset: Preset, label: str, rng: Generator) -> tuple[Scene, Recor
     multipoles = _draw_multipoles(lens, preset.lens, record, rng)
     sources = with_clumps(source, preset.source, record, rng)
     halos = _draw_line_of_sight(preset, label, z_lens, z_source, record, rng)
-    return Scene(lens, shear, perturbers, sources, lens_light, multipoles, halos), record
+    scene = Scene(lens, shear, perturbers, sources, lens_light, multipoles, halos)
+    if preset.source.pictures is not None:
+        picture = draw_picture(source, preset.source.pictures, record, rng)
+        scene = replace(scene, sources=(), pictures=(picture,))
+    return scene, record
 
 
 def _draw_line_of_sight(

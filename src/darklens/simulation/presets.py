@@ -33,12 +33,14 @@ from darklens.lensing.noise import (
 from darklens.naming import sides
 from darklens.simulation.conditions import Conditions, take_conditions
 from darklens.simulation.distributions import LARGEST, Drawn
+from darklens.simulation.galaxy_pictures import read_galaxies
 from darklens.simulation.priors import (
     ONE,
     HaloPrior,
     LensPrior,
     LightPrior,
     LinePrior,
+    PicturePrior,
     SubhaloPrior,
 )
 from darklens.simulation.psf_files import read_psf
@@ -106,8 +108,8 @@ class Preset:
             raise BadPreset("source: redshift is missing")
         if self.source.fraction is not None:
             raise BadPreset("source: fraction is of the source's flux, and for lens_light only")
-        if self.lens_light is not None and self.lens_light.clumps is not None:
-            raise BadPreset("lens_light: only the source has clumps")
+        if self.lens_light is not None and (self.lens_light.clumps or self.lens_light.pictures):
+            raise BadPreset("lens_light: only the source has clumps or pictures")
         for name, parts in self.classes.items():
             if sum(isinstance(part, HaloPrior) for part in parts) > 1:
                 raise BadPreset(f"classes: {name} may have one population of halos only")
@@ -129,7 +131,12 @@ class Preset:
     def _repr_html_(self) -> str:
         from darklens.display import facts_html
 
-        kinds = {SubhaloPrior: "subhalos", LinePrior: "a line of mass"}
+        kinds = {
+            SubhaloPrior: "subhalos",
+            LinePrior: "a line of mass",
+            HaloPrior: "halos in the lens and along the line of sight",
+        }
+        pictures = self.source.pictures
         facts = {
             "description": self.description,
             "images": f"{sides(self.grid.shape)} pixels of {self.grid.pixel_scale:g} arcsec, "
@@ -139,6 +146,7 @@ class Preset:
                 or "no substructure"
                 for name, parts in self.classes.items()
             },
+            "source": f"{len(pictures.galaxies)} pictures" if pictures else "a Sersic profile",
             "light of the lens": "yes" if self.lens_light else "no",
             "PSF": repr(self.instrument.psf),
             "noise": repr(self.noise),
@@ -154,6 +162,10 @@ class Preset:
             for name, parts in self.classes.items()
         }
         return replace(self, classes=classes)
+
+    def with_sersic_source(self) -> "Preset":
+        """The same preset with the Sersic profile of the source in place of pictures."""
+        return replace(self, source=replace(self.source, pictures=None))
 
     @cached_property
     def dtype(self) -> np.dtype[Any]:
@@ -215,7 +227,8 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
 
     Args:
         content: The mapping; checked here.
-        folder: Folder of the file of a pixelised PSF; without it no file is read.
+        folder: Folder of the files that it names, of a pixelised PSF and of pictures of galaxies;
+            without it no file is read.
 
     Raises:
         BadPreset: If it is wrong; the message names the key.
@@ -223,6 +236,7 @@ def parse_preset(content: object, folder: Path | None = None) -> Preset:
     content, conditions = take_conditions(content)
     if isinstance(content, Mapping):
         content = _with_psf({"description": ""} | dict(content), folder)
+        content = _with_pictures(content, folder)
         content = {
             key: _without_booleans(content[key]) if key == "classes" else content[key]
             for key in content
@@ -241,12 +255,35 @@ def _with_psf(content: dict[str, Any], folder: Path | None) -> dict[str, Any]:
     place = "instrument.psf"
     psf = read_as(_PSF, instrument["psf"], BadPreset, place=place, largest=LARGEST)
     if isinstance(psf, str):
-        if folder is None:
-            raise BadPreset(f"{place}: a preset without a file of its own cannot name files")
-        if "\0" in psf:
-            raise BadPreset(f"{place}.pixels must be the name of a file")
-        psf = PixelPSF(read_psf(folder / psf))
+        psf = PixelPSF(read_psf(_named(psf, folder, f"{place}.pixels")))
     return content | {"instrument": dict(instrument) | {"psf": psf}}
+
+
+def _with_pictures(content: dict[str, Any], folder: Path | None) -> dict[str, Any]:
+    """The content with the pictures of galaxies themselves beside their description."""
+    source = content.get("source")
+    if not isinstance(source, Mapping) or source.get("pictures") is None:
+        return content
+    place = "source.pictures"
+    prior = read_as(PicturePrior, source["pictures"], BadPreset, place=place, largest=LARGEST)
+    path = _named(prior.files, folder, f"{place}.files")
+    try:
+        galaxies = read_galaxies(
+            path, border=prior.border, denoise=prior.denoise, channel=prior.channel
+        )
+    except BadPreset as error:
+        raise BadPreset(f"source.{error}") from None
+    pictures = replace(prior, galaxies=galaxies)
+    return content | {"source": dict(source) | {"pictures": pictures}}
+
+
+def _named(name: str, folder: Path | None, place: str) -> Path:
+    """The path of a file that a preset names."""
+    if folder is None:
+        raise BadPreset(f"{place}: a preset without a file of its own cannot name files")
+    if "\0" in name:
+        raise BadPreset(f"{place} must be the name of a file")
+    return folder / name
 
 
 def _without_booleans(classes: object) -> object:

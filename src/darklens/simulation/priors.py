@@ -6,10 +6,11 @@ Angles are degrees from the x axis towards the y axis, lengths on the sky arcsec
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
 from darklens.errors import BadPreset
 from darklens.simulation.distributions import Constant, Distribution, Drawn, parse_distribution
+from darklens.simulation.galaxy_pictures import GalaxyPicture
 
 __all__ = [
     "MULTIPOLES",
@@ -20,6 +21,7 @@ __all__ = [
     "LensPrior",
     "LightPrior",
     "LinePrior",
+    "PicturePrior",
     "SubhaloPrior",
 ]
 
@@ -106,12 +108,33 @@ class ClumpPrior:
 
 
 @dataclass(frozen=True)
+class PicturePrior:
+    """Pictures of real galaxies in place of the Sersic profile of the source.
+
+    One of the `galaxies` in `files` is chosen for each lens, and turned by `rotation` [deg]. Its
+    flux is that of the Sersic profile, and its size on the sky is changed so that the radius of
+    that profile holds half of the light, or kept (`keep_size`). `pixel_scale` is that of the files
+    [arcsec]; `border`, `denoise` and `channel` are those of `read_galaxies`.
+    """
+
+    files: str
+    pixel_scale: Annotated[float, Field(gt=0, le=3600)]
+    border: Annotated[float, Field(ge=0.05, le=1)] = 0.25
+    denoise: Annotated[float, Field(ge=0, le=100)] = 3.0
+    channel: Annotated[int, Field(ge=0)] | None = None
+    rotation: Drawn = FULL_CIRCLE
+    keep_size: bool = False
+    galaxies: tuple[InstanceOf[GalaxyPicture], ...] = ()
+
+
+@dataclass(frozen=True)
 class LightPrior:
     """Sersic light, of the source or of the lens.
 
     Its brightness is the `amplitude` at the Sersic radius [counts/s/arcsec^2], the total
     `magnitude` or, for the lens, its total flux as a `fraction` of the source's. Its centre is
-    (x, y) plus `offset` in the direction `offset_angle`.
+    (x, y) plus `offset` in the direction `offset_angle`. With `pictures` the source has the flux,
+    the radius and the centre of this profile, and the shape of a real galaxy.
     """
 
     radius: Drawn
@@ -128,8 +151,11 @@ class LightPrior:
     offset_angle: Drawn = ZERO
     b_n: Literal["exact", "lenstronomy", "prugniel"] = "exact"
     clumps: ClumpPrior | None = None
+    pictures: PicturePrior | None = None
 
     def __post_init__(self) -> None:
+        if self.clumps is not None and self.pictures is not None:
+            raise BadPreset("give either clumps or pictures: those of real galaxies have their own")
         if [self.amplitude, self.magnitude, self.fraction].count(None) != 2:
             raise BadPreset("give either amplitude or magnitude, or for lens_light fraction")
 
