@@ -19,6 +19,7 @@ import yaml
 from darklens.train.cards import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
+PATHS = {"data", "generated", "training", "inception"}
 LEFT_OUT = {"output", "record", "quiet", "batch", "device"}
 
 
@@ -29,7 +30,7 @@ def command(folder: Path) -> str:
     for name, value in settings.items():
         if value in (None, False) or name in LEFT_OUT:
             continue
-        shown = Path(value).name if name in ("data", "generated", "training") else value
+        shown = Path(value).name if name in PATHS else value
         words.append(f"--{name}" if value is True else f"--{name} {shown}")
     return " ".join(words)
 
@@ -77,6 +78,13 @@ def rows(scores: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """All rows: score, value for generated images, split-half baseline or value for real images."""
     for name, found in scores["features"].items():
         yield from feature_rows(name, found)
+    for name, found in scores["protocols"].items():
+        published = found["protocol"]["published"]
+        yield (
+            f"Inception FID by the protocol {name}",
+            f"{found['fid']:.3g}: {found['frechet']['ratio']:.2f} x baseline",
+            "" if published is None else f"published: {published:.2f}",
+        )
     for family in dict.fromkeys(test["family"] for test in scores["physics"]):
         values = [
             min(t["corrected"] for t in scores[kind] if t["family"] == family)

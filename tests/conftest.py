@@ -258,6 +258,27 @@ def playing_generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_untrained_generator(folder, 150, name="tiny-player", preset="model-1-legacy")
 
 
+@pytest.fixture(scope="session")
+def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """File with random weights of Inception's shapes; their sha256 is not the published one."""
+    fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    import torch
+
+    class Untrained(fidelity.FeatureExtractorInceptionV3):
+        def load_state_dict(self, state_dict: object) -> None:
+            pass
+
+    folder = tmp_path_factory.mktemp("inception")
+    torch.save({}, folder / "empty.pth")
+    torch.manual_seed(0)
+    network = Untrained("any", ["2048"], feature_extractor_weights_path=folder / "empty.pth")
+    for part in network.modules():
+        if isinstance(part, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(part.weight)  # features that differ between images
+    torch.save(network.state_dict(), folder / "weights.pth")
+    return folder / "weights.pth"
+
+
 def save_untrained_generator(
     folder: Path, size: int, *, name: str = "tiny-generator", preset: str | None = None
 ) -> Path:

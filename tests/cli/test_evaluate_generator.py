@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import yaml
 
 from darklens.cli.main import main
 from darklens.data import StoreWriter
+from darklens.evaluate.generator import inception, protocols
 from darklens.hub import load_card
 from darklens.simulation import Simulator
 
@@ -127,6 +129,48 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
     assert metrics["not_computed"]["transfer"].endswith("the classes of the images are unknown")
 
 
+def test_named_protocols_of_the_inception_fid(
+    inception_weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    published = dict(protocols.INCEPTION_PROTOCOLS)
+    short = {name: replace(found, images=20) for name, found in published.items()}
+    monkeypatch.setattr(protocols, "INCEPTION_PROTOCOLS", short)
+    monkeypatch.setattr(inception, "_SHA256_STARTS", "")
+    made = write_store(tmp_path / "made.zarr", small_counts(21, seed=1))
+    real = write_store(tmp_path / "real.zarr", small_counts(24, seed=2))
+    words = ["--generated", made, "--data", real, "--classifier=none"]
+    words += ["--inception", inception_weights]
+    words += ["--inception-protocol=clean-fid-1000-64", "--splits=1"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 0
+    found = metrics_of(tmp_path / "out")
+    assert found["not_computed"]["inception"].endswith("measured by --inception-protocol instead")
+    assert list(found["protocols"]) == ["clean-fid-1000-64"]
+    clean = found["protocols"]["clean-fid-1000-64"]
+    assert clean["protocol"]["published"] == 2.20
+    assert clean["protocol"]["resizing"] == "clean"
+    assert clean["fid"] == clean["frechet"]["value"] > 0
+    shown = capsys.readouterr().out
+    assert f"clean-fid-1000-64  FID {clean['fid']:.4g}, published 2.20, " in shown
+    settings = yaml.safe_load((tmp_path / "out" / "config.yaml").read_text())
+    assert settings["inception_protocol"] == "clean-fid-1000-64"
+
+
+def test_a_protocol_without_weights_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error_line: Callable[[], str]
+) -> None:
+    short = {"tiny": replace(protocols.INCEPTION_PROTOCOLS["fid-10000"], name="tiny", images=20)}
+    monkeypatch.setattr(protocols, "INCEPTION_PROTOCOLS", short)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    made = write_store(tmp_path / "made.zarr", small_counts(24, seed=3))
+    words = ["--generated", made, "--data", made, "--classifier=none", "--inception-protocol=tiny"]
+    assert evaluate(*words, "--output", tmp_path / "out") == 2
+    assert "--inception-protocol: weights not found at" in error_line()
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -137,6 +181,14 @@ def test_flat_folders_and_stacks_are_one_set_without_classes(tmp_path: Path) -> 
         (["--generated={made}", "--preset=common-test-1"], "generated images are 1 x 16 x 16"),
         (["--generated={made}", "--data={made}", "--folds=1"], "--folds must be from 2"),
         (["--generated={made}", "--preset=common-test-1", "--folds=2"], "--folds splits --data"),
+        (
+            ["--generated={made}", "--data={made}", "--inception-protocol=fid-3040"],
+            "fid-3040 needs 3,040 images on each side, but there are 24 real and 24 generated ones",
+        ),
+        (
+            ["--generated={made}", "--data={made}", "--inception-protocol=fid-3"],
+            "there is no protocol 'fid-3', but fid-3040, clean-fid-1000-64, fid-10000",
+        ),
         (["--generated={made}", "--data={made}", "--count=5"], "scores need at least 20"),
         (["--generated={made}", "--data={made}", "--splits=0"], "--splits must be from 1"),
         (["--generated={made}", "--data={made}", "--record"], "--record needs --model"),

@@ -17,6 +17,11 @@ def show(scores: GeneratorScores, *, output: Path, quiet: bool) -> None:
             f"{name:<16}Fréchet {frechet.value:.4g}, {frechet.ratio:.2f} x split-half baseline, "
             f"limit {frechet.limit:.3g}   AUC {auc.value:.3f} ({auc.low:.3f} to {auc.high:.3f})"
         )
+    for name, scored in scores.protocols.items():
+        known = scored.protocol.published
+        beside = "no published figure" if known is None else f"published {known:.2f}"
+        ratio = scored.frechet.ratio
+        print(f"{name:<19}FID {scored.fid:.4g}, {beside}, {ratio:.2f} x split-half baseline")
     for family in FAMILIES:
         p_value = min((t.corrected for t in scores.physics if t.family == family), default=1.0)
         print(f"{family:<16}{'passes' if scores.passes(family) else 'fails'}, p = {p_value:.3g}")

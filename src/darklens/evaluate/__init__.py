@@ -57,8 +57,13 @@ if TYPE_CHECKING:
     )
     from darklens.evaluate.generator.inception import load_inception
     from darklens.evaluate.generator.measurement import Measured, Measurer, Pixels, common_pixels
+    from darklens.evaluate.generator.protocols import INCEPTION_PROTOCOLS, InceptionProtocol
     from darklens.evaluate.generator.report import generator_report
-    from darklens.evaluate.generator.scores import GeneratorScores, score_generator
+    from darklens.evaluate.generator.scores import (
+        GeneratorScores,
+        ProtocolScore,
+        score_generator,
+    )
     from darklens.evaluate.generator.summary_statistics import SummaryStatistics
     from darklens.evaluate.inspect.figures import inspection_figure
     from darklens.evaluate.inspect.inspection import inspect
@@ -71,12 +76,14 @@ if TYPE_CHECKING:
     from darklens.evaluate.report import LensCard, LensSection, demo_report, lens_card
 
 __all__ = [
+    "INCEPTION_PROTOCOLS",
     "ClassifierScores",
     "FileFit",
     "FileFitter",
     "FilePrediction",
     "GeneratorScores",
     "ImageSet",
+    "InceptionProtocol",
     "Inspected",
     "LabelledImages",
     "LensCard",
@@ -84,6 +91,7 @@ __all__ = [
     "Measured",
     "Measurer",
     "Pixels",
+    "ProtocolScore",
     "SimulatedImages",
     "StressTable",
     "SummaryStatistics",
@@ -133,12 +141,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "INCEPTION_PROTOCOLS": "darklens.evaluate.generator.protocols",
     "ClassifierScores": "darklens.evaluate.classifier.scores",
     "FileFit": "darklens.evaluate.fit.files",
     "FileFitter": "darklens.evaluate.fit.files",
     "FilePrediction": "darklens.evaluate.classifier.prediction",
     "GeneratorScores": "darklens.evaluate.generator.scores",
     "ImageSet": "darklens.evaluate.generator.image_sets",
+    "InceptionProtocol": "darklens.evaluate.generator.protocols",
     "Inspected": "darklens.evaluate.inspect.rows",
     "LabelledImages": "darklens.evaluate.classifier.labelled_images",
     "LensCard": "darklens.evaluate.report",
@@ -146,6 +156,7 @@ _HOMES = {
     "Measured": "darklens.evaluate.generator.measurement",
     "Measurer": "darklens.evaluate.generator.measurement",
     "Pixels": "darklens.evaluate.generator.measurement",
+    "ProtocolScore": "darklens.evaluate.generator.scores",
     "SimulatedImages": "darklens.evaluate.classifier.labelled_images",
     "StressTable": "darklens.evaluate.classifier.stress",
     "SummaryStatistics": "darklens.evaluate.generator.summary_statistics",

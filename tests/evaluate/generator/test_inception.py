@@ -13,32 +13,16 @@ from darklens.evaluate.generator.inception import INCEPTION_SIZE, load_inception
 fidelity = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Random weights of the right shapes."""
-
-    class Untrained(fidelity.FeatureExtractorInceptionV3):
-        def load_state_dict(self, state_dict: object) -> None:
-            pass
-
-    folder = tmp_path_factory.mktemp("inception")
-    torch.save({}, folder / "empty.pth")
-    torch.manual_seed(0)
-    network = Untrained("any", ["2048"], feature_extractor_weights_path=folder / "empty.pth")
-    torch.save(network.state_dict(), folder / "weights.pth")
-    return folder / "weights.pth"
-
-
 def test_features_are_those_of_torch_fidelity(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
+    inception_weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inception, "_SHA256_STARTS", "")
     images = np.random.default_rng(0).random((3, 30, 30))
     images[0, :5] = 1.7  # clipped
-    found = load_inception(weights)(images)
+    found = load_inception(inception_weights)(images)
     assert found.shape == (3, INCEPTION_SIZE)
     network = fidelity.FeatureExtractorInceptionV3(
-        "any", ["2048"], feature_extractor_weights_path=str(weights)
+        "any", ["2048"], feature_extractor_weights_path=str(inception_weights)
     )
     grey = torch.from_numpy((255 * images.clip(0, 1) + 0.5).astype(np.uint8))
     (expected,) = network(torch.stack([grey] * 3, dim=1))
@@ -61,9 +45,9 @@ def test_a_failed_download_is_one_line(tmp_path: Path, monkeypatch: pytest.Monke
         load_inception()
 
 
-def test_other_weights_are_refused(weights: Path) -> None:
+def test_other_weights_are_refused(inception_weights: Path) -> None:
     with pytest.raises(NotComputed, match="sha256 must start with 6726825d"):
-        load_inception(weights)
+        load_inception(inception_weights)
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darklens.cli.evaluate_generator import show
 from darklens.display import write_picture
 from darklens.evaluate import (
+    INCEPTION_PROTOCOLS,
     GeneratorScores,
     Measured,
     Measurer,
@@ -26,6 +28,7 @@ from darklens.hub import load_card, load_classifier
 
 CLASSES = ("no", "sphere", "vort")
 SIDE = 150
+PROTOCOLS = [INCEPTION_PROTOCOLS[name] for name in ("fid-3040", "fid-10000")]
 
 
 def lenses(count: int, *, seed: int, bright: float = 1.0) -> np.ndarray:
@@ -51,7 +54,11 @@ def statistics() -> SummaryStatistics:
 def measured(statistics: SummaryStatistics, tiny_model: Path) -> dict[str, Measured]:
     """A real set, a set that is too bright, a training set with one of its images."""
     classifier = load_classifier(tiny_model)
-    measurer = Measurer(statistics, {"neutral": blocks, "inception": blocks}, {"tiny": classifier})
+    limits = {protocol.name: 30 for protocol in PROTOCOLS}
+    names = ("neutral", "inception", *limits)
+    measurer = Measurer(
+        statistics, dict.fromkeys(names, blocks), {"tiny": classifier}, limits=limits
+    )
     reference = Measurer(statistics, {"neutral": blocks})
     generated = lenses(36, seed=2, bright=1.5)
     training = np.concatenate([lenses(30, seed=3), generated[:1]])
@@ -67,7 +74,12 @@ def measured(statistics: SummaryStatistics, tiny_model: Path) -> dict[str, Measu
 @pytest.fixture(scope="module")
 def scores(measured: dict[str, Measured]) -> GeneratorScores:
     return score_generator(
-        *measured.values(), classes=CLASSES, known={"tiny": CLASSES}, splits=2, per_class=10
+        *measured.values(),
+        classes=CLASSES,
+        known={"tiny": CLASSES},
+        protocols=PROTOCOLS,
+        splits=2,
+        per_class=10,
     )
 
 
@@ -103,6 +115,7 @@ def test_what_is_missing_is_said(measured: dict[str, Measured]) -> None:
         classes=CLASSES,
         known={"tiny": CLASSES},
         not_computed={"other": "not computed: no reason"},
+        protocols=PROTOCOLS,
         splits=1,
     )
     assert list(scores.not_computed) == ["other", "x", "memorisation", "transfer"]
@@ -147,6 +160,22 @@ def test_figures_and_report(
     for part in ("Memorisation", "tiny: vort", "ratio to", "flux, sphere", "Inception (FID)"):
         assert part.lower() in html.lower(), part
     assert "Not computed" not in html
+    for name, published in (("fid-3040", "6.01"), ("fid-10000", "none")):
+        _, _, table = html.partition(f"<h2>Inception FID, protocol {name}</h2>")
+        cells = re.findall(r"<td[^>]*>([^<]*)</td>", table)
+        assert cells[1:3] == [f"{scores.protocols[name].fid:.4g}", published]
+        assert INCEPTION_PROTOCOLS[name].steps() in table
+
+
+def test_protocols_are_shown_beside_published_figures(
+    scores: GeneratorScores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert scores.protocols["fid-3040"].frechet.sizes[0] == 30
+    show(scores, output=tmp_path, quiet=True)
+    lines = capsys.readouterr().out.splitlines()
+    found = [line for line in lines if line.startswith("fid-")]
+    assert [", published 6.01, " in line for line in found] == [True, False]
+    assert "no published figure" in found[1]
 
 
 def test_a_report_without_figures_and_model_lists_what_is_missing(
@@ -157,6 +186,7 @@ def test_a_report_without_figures_and_model_lists_what_is_missing(
         measured["generated"],
         classes=CLASSES,
         known={"tiny": ("other", "names")},
+        protocols=PROTOCOLS,
         splits=1,
     )
     html = generator_report(

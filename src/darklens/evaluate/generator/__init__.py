@@ -16,16 +16,20 @@ from darklens.evaluate.generator.image_sets import (
 )
 from darklens.evaluate.generator.inception import load_inception
 from darklens.evaluate.generator.measurement import Measured, Measurer, Pixels, common_pixels
+from darklens.evaluate.generator.protocols import INCEPTION_PROTOCOLS, InceptionProtocol
 from darklens.evaluate.generator.report import generator_report
-from darklens.evaluate.generator.scores import GeneratorScores, score_generator
+from darklens.evaluate.generator.scores import GeneratorScores, ProtocolScore, score_generator
 from darklens.evaluate.generator.summary_statistics import SummaryStatistics
 
 __all__ = [
+    "INCEPTION_PROTOCOLS",
     "GeneratorScores",
     "ImageSet",
+    "InceptionProtocol",
     "Measured",
     "Measurer",
     "Pixels",
+    "ProtocolScore",
     "SummaryStatistics",
     "closest_picture",
     "common_pixels",

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,12 @@ from darklens.evaluate import (
 from darklens.evaluate.folder import EVALUATION
 from darklens.evaluate.generator.comparison import share_interval
 from darklens.evaluate.generator.features import Features
+from darklens.evaluate.generator.inception import Inception
+from darklens.evaluate.generator.protocols import (
+    InceptionProtocol,
+    check_counts,
+    named_protocols,
+)
 from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
 from darklens.files.atomic import atomic_folder
 from darklens.files.configuration import write_configuration
@@ -72,6 +78,7 @@ def evaluate_generator(
     guidance: float = 1.0,
     classifier: str = "default-pixels",
     inception: Path | None = None,
+    inception_protocol: str | None = None,
     splits: int = 5,
     per_class: int = 500,
     output: Path = Path("evaluation"),
@@ -103,6 +110,8 @@ def evaluate_generator(
             none for no classifier.
         inception: File with the weights of Inception for the FID. By default torch's cache or a
             download.
+        inception_protocol: Comma-separated protocols by which the FID is measured, so that it can
+            be compared with a published one: fid-3040, clean-fid-1000-64, fid-10000.
         splits: Number of random splits for the split-half baseline of the Fréchet distance.
         per_class: Maximum number of images of each class for the physics tests.
         output: Folder to write; an earlier evaluation there is replaced.
@@ -125,9 +134,12 @@ def evaluate_generator(
         raise BadInput("--record needs --model")
     if min(count or 1, splits, per_class, batch) < 1:
         raise BadInput("--count, --splits, --per-class and --batch must be at least 1")
+    protocols = named_protocols(inception_protocol)
     check_folder(output, replaces=EVALUATION)
     sets = EvaluatedSets.open(options)
+    check_counts(protocols, real=len(sets.real), generated=len(sets.generated))
     tools = _Tools(batch=batch, quiet=quiet)
+    tools.load_protocols(protocols, inception, device)
     peeks = {name: _first(image_set) for name, image_set in sets.parts().items()}
     _check_shapes(peeks)
     tools.load(classifier, inception, device, peeks["real"].shape[1:])
@@ -139,6 +151,7 @@ def evaluate_generator(
         classes=sets.real.classes,
         known={name: found.classes for name, found in tools.classifiers.items()},
         not_computed=tools.missing,
+        protocols=protocols,
         splits=splits,
         per_class=per_class,
         seed=seed,
@@ -163,6 +176,22 @@ class _Tools:
     features: dict[str, Features] = field(default_factory=dict)
     classifiers: dict[str, Classifier] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, int] = field(default_factory=dict)
+
+    def load_protocols(
+        self, protocols: Sequence[InceptionProtocol], inception: Path | None, device: str
+    ) -> None:
+        """Load Inception for named protocols; they are wanted, so missing weights are an error."""
+        if not protocols:
+            return
+        try:
+            network = Inception(inception, device=device)
+        except NotComputed as error:
+            raise BadInput(f"--inception-protocol: {error}") from error
+        for protocol in protocols:
+            self.features[protocol.name] = protocol.features(network)
+            self.limits[protocol.name] = protocol.images
+        self.missing["inception"] = "not computed: measured by --inception-protocol instead"
 
     def load(self, names: str, inception: Path | None, device: str, shape: tuple[int, ...]) -> None:
         """Load everything available for images of this shape."""
@@ -171,6 +200,8 @@ class _Tools:
             "inception": partial(load_inception, inception, device=device),
         }
         for name, load in loaders.items():
+            if name in self.missing:
+                continue
             try:
                 self.features[name] = load()
             except NotComputed as error:
@@ -235,7 +266,12 @@ def _measure(
     if "training" in peeks:
         pixels["training"] = common_pixels(peeks["training"], peeks["real"])[0]
     values = pixels["real"].values(peeks["real"])
-    measurer = Measurer(SummaryStatistics.for_images(values), tools.features, tools.classifiers)
+    measurer = Measurer(
+        SummaryStatistics.for_images(values),
+        tools.features,
+        tools.classifiers,
+        limits=tools.limits,
+    )
     reference = replace(
         measurer,
         classifiers={},
@@ -275,6 +311,7 @@ def _write_figures(
     kinds = {name: found.frechet for name, found in scores.features.items()}
     if scores.inception is not None:
         kinds["inception"] = scores.inception
+    kinds |= {name: found.frechet for name, found in scores.protocols.items()}
     if kinds:
         write_figure(frechet_figure(kinds), folder, "frechet")
     if scores.memorisation:

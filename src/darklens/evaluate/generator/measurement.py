@@ -81,7 +81,7 @@ class Measured:
         labels: Class index of each image; -1 for no class.
         physics: Output of `SummaryStatistics.measure`.
         thumbnails: Means over blocks of pixels, values from 0 to 1.
-        features: Features by name of the network.
+        features: Features by name of the network or protocol; some are of the first images only.
         embeddings: Output of classifiers by name.
         examples: The first few images.
         failures: Why a classifier failed on the images, by name.
@@ -90,7 +90,7 @@ class Measured:
     labels: Int[np.ndarray, " n"]
     physics: Mapping[str, Float[np.ndarray, "n _"]]
     thumbnails: Float32[np.ndarray, "n a b"]
-    features: Mapping[str, Float32[np.ndarray, "n _"]]
+    features: Mapping[str, Float32[np.ndarray, "_ _"]]
     embeddings: Mapping[str, Embedding]
     examples: Float32[np.ndarray, "k h w"]
     failures: Mapping[str, str] = field(default_factory=dict)
@@ -112,12 +112,14 @@ class Measurer:
         features: Functions from images with values in [0, 1] to features, by name.
         classifiers: Classifiers of raw images, by name.
         observe: Function applied to raw images before classification.
+        limits: Number of images, the first ones, to which features are limited, by name.
     """
 
     statistics: SummaryStatistics
     features: Mapping[str, Features] = field(default_factory=dict)
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     observe: Observe | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
 
     def measure(self, batches: Iterable[ImageBatch], pixels: Pixels) -> Measured:
         """Measure all images of a set, one batch at a time."""
@@ -144,11 +146,19 @@ class Measurer:
             labels=np.asarray(labels, dtype=np.int64),
             physics=self.statistics.measure(values),
             thumbnails=_thumbnails(scaled),
-            features={name: see(scaled).astype(np.float32) for name, see in self.features.items()},
+            features={
+                name: see(scaled[: self._left(name, start)]).astype(np.float32)
+                for name, see in self.features.items()
+            },
             embeddings=embeddings,
             examples=values[: max(0, _EXAMPLES - start)],
             failures=failures,
         )
+
+    def _left(self, name: str, start: int) -> int | None:
+        """How many images from `start` on get these features; None for all."""
+        limit = self.limits.get(name)
+        return None if limit is None else max(0, limit - start)
 
     def _embeddings(
         self, images: Num[np.ndarray, "n c h w"], start: int

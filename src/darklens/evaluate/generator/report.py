@@ -10,7 +10,7 @@ import numpy as np
 from darklens.display import data_uri, lens_picture, picture_uri
 from darklens.evaluate.generator.comparison import FeatureScores, FrechetScores, ScoreWithBaseline
 from darklens.evaluate.generator.measurement import Measured
-from darklens.evaluate.generator.scores import GeneratorScores
+from darklens.evaluate.generator.scores import GeneratorScores, ProtocolScore
 from darklens.evaluate.generator.summary_statistics import FAMILIES, PhysicsTest
 from darklens.evaluate.report import render_page
 from darklens.hub import ModelCard
@@ -144,6 +144,7 @@ def _tables(scores: GeneratorScores) -> list[_Table]:
         tables.append(
             _Table("Inception (FID)", "As usually reported in the literature.", head, rows)
         )
+    tables += [_protocol_table(name, found) for name, found in scores.protocols.items()]
     tables.append(_physics_table(scores))
     if scores.memorisation:
         tables.append(_memorisation_table(scores))
@@ -162,6 +163,19 @@ def _frechet_rows(found: FrechetScores) -> list[tuple[str, ...]]:
         ("Ratio to the split-half baseline", f"{found.ratio:.3g}", "1"),
         ("Limit of infinitely many images", f"{found.limit:.4g} ± {found.limit_error:.2g}", "0"),
     ]
+
+
+def _protocol_table(name: str, found: ProtocolScore) -> _Table:
+    protocol = found.protocol
+    published = "none" if protocol.published is None else f"{protocol.published:.2f}"
+    first = ("Inception FID by the protocol; published figure", f"{found.fid:.4g}", published)
+    of = f" Published: {protocol.source}." if protocol.source else ""
+    return _Table(
+        f"Inception FID, protocol {name}",
+        f"{protocol.steps()}.{of} A published figure is of other images.",
+        ("Score", "Generated", "Published or baseline"),
+        [first, *_frechet_rows(found.frechet)[1:]],
+    )
 
 
 def _feature_rows(found: FeatureScores) -> list[tuple[str, ...]]:

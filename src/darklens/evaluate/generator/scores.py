@@ -18,14 +18,30 @@ from darklens.evaluate.generator.comparison import (
     stratified_halves,
 )
 from darklens.evaluate.generator.measurement import Measured
+from darklens.evaluate.generator.protocols import InceptionProtocol
 from darklens.evaluate.generator.summary_statistics import PhysicsTest, physics_tests
 
-__all__ = ["GeneratorScores", "score_generator"]
+__all__ = ["GeneratorScores", "ProtocolScore", "score_generator"]
 
 _ENOUGH = {"neutral": 2000, "inception": 10_000}
 _LEVEL = 0.01  # of the tests of the physics
 
 Say = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class ProtocolScore:
+    """The Inception FID measured by a named protocol.
+
+    Attributes:
+        protocol: The protocol, with the published figure.
+        fid: Fréchet distance between the protocol's number of generated and of real images.
+        frechet: The same with its split-half baseline and its limit.
+    """
+
+    protocol: InceptionProtocol
+    fid: float
+    frechet: FrechetScores
 
 
 @dataclass(frozen=True)
@@ -42,6 +58,7 @@ class GeneratorScores:
         physics_baseline: The same between two halves of the real images.
         memorisation: Whether training images are repeated, by kind of distance.
         agreement: Agreement with classifiers, by name.
+        protocols: Inception FIDs by named protocols.
         notes: Caveats.
         not_computed: Reasons for missing scores, by name.
     """
@@ -55,6 +72,7 @@ class GeneratorScores:
     physics_baseline: list[PhysicsTest]
     memorisation: dict[str, MemorisationScores]
     agreement: dict[str, ClassifierAgreement]
+    protocols: dict[str, ProtocolScore] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     not_computed: dict[str, str] = field(default_factory=dict)
 
@@ -76,6 +94,7 @@ def score_generator(
     classes: Sequence[str],
     known: Mapping[str, Sequence[str]] | None = None,
     not_computed: Mapping[str, str] | None = None,
+    protocols: Sequence[InceptionProtocol] = (),
     splits: int = 5,
     per_class: int = 500,
     seed: int = 0,
@@ -90,6 +109,7 @@ def score_generator(
         classes: Classes of the sets; labels are their indices.
         known: Classes of each classifier.
         not_computed: Scores already known to be missing, with reasons.
+        protocols: Protocols by whose name there are features of the first images of both sets.
         splits: Number of random splits for the Fréchet distance.
         per_class: Maximum number of images per class for the physics tests.
         seed: Seed of random splits, folds and resamples.
@@ -101,8 +121,13 @@ def score_generator(
     missing = {**(not_computed or {}), **real.failures, **generated.failures}
     seen = [name for name in generated.embeddings if name in real.embeddings]
     labels = real.labels, generated.labels
+    named = {protocol.name: protocol for protocol in protocols}
     kinds = {
-        **{name: (real.features[name], rows) for name, rows in generated.features.items()},
+        **{
+            name: (real.features[name], rows)
+            for name, rows in generated.features.items()
+            if name not in named
+        },
         **{
             name: (real.embeddings[name].features, generated.embeddings[name].features)
             for name in seen
@@ -116,6 +141,10 @@ def score_generator(
             inception = score_frechet(*pair, *labels, splits=splits, seed=seed)
         else:
             features[name] = score_features(*pair, *labels, splits=splits, seed=seed)
+    by_protocol = {}
+    for name, protocol in named.items():
+        say(f"the Inception FID of {name}")
+        by_protocol[name] = _by_protocol(protocol, real, generated, splits=splits, seed=seed)
     say("tests of the physics and of memorisation")
     physics, baseline = _physics(real, generated, classes, per_class, seed)
     if training is None:
@@ -141,9 +170,19 @@ def score_generator(
             )
             for name in seen
         },
+        protocols=by_protocol,
         notes=_notes(real, generated, kinds),
         not_computed=missing,
     )
+
+
+def _by_protocol(
+    protocol: InceptionProtocol, real: Measured, generated: Measured, *, splits: int, seed: int
+) -> ProtocolScore:
+    ours, theirs = (x.features[protocol.name].astype(np.float64) for x in (real, generated))
+    labels = real.labels[: len(ours)], generated.labels[: len(theirs)]
+    found = score_frechet(ours, theirs, *labels, splits=splits, seed=seed)
+    return ProtocolScore(protocol, found.value, found)
 
 
 def _physics(
