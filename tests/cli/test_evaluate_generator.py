@@ -190,6 +190,7 @@ def test_a_protocol_without_weights_is_one_line(
             "there is no protocol 'fid-3', but fid-3040, clean-fid-1000-64, fid-10000",
         ),
         (["--generated={made}", "--data={made}", "--count=5"], "scores need at least 20"),
+        (["--generated={made}", "--data={made}", "--training-count=0"], "--training-count must"),
         (["--generated={made}", "--data={made}", "--splits=0"], "--splits must be from 1"),
         (["--generated={made}", "--data={made}", "--record"], "--record needs --model"),
         (["--generated={made}", "--data={made}", "--classifier=guess"], "no model 'guess'"),

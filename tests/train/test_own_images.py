@@ -57,6 +57,7 @@ def test_a_folder_is_fitted_once_for_all_runs_on_it(
     assert card.classes == ("no", "vort")
     assert card.training.images == 8  # 4 of the folder, and the 4 simulations of its classes
     assert (card.training.preset, card.training.data) == ("common-test-1", "tree")
+    assert card.training.simulations is None, "not all of its training images are simulations"
 
 
 def test_images_of_another_size_end_the_run_with_advice(

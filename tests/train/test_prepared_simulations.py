@@ -142,6 +142,7 @@ def test_a_run_on_prepared_images(tmp_path: Path) -> None:
     card = load_card(tmp_path / "run" / "model")
     assert (card.input.height, card.channels) == (150, 6)
     assert card.preprocessing[0]["smooth_residual"]["size"] == 80
+    assert (card.training.simulations, card.training.simulations_seed) == (6, 1_000_001)
     assert card.calibration is not None
     assert card.calibration.data == "validation part of the training data, 12 images"
     assert card.calibration.diagnostics == ("chi_square",)

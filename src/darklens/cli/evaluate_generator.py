@@ -27,7 +27,8 @@ def show(scores: GeneratorScores, *, output: Path, quiet: bool) -> None:
         print(f"{family:<16}{'passes' if scores.passes(family) else 'fails'}, p = {p_value:.3g}")
     for name, test in scores.memorisation.items():
         share = f"{100 * test.share_close:.2f} %"
-        print(f"{'memorised':<16}{share} close in {name}, p = {test.p_value:.3g}")
+        among = f"to one of {test.training:,} training images in {name}"
+        print(f"{'memorised':<16}{share} close {among}, p = {test.p_value:.3g}")
     for name, reason in scores.not_computed.items():
         print(f"{name:<16}{reason}")
     say(f"report: {output / 'report.html'}", quiet=quiet)

@@ -95,6 +95,9 @@ class TrainingCard:
         date: Day, such as `2026-11-23`.
         version: Version of darklens.
         init: Model whose weights the training started from, or None for random weights.
+        simulations: Number of different simulations of a shipped preset learned from, so that they
+            can be simulated again; None if the training images are others or without end.
+        simulations_seed: Seed of these simulations, whose numbers begin with 0.
     """
 
     command: str
@@ -108,6 +111,8 @@ class TrainingCard:
     recipe: str | None = None
     preparation_seconds: float | None = None
     init: str | None = None
+    simulations: Annotated[int, Field(ge=1)] | None = None
+    simulations_seed: Annotated[int, Field(ge=0, lt=2**64)] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from darklens import __version__
 from darklens.data import Preprocessing
 from darklens.hub import InputCard, ModelCard, OutputCard, TrainingCard
 from darklens.nn import BudgetedTask
+from darklens.simulation import preset_names
 from darklens.train.data import TrainingData
 from darklens.train.settings import RunSettings
 
@@ -62,6 +63,8 @@ def _training_card(
 ) -> TrainingCard:
     """How the weights were trained; of several presets the card gives the first."""
     data = settings.data
+    again = data.path is None and len(data.presets) == 1 and data.presets[0] in preset_names()
+    simulations = data.prepared_images if again and data.prepared_images else None
     return TrainingCard(
         command=command_line(settings.verb, settings.folder),
         images=task.images_seen,
@@ -74,6 +77,8 @@ def _training_card(
         recipe=settings.name,
         init=settings.init,
         preparation_seconds=None if preparation is None else round(preparation, 1),
+        simulations=simulations,
+        simulations_seed=None if simulations is None else data.stream_seed,
     )
 
 

@@ -142,6 +142,7 @@ class MemorisationScores:
         closest: Generated images closest to a training image.
         closest_training: Their nearest training images.
         closest_distances: Their distances.
+        training: Number of training images compared with.
     """
 
     p_value: float
@@ -152,6 +153,7 @@ class MemorisationScores:
     closest: tuple[int, ...]
     closest_training: tuple[int, ...]
     closest_distances: tuple[float, ...]
+    training: int
 
 
 def score_features(
@@ -277,6 +279,7 @@ def score_memorisation(
         closest=tuple(closest.tolist()),
         closest_training=tuple(partners[:, 0].tolist()),
         closest_distances=tuple(distances[:, 0].tolist()),
+        training=len(training),
     )
 
 

@@ -74,6 +74,7 @@ def evaluate_generator(
     seed: int = 1_000_003,
     expected: bool = False,
     training: Path | None = None,
+    training_count: int | None = None,
     steps: int | None = None,
     guidance: float = 1.0,
     classifier: str = "default-pixels",
@@ -103,7 +104,11 @@ def evaluate_generator(
         count: Number of images in each set. By default 3,000 simulations, or all images.
         seed: Seed of simulations, generated images, order and random splits.
         expected: Compare expected counts without photon noise; noise is added for classifiers.
-        training: Folder, store or stack of the training images, to find memorised ones.
+        training: Folder, store or stack of the training images, to find memorised ones. By default
+            the other folds, or simulations: if the model learned from those of --preset, they are
+            simulated again.
+        training_count: Number of training images. By default all of a folder and 3,000
+            simulations.
         steps: Number of sampling steps. By default that of the model.
         guidance: Strength of the class condition.
         classifier: Comma-separated classifiers whose features and predictions are compared;
@@ -266,15 +271,18 @@ def _measure(
     if "training" in peeks:
         pixels["training"] = common_pixels(peeks["training"], peeks["real"])[0]
     values = pixels["real"].values(peeks["real"])
+    statistics = SummaryStatistics.for_images(values)
     measurer = Measurer(
-        SummaryStatistics.for_images(values),
+        statistics,
         tools.features,
         tools.classifiers,
         limits=tools.limits,
     )
     reference = replace(
         measurer,
+        statistics=None,
         classifiers={},
+        limits={} if sets.neutral_limit is None else {"neutral": sets.neutral_limit},
         features={name: see for name, see in tools.features.items() if name == "neutral"},
     )
     measured = {}
@@ -284,7 +292,7 @@ def _measure(
             tool = replace(tool, observe=partial(_observed, seed + 2 + number))
         batches = _counted(image_set, tools.batch, f"measuring {name} images", quiet=tools.quiet)
         measured[name] = tool.measure(batches, pixels[name])
-    return measured, measurer.statistics
+    return measured, statistics
 
 
 def _observed(

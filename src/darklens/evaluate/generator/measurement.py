@@ -108,14 +108,14 @@ class Measurer:
     """Measures image sets of one size, all in the same way.
 
     Attributes:
-        statistics: The summary statistics.
+        statistics: The summary statistics; None for none.
         features: Functions from images with values in [0, 1] to features, by name.
         classifiers: Classifiers of raw images, by name.
         observe: Function applied to raw images before classification.
         limits: Number of images, the first ones, to which features are limited, by name.
     """
 
-    statistics: SummaryStatistics
+    statistics: SummaryStatistics | None
     features: Mapping[str, Features] = field(default_factory=dict)
     classifiers: Mapping[str, Classifier] = field(default_factory=dict)
     observe: Observe | None = None
@@ -144,7 +144,7 @@ class Measurer:
         embeddings, failures = self._embeddings(images, start)
         return Measured(
             labels=np.asarray(labels, dtype=np.int64),
-            physics=self.statistics.measure(values),
+            physics={} if self.statistics is None else self.statistics.measure(values),
             thumbnails=_thumbnails(scaled),
             features={
                 name: see(scaled[: self._left(name, start)]).astype(np.float32)

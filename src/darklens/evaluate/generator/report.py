@@ -235,10 +235,18 @@ def _memorisation_table(scores: GeneratorScores) -> _Table:
         "Distances of images to the nearest training image. For a generator that repeats its "
         "training images the p value is small, or more than 1 % of its images are close to one."
     )
-    head = ("Distance in", "Fraction close", "p value", "Median, generated", "Median, real")
+    head = (
+        "Distance in",
+        "Training images",
+        "Fraction close",
+        "p value",
+        "Median, generated",
+        "Median, real",
+    )
     rows = [
         (
             name,
+            f"{test.training:,}",
             f"{100 * test.share_close:.1f} %",
             f"{test.p_value:.3g}",
             f"{test.median_generated:.4g}",

@@ -7,12 +7,15 @@ from darklens.data import open_images, stratified_folds
 from darklens.diffusion import SamplingOptions
 from darklens.errors import BadInput
 from darklens.evaluate import ImageSet, generated_image_set, read_image_set, simulated_image_set
-from darklens.hub import ModelCard, card_of, load_generator
-from darklens.simulation import Simulator
+from darklens.hub import ModelCard, TrainingCard, card_of, load_generator
+from darklens.simulation import Simulator, preset_names
 
 __all__ = ["EvaluatedSets", "SetOptions"]
 
 _SIMULATIONS = 3000
+_NEUTRAL = (
+    3000  # simulated training images whose neutral features are computed, which takes longest
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class SetOptions:
     seed: int = 1_000_003
     expected: bool = False
     training: Path | None = None
+    training_count: int | None = None
     steps: int | None = None
     guidance: float = 1.0
     device: str = "cpu"
@@ -40,6 +44,8 @@ class SetOptions:
             raise BadInput("give either --model NAME or --generated PATH")
         if (self.data is None) == (self.preset is None):
             raise BadInput("give either --data PATH or --preset NAME")
+        if self.training_count is not None and self.training_count < 1:
+            raise BadInput("--training-count must be at least 1")
         if self.folds is not None and self.data is None:
             raise BadInput("--folds splits --data: give both")
 
@@ -53,12 +59,14 @@ class EvaluatedSets:
         generated: The same number of generated images.
         training: Training images, if available.
         card: The model's card, if there is a model.
+        neutral_limit: Number of training images whose neutral features are computed; None for all.
     """
 
     real: ImageSet
     generated: ImageSet
     training: ImageSet | None
     card: ModelCard | None
+    neutral_limit: int | None = None
 
     @classmethod
     def open(cls, options: SetOptions) -> "EvaluatedSets":
@@ -74,9 +82,13 @@ class EvaluatedSets:
         real, training = _real(options, count)
         if options.training is not None:
             dataset = open_images(options.training)
-            training = read_image_set(dataset, options.training.name, seed=options.seed)
+            training = read_image_set(
+                dataset, options.training.name, count=options.training_count, seed=options.seed
+            )
         if folder is None or options.generated is None:
             made, card = _from_model(str(options.model), options, real)
+            if training is None and _learned_from(card, options.preset):
+                return cls(real, made, _simulated_again(card.training, options), card, _NEUTRAL)
             return cls(real, made, training, card)
         made = read_image_set(
             folder,
@@ -119,8 +131,33 @@ def _from_data(
     real = f"{words}, one of {options.folds} folds"
     return (
         read_image_set(kept, real, count=count, seed=options.seed),
-        read_image_set(rest, f"{words}, the other folds", seed=options.seed),
+        read_image_set(
+            rest, f"{words}, the other folds", count=options.training_count, seed=options.seed
+        ),
     )
+
+
+def _learned_from(card: ModelCard, preset: str | None) -> bool:
+    """Whether a model learned from simulations of this preset that can be simulated again."""
+    training = card.training
+    known = training.simulations is not None and training.simulations_seed is not None
+    return known and training.preset == preset and preset in preset_names()
+
+
+def _simulated_again(training: TrainingCard, options: SetOptions) -> ImageSet:
+    """The first of the simulations that a model learned from."""
+    seed, total = training.simulations_seed or 0, training.simulations or 0
+    if options.seed == seed:
+        raise BadInput(f"--seed {seed} is that of the model's training images: give another")
+    simulator = Simulator(str(options.preset))
+    if options.expected:
+        simulator = simulator.expectation()
+    count = min(options.training_count or _SIMULATIONS, total)
+    words = (
+        f"the first {count:,} of the {total:,} simulations of {options.preset} that the model "
+        f"learned from, seed {seed}, simulated again"
+    )
+    return simulated_image_set(simulator, words, count=count, seed=seed)
 
 
 def _from_model(name: str, options: SetOptions, real: ImageSet) -> tuple[ImageSet, ModelCard]:
