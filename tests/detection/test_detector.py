@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from darklens.detection import Detection, Distances, LensFit, SubhaloDetector
-from darklens.detection.gauss_newton import Target
+from darklens.detection.bands import Bands, Target
 from darklens.detection.scan import LOG_MASSES
 from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
@@ -94,7 +94,13 @@ def _with(fit: LensFit, **values: float) -> LensFit:
     parameters = fit.state.parameters.copy()
     for name, value in values.items():
         parameters[Parameter[name.upper()]] = value
-    return replace(fit, here=replace(fit.here, state=replace(fit.state, parameters=parameters)))
+    states = (replace(fit.state, parameters=parameters),)
+    return replace(fit, here=replace(fit.here, states=states))
+
+
+def _fainter(fit: LensFit) -> LensFit:
+    target = Target(fit.target.data, 0.01 * fit.target.weight)
+    return replace(fit, bands=Bands((replace(fit.bands.first, target=target),)))
 
 
 def test_a_good_fit_is_trusted_and_others_are_not(smooth: Detection) -> None:
@@ -106,7 +112,7 @@ def test_a_good_fit_is_trusted_and_others_are_not(smooth: Detection) -> None:
         "beyond the image": _with(fit, lens_x=1.2),
         "magnified": _with(fit, source_x=1.0, source_y=0.9, einstein_radius=0.3),
         "not that of a galaxy": _with(fit, lens_slope=1.25),
-        "signal-to-noise": replace(fit, target=Target(fit.target.data, 0.01 * fit.target.weight)),
+        "signal-to-noise": _fainter(fit),
     }
     for words, case in cases.items():
         assert words in distrust(case, 1.0)
@@ -117,7 +123,8 @@ def test_chi_square_of_the_arcs(smooth: Detection) -> None:
     fit = smooth.smooth
     basis = fit.basis()
     once = arcs_chi_square(fit, basis)
-    problem = replace(fit.here.problem, residual=2 * fit.here.problem.residual)
+    (part,) = fit.here.problem.parts
+    problem = replace(fit.here.problem, parts=(replace(part, residual=2 * part.residual),))
     doubled = replace(fit, here=replace(fit.here, problem=problem))
     assert arcs_chi_square(doubled, basis) == pytest.approx(4 * once)
 

@@ -7,8 +7,10 @@ import pytest
 from scipy.stats import norm
 
 from darklens.detection import CompactMass, Distances, Scan, TruncatedNFW, false_alarm
+from darklens.detection.band_fit import BandFit
+from darklens.detection.bands import Band, Bands, Target
 from darklens.detection.flexible_lens import FlexibleLens
-from darklens.detection.gauss_newton import Target, linearise
+from darklens.detection.gauss_newton import linearise
 from darklens.detection.priors import FlexibilityPriors, prior_of
 from darklens.detection.scan import LOG_MASSES, scan_positions, scan_subhalos
 
@@ -24,7 +26,8 @@ def scanned(flexible: FlexibleLens, lens: Any) -> tuple[Scan, Any, Any, Any]:
     target = Target(lens.observed(), 1 / lens.noise)
     source = bare.source.deviations(0.05, 0.1)
     means, deviations = prior_of(bare, state, source, 1.0, FlexibilityPriors())
-    here = linearise(bare, target, state, means, deviations)
+    band = Band(bare, target)
+    here = linearise(Bands((band,)), (state,), means, deviations)
     basis = here.problem.basis(deviations)
     taken = (basis @ here.problem.residual.astype(np.float32)) @ basis
     residual = (here.problem.residual - taken).reshape(lens.flux.shape)
@@ -32,10 +35,7 @@ def scanned(flexible: FlexibleLens, lens: Any) -> tuple[Scan, Any, Any, Any]:
     places[30, 36] = places[20, 12] = True
     rows, columns = (c.astype(float) for c in np.nonzero(places))
     scan = scan_subhalos(
-        bare,
-        here.gradient,
-        target.weight,
-        residual,
+        [BandFit(band, state, here.images[0], here.gradients[0], residual)],
         basis,
         FAMILIES,
         (rows, columns),
@@ -52,7 +52,7 @@ def test_depth_and_gain_are_those_of_the_change_of_the_image(scanned: Any, lens:
     x, y = float(scan.x[k]), float(scan.y[k])
     halo = FAMILIES[0](x + 1e-4, y + 1e-4, 9.0)  # on no ray
     ax, ay = halo.deflection(*lens.model.grid.coordinates())
-    gx, gy = here.gradient
+    gx, gy = here.gradients[0]
     change = -lens.model.instrument.observe(gx * ax + gy * ay, 0.08) / lens.noise
     power = np.square(change).sum() - np.square(basis @ change.ravel().astype(np.float32)).sum()
     j = LOG_MASSES.index(9.0)

@@ -1,7 +1,8 @@
 """Subhalos in real lenses: a flexible fit, the scan for subhalos, and what could have been seen.
 
-Arrows inside point one way: detector -> refinement, trust -> lens_fit, scan -> gauss_newton, priors
--> flexible_lens, linear_solution -> source_modes, light_modes, perturbers. No torch.
+Arrows inside point one way: detector -> refinement, trust -> lens_fit, scan -> starting_fit,
+band_fit, gauss_newton, priors -> bands, joint_solution -> flexible_lens, linear_solution ->
+source_modes, light_modes, perturbers. No torch.
 """
 
 from darklens.detection.detector import Detection, SubhaloDetector

@@ -1,5 +1,6 @@
 """Is there a subhalo in this lens, where, how heavy, and what could have been seen?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,7 +24,7 @@ from darklens.detection.scan import (
     scan_positions,
     scan_subhalos,
 )
-from darklens.detection.trust import arcs_chi_square, distrust
+from darklens.detection.trust import arcs_chi_square, arcs_chi_squares, distrust
 from darklens.errors import BadInput
 from darklens.observations.observation import Observation
 
@@ -75,7 +76,7 @@ class Detection:
         """Decrease of the Bayesian information criterion by the subhalo."""
         if self.subhalo is None:
             return np.nan
-        pixels = int((self.smooth.target.weight > 0).sum())
+        pixels = sum(int((view.weight > 0).sum()) for view in self.smooth.views)
         return float(self.significance**2 - 3 * np.log(pixels))
 
     def limit_mass(self, sigma: float = 5.0) -> float:
@@ -99,22 +100,25 @@ class Detection:
         area = (self.scan.step * scale) ** 2
         return expected_subhalos(self._limits(sigma), area, self.distances)
 
-    def maps(self) -> dict[str, Image]:
-        """Images by name.
+    def maps(self, band: int = 0) -> dict[str, Image]:
+        """Images of a band by name.
 
         `model` and `residual` are of the smooth lens, `no_lens_light` is the image without it;
         `significance`, `limit_mass_3` and `limit_mass_5` [M_sun] are NaN where nothing was scanned.
+        These are of all bands together, and come with the first.
+
+        Args:
+            band: Which of the images of the lens.
         """
-        fit = self.smooth
-        light = fit.lens.lens_light_only(fit.state)
+        view = self.smooth.views[band]
         maps = {
-            "model": fit.here.image,
-            "residual": fit.residual,
-            "no_lens_light": fit.target.data - light,
-            "source": fit.source_image,
+            "model": view.image,
+            "residual": view.residual,
+            "no_lens_light": view.no_lens_light,
+            "source": view.source_image,
         }
-        if self.scan is not None:
-            shape = fit.target.data.shape
+        if self.scan is not None and band == 0:
+            shape = view.image.shape
             noise = np.sqrt(max(self.chi_square, 1.0))
             maps["significance"] = self.scan.map_of(self.scan.significance / noise, shape)
             for sigma in _LIMITS:
@@ -158,26 +162,32 @@ class SubhaloDetector:
         self._fitter = LensFitter(priors)
         self._draws, self._seed = draws, seed
 
-    def detect(self, seen: Observation, *, lens_light: bool = True) -> Detection:
-        """Look for a subhalo in one image.
+    def detect(
+        self, seen: Observation | Sequence[Observation], *, lens_light: bool = True
+    ) -> Detection:
+        """Look for a subhalo in one lens.
 
         Args:
-            seen: The image with its noise; the PSF is that of the preset `galaxy` if unknown.
+            seen: The image with its noise, or one image of the lens in each of several bands, the
+                first of which places and maps refer to; the PSF is that of the preset `galaxy` if
+                unknown.
             lens_light: Whether the lens galaxy is visible.
 
         Raises:
-            BadInput: If the image cannot be fitted.
+            BadInput: If an image cannot be fitted, or they are not of one lens.
         """
         smooth = self._fitter.fit(seen, lens_light=lens_light)
         basis = smooth.basis()
         chi_square = arcs_chi_square(smooth, basis)
         scan = self._scan(smooth, basis)
         if scan is None:
-            reason = distrust(smooth, chi_square) or "no pixel shows the source"
+            reason = distrust(smooth, *arcs_chi_squares(smooth, basis))
+            reason = reason or "no pixel shows the source"
             return self._answer("cannot say", reason, smooth, smooth, None, None, chi_square)
         smooth, best, subhalo = refine(self._fitter, smooth, scan, self.families)
-        chi_square = arcs_chi_square(best, best.basis() if best is not smooth else smooth.basis())
-        reason = distrust(best, chi_square)
+        basis = best.basis()
+        chi_square = arcs_chi_square(best, basis)
+        reason = distrust(best, *arcs_chi_squares(best, basis))
         if reason:
             return self._answer("cannot say", reason, smooth, best, subhalo, scan, chi_square)
         answer = self._answer("no subhalo seen", "", smooth, best, subhalo, scan, chi_square)
@@ -195,10 +205,7 @@ class SubhaloDetector:
         if not arcs.any():
             return None
         return scan_subhalos(
-            smooth.lens,
-            smooth.here.gradient,
-            smooth.target.weight,
-            smooth.residual,
+            smooth.views,
             basis,
             self.families,
             scan_positions(arcs, smooth.lens.model.grid.pixel_scale),

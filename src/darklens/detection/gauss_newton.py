@@ -1,18 +1,19 @@
-"""Gauss-Newton optimisation of a flexible lens under its priors."""
+"""Gauss-Newton optimisation of a flexible lens under its priors, in all of its bands."""
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from darklens.detection.bands import Bands, States
 from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.joint_solution import JointProblem
 from darklens.detection.linear_solution import LinearProblem
 from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import Parameter, inside_bounds
 
-__all__ = ["Linearised", "Target", "linearise", "optimise_flexible"]
+__all__ = ["Linearised", "linearise", "optimise_flexible"]
 
-Image = Float[np.ndarray, "h w"]
 Vector = Float[np.ndarray, " k"]
 
 _STEPS, _TOLERANCE = 12, 0.3
@@ -21,63 +22,50 @@ _ALL_MASSES = (5.0, 12.0)  # logarithm of the mass
 
 
 @dataclass(frozen=True)
-class Target:
-    """What is fitted.
-
-    Args:
-        data: The image.
-        weight: Reciprocal of the noise; 0 for masked pixels.
-    """
-
-    data: Image
-    weight: Image
-
-    def residual(self, image: Image) -> Float[np.ndarray, " n"]:
-        """Data less an image, in units of the noise."""
-        return np.asarray(((self.data - image) * self.weight).ravel())
-
-
-@dataclass(frozen=True)
 class Linearised:
-    """A lens about one state.
+    """A lens about one state, in all of its bands.
 
     Attributes:
-        state: The state.
-        image: Its image.
+        states: The state of each band.
+        images: Its image in each.
         problem: The linear problem about it.
-        gradient: Gradient of the lensed source before the PSF [flux / arcsec].
+        gradients: Gradient of the lensed source before the PSF in each [flux / arcsec].
         objective: Squared residuals and squared departures from the prior.
         converged: Whether the last step hardly changed the objective.
         steps: Number of steps.
     """
 
-    state: LensState
-    image: Image
-    problem: LinearProblem
-    gradient: Float[np.ndarray, "2 h w"]
+    states: States
+    images: tuple[Float[np.ndarray, "_ _"], ...]
+    problem: JointProblem
+    gradients: tuple[Float[np.ndarray, "2 _ _"], ...]
     objective: float
     converged: bool = False
     steps: int = 0
 
 
-def linearise(
-    lens: FlexibleLens, target: Target, state: LensState, means: Vector, deviations: Vector
-) -> Linearised:
+def linearise(bands: Bands, states: States, means: Vector, deviations: Vector) -> Linearised:
     """The linear problem about a state."""
-    image, rows, gradient = lens.directions(state)
-    rows *= target.weight.astype(np.float32)
-    vector = state.vector(lens.free)
-    residual = target.residual(image)
-    exact = len(vector) - len(state.source) - len(state.light)
-    problem = LinearProblem.of(rows.reshape(len(rows), -1), residual, vector, means, exact)
-    objective = _objective(residual, vector, means, deviations)
-    return Linearised(state, image, problem, gradient, objective)
+    vector, places = bands.vector(states), bands.rows(states)
+    images, parts, gradients = [], [], []
+    for k, (band, state) in enumerate(zip(bands.bands, states, strict=True)):
+        image, rows, gradient = band.lens.directions(state)
+        rows *= band.target.weight.astype(np.float32)
+        flat = bands.with_registration(k, state, rows.reshape(len(rows), -1))
+        residual = band.target.residual(image)
+        exact = len(flat) - len(state.source) - len(state.light)
+        part = LinearProblem.of(flat, residual, vector[places[k]], means[places[k]], exact)
+        images.append(image)
+        parts.append(part)
+        gradients.append(gradient)
+    problem = JointProblem(tuple(parts), tuple(places))
+    objective = _objective(problem.residual, vector, means, deviations)
+    return Linearised(states, tuple(images), problem, tuple(gradients), objective)
 
 
 def optimise_flexible(
-    lens: FlexibleLens,
-    target: Target,
-    start: LensState,
+    bands: Bands,
+    start: States,
     means: Vector,
     deviations: Vector,
     *,
@@ -86,31 +74,36 @@ def optimise_flexible(
     """Gauss-Newton steps, shortened where the objective would grow.
 
     Args:
-        lens: The model.
-        target: The image and its noise.
+        bands: The images with their models.
         start: State to start from.
         means: Prior means.
         deviations: Prior standard deviations.
         steps: Largest number of steps.
     """
-    here = linearise(lens, target, start, means, deviations)
+    here = linearise(bands, start, means, deviations)
+    values = bands.vector(start)
     for step in range(steps):
-        end = here.problem.solve(deviations).values
+        end = here.problem.best(deviations)
         for share in _SHORTENED:
-            wanted = here.problem.values + share * (end - here.problem.values)
-            trial = _inside(lens, here.state.moved(lens.free, wanted))
-            vector = trial.vector(lens.free)
-            residual = target.residual(lens.image(trial))
-            objective = _objective(residual, vector, means, deviations)
+            wanted = values + share * (end - values)
+            trial = _inside(bands, bands.moved(here.states, wanted))
+            vector = bands.vector(trial)
+            objective = _objective(_residual(bands, trial), vector, means, deviations)
             if objective < here.objective:
                 break
         else:
             return replace(here, converged=True, steps=step)
         gain = here.objective - objective
-        here = linearise(lens, target, trial, means, deviations)
+        here, values = linearise(bands, trial, means, deviations), vector
         if gain < _TOLERANCE and share == 1.0:
             return replace(here, converged=True, steps=step + 1)
     return replace(here, steps=steps)
+
+
+def _residual(bands: Bands, states: States) -> Float[np.ndarray, " n"]:
+    """Data less the images, in units of the noise, one band after another."""
+    each = zip(bands.bands, states, strict=True)
+    return np.concatenate([band.target.residual(band.lens.image(state)) for band, state in each])
 
 
 def _objective(
@@ -120,8 +113,16 @@ def _objective(
     return float(residual @ residual + departure @ departure)
 
 
-def _inside(lens: FlexibleLens, state: LensState) -> LensState:
-    """The state within the bounds of the model."""
+def _inside(bands: Bands, states: States) -> States:
+    """The states within the bounds of the models."""
+    inside = tuple(
+        _within(band.lens, state) for band, state in zip(bands.bands, states, strict=True)
+    )
+    return inside if len(bands) == 1 else bands.moved(inside, bands.vector(inside))
+
+
+def _within(lens: FlexibleLens, state: LensState) -> LensState:
+    """The state of one band within the bounds of its model."""
     parameters = inside_bounds(state.parameters, lens.model.lower, lens.model.upper)
     perturber = state.perturber
     if len(perturber):

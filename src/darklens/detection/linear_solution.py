@@ -19,7 +19,7 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from darklens.errors import BadInput
 
-__all__ = ["LinearProblem", "LinearSolution"]
+__all__ = ["LinearProblem", "LinearSolution", "constrained_directions"]
 
 Vector = Float[np.ndarray, " k"]
 Matrix = Float[np.ndarray, "k k"]
@@ -119,7 +119,15 @@ class LinearProblem:
     def basis(self, deviations: Vector) -> Float32[np.ndarray, "r n"]:
         """The root `B` of the projection."""
         matrix = deviations[:, None] * self.products * deviations
-        values, vectors = np.linalg.eigh(matrix)
-        kept = values / (1 + np.maximum(values, 0)) > _LEAST_SHARE
-        mixing = (vectors[:, kept] / np.sqrt(1 + values[kept])).T * deviations
+        values, vectors = constrained_directions(matrix)
+        mixing = (vectors / np.sqrt(1 + values)).T * deviations
         return np.asarray(mixing.astype(np.float32) @ self.derivatives)
+
+
+def constrained_directions(
+    matrix: Matrix,
+) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, "k r"]]:
+    """Eigenvalues and vectors of `S F F^T S` of the directions that the data constrain."""
+    values, vectors = np.linalg.eigh(matrix)
+    kept = values / (1 + np.maximum(values, 0)) > _LEAST_SHARE
+    return values[kept], vectors[:, kept]

@@ -34,6 +34,8 @@ class FlexibilityPriors:
         mass: Of the perturber about 10^9 solar masses [dex].
         satellite: Einstein radius of a satellite, half of a normal distribution [arcsec].
         satellite_offset: Of a satellite's mass from the place that was given [arcsec].
+        registration: Of the place of a further band from that of its world coordinates, or of the
+            centre of its image [arcsec].
     """
 
     slope: float = 0.2
@@ -47,6 +49,7 @@ class FlexibilityPriors:
     mass: float = 1.5
     satellite: float = 0.5
     satellite_offset: float = 0.05
+    registration: float = 0.05
 
 
 _FLAT = 10.0

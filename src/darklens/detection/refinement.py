@@ -7,7 +7,7 @@ costs three parameters in :math:`\Delta \mathrm{BIC} = \Delta\chi^2 - 3 \ln N`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -84,10 +84,10 @@ def refine(
     for k, family in enumerate(families):
         own = [candidate for candidate in candidates if candidate.family == k]
         for candidate in own[: _STARTS if k == 0 else 1]:
-            lens = smooth.lens.with_perturbation(family)
+            bands = smooth.bands.with_perturbation(family)
             perturber = np.array([candidate.x, candidate.y, candidate.log_mass])
-            state = replace(smooth.state, perturber=perturber)
-            ends.append((k, fitter.refit(lens, smooth.target, state, smooth.start)))
+            states = bands.with_perturber(smooth.here.states, perturber)
+            ends.append((k, fitter.refit(bands, states, smooth.starts)))
     first = max((fit for k, fit in ends if k == 0), key=lambda fit: fit.log_evidence)
     kind, chosen = 0, first
     for k, fit in ends:
@@ -101,8 +101,8 @@ def refine(
 
 def _again(fitter: LensFitter, smooth: LensFit, other: LensFit) -> LensFit:
     """The better of the smooth fit and one that starts from a fit with a subhalo."""
-    state = replace(other.state, perturber=np.zeros(0))
-    again = fitter.refit(smooth.lens, smooth.target, state, smooth.start)
+    states = smooth.bands.with_perturber(other.here.states, np.zeros(0))
+    again = fitter.refit(smooth.bands, states, smooth.starts)
     return max(smooth, again, key=lambda fit: fit.log_evidence)
 
 

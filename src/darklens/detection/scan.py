@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int
 from scipy import ndimage, stats
 
-from darklens.detection.flexible_lens import FlexibleLens
+from darklens.detection.band_fit import BandFit
 from darklens.detection.perturbers import PerturberFamily
 
 __all__ = ["Candidate", "Scan", "false_alarm", "scan_positions", "scan_subhalos"]
@@ -36,6 +36,7 @@ _SPACING = 0.08  # of the positions, arcsec
 _REACH = 0.3  # of the positions beyond the arcs, arcsec
 _FACTORS = (10**-0.25, 10**0.25)  # between the masses of the scan
 _BATCH = 48
+_FINE = 3  # parts of a pixel of a further band, to which positions are rounded; odd: off its rays
 _COUNTED = 10  # draws above the peak that are enough to count
 
 
@@ -156,10 +157,7 @@ def scan_positions(
 
 
 def scan_subhalos(
-    lens: FlexibleLens,
-    gradient: Float[np.ndarray, "2 h w"],
-    weight: Map,
-    residual: Map,
+    views: Sequence[BandFit],
     basis: Float32[np.ndarray, "r n"],
     families: Sequence[PerturberFamily],
     positions: tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]],
@@ -170,40 +168,48 @@ def scan_subhalos(
     """Scan all positions for subhalos of all families and masses.
 
     Args:
-        lens: The model.
-        gradient: Gradient of the lensed source along x and y, before the PSF [flux / arcsec].
-        weight: Reciprocal of the noise; 0 for masked pixels.
-        residual: Residual with everything else marginalised, in units of the noise.
-        basis: Root of the projection, with orthogonal rows.
+        views: The fit as each band shows it, everything but a perturber marginalised.
+        basis: Root of the projection, with orthogonal rows; the pixels of the bands follow one
+            another.
         families: Families of perturbers.
-        positions: Rows and columns of the positions.
+        positions: Rows and columns of the positions in the first band.
         draws: Number of residuals drawn without a subhalo.
         rng: Source of the draws.
     """
     rows, columns = positions
-    scale, shape = lens.model.grid.pixel_scale, lens.model.grid.shape
+    scale, shape = views[0].lens.model.grid.pixel_scale, views[0].lens.model.grid.shape
+    middle = [0.5 * (side - 1) for side in shape]
+    x, y = (columns - middle[1]) * scale, (rows - middle[0]) * scale
+    weight = np.concatenate([view.weight.ravel() for view in views])
+    residual = np.concatenate([view.residual.ravel() for view in views])
     drawn = _draws(basis, weight, draws, rng)
     both = np.concatenate([residual.reshape(1, -1).astype(np.float32), drawn])
     out = np.empty((3, len(families), len(LOG_MASSES), len(rows)))
     peaks = np.zeros(draws)
-    places = np.stack([rows, columns], axis=1).astype(int)
+    places = [_places(view, rows, columns, x, y, first=k == 0) for k, view in enumerate(views)]
     for f, family in enumerate(families):
         for m, log_mass in enumerate(LOG_MASSES):
-            field = _deflection(family, log_mass, shape, scale)
-            for begin in range(0, len(places), _BATCH):
-                some = places[begin : begin + _BATCH]
-                changes = _changes(lens, gradient, weight, field, some)
+            fields = [
+                _deflection(family, log_mass, view, fine)
+                for view, (_, fine) in zip(views, places, strict=True)
+            ]
+            for begin in range(0, len(rows), _BATCH):
+                at = slice(begin, min(begin + _BATCH, len(rows)))
+                changes = np.concatenate(
+                    [
+                        _changes(view, field, where[at], fine)
+                        for view, field, (where, fine) in zip(views, fields, places, strict=True)
+                    ],
+                    axis=1,
+                )
                 pulls = changes @ both.T
                 power = np.square(changes).sum(axis=1) - np.square(changes @ basis.T).sum(axis=1)
                 power = np.maximum(power, 1e-6)[:, np.newaxis]
                 factors = np.clip(pulls / power, *_FACTORS)
                 gains = 2 * factors * pulls - np.square(factors) * power
-                at = slice(begin, begin + len(some))
                 out[:, f, m, at] = gains[:, 0], factors[:, 0], np.sqrt(power[:, 0])
                 if draws:
                     peaks = np.maximum(peaks, gains[:, 1:].max(axis=0))
-    middle = [0.5 * (side - 1) for side in shape]
-    x, y = (columns - middle[1]) * scale, (rows - middle[0]) * scale
     return Scan(rows, columns, out[0], out[1], out[2], np.sqrt(peaks), x, y)
 
 
@@ -221,21 +227,45 @@ def false_alarm(significance: float, peaks: Float[np.ndarray, " d"]) -> float:
 
 
 def _draws(
-    basis: Float32[np.ndarray, "r n"], weight: Map, count: int, rng: np.random.Generator
+    basis: Float32[np.ndarray, "r n"],
+    weight: Float[np.ndarray, " n"],
+    count: int,
+    rng: np.random.Generator,
 ) -> Float32[np.ndarray, "d n"]:
     """Residuals of smooth lenses: white noise times the root of `I - B^T B`."""
-    noise = rng.standard_normal((count, weight.size), dtype=np.float32) * (weight.ravel() > 0)
+    noise = rng.standard_normal((count, weight.size), dtype=np.float32) * (weight > 0)
     share = np.square(basis, dtype=np.float64).sum(axis=1)
     factor = (1 - np.sqrt(np.maximum(1 - share, 0))) / np.maximum(share, 1e-12)
     taken = (noise @ basis.T) * factor.astype(np.float32)
     return np.asarray(noise - taken @ basis, dtype=np.float32)
 
 
+def _places(
+    view: BandFit,
+    rows: Float[np.ndarray, " n"],
+    columns: Float[np.ndarray, " n"],
+    x: Float[np.ndarray, " n"],
+    y: Float[np.ndarray, " n"],
+    *,
+    first: bool,
+) -> tuple[Int[np.ndarray, "n 2"], int]:
+    """Rows and columns of the positions in a band, in parts of its pixels, and how many these are.
+
+    The positions lie on the pixels of the first band, and between those of another.
+    """
+    if first:
+        return np.stack([rows, columns], axis=1).astype(int), 1
+    return np.rint(_FINE * np.stack(view.pixels(x, y), axis=1)).astype(int), _FINE
+
+
 def _deflection(
-    family: PerturberFamily, log_mass: float, shape: tuple[int, int], scale: float
+    family: PerturberFamily, log_mass: float, view: BandFit, fine: int
 ) -> Float32[np.ndarray, "2 u v"]:
-    """Deflection at all offsets between pixels, averaged over each pixel."""
-    rows, columns = (np.arange(1 - side, side) * scale for side in shape)
+    """Deflection at all offsets between places in parts of pixels, averaged over each pixel."""
+    shape, scale = view.lens.model.grid.shape, view.lens.model.grid.pixel_scale
+    rows, columns = (
+        np.arange(fine * (1 - side), fine * (side - 1) + 1) * (scale / fine) for side in shape
+    )
     x, y = np.meshgrid(columns, rows)
     inside = (-0.25 * scale, 0.25 * scale)
     mass = family(0.0, 0.0, log_mass)
@@ -244,18 +274,21 @@ def _deflection(
 
 
 def _changes(
-    lens: FlexibleLens,
-    gradient: Float[np.ndarray, "2 h w"],
-    weight: Map,
+    view: BandFit,
     field: Float32[np.ndarray, "2 u v"],
     places: Int[np.ndarray, "b 2"],
+    fine: int,
 ) -> Float32[np.ndarray, "b n"]:
-    """Change of the whitened image by a perturber at some places."""
-    height, width = weight.shape
-    gx, gy = gradient.astype(np.float32)
-    images = np.empty((len(places), height, width), dtype=np.float32)
+    """Change of the whitened image of a band by a perturber at some places; 0 outside of it."""
+    height, width = view.weight.shape
+    last = fine * (height - 1), fine * (width - 1)
+    gx, gy = view.gradient.astype(np.float32)
+    images = np.zeros((len(places), height, width), dtype=np.float32)
     for k, (i, j) in enumerate(places):
-        window = field[:, height - 1 - i : 2 * height - 1 - i, width - 1 - j : 2 * width - 1 - j]
-        images[k] = -(gx * window[0] + gy * window[1])
-    images = lens.observe_many(images)
-    return np.asarray((images * weight.astype(np.float32)).reshape(len(places), -1))
+        if 0 <= i <= last[0] and 0 <= j <= last[1]:
+            down = slice(last[0] - i, 2 * last[0] - i + 1, fine)
+            across = slice(last[1] - j, 2 * last[1] - j + 1, fine)
+            window = field[:, down, across]
+            images[k] = -(gx * window[0] + gy * window[1])
+    images = view.lens.observe_many(images)
+    return np.asarray((images * view.weight.astype(np.float32)).reshape(len(places), -1))

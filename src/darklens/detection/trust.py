@@ -8,10 +8,12 @@ not lie within the image.
 import numpy as np
 from jaxtyping import Float32
 
+from darklens.detection.band_fit import BandFit
 from darklens.detection.lens_fit import LensFit
 from darklens.modelling.parameters import Parameter
+from darklens.naming import visible
 
-__all__ = ["arcs_chi_square", "distrust"]
+__all__ = ["arcs_chi_square", "arcs_chi_squares", "distrust"]
 
 _SMALLEST_RADIUS = 2.0  # pixels
 _LEAST_MAGNIFICATION = 1.8  # a singly imaged point source behind an isothermal lens has at most 2
@@ -22,24 +24,50 @@ _SLOPES = (1.3, 2.7)
 
 def arcs_chi_square(fit: LensFit, basis: Float32[np.ndarray, "r n"]) -> float:
     """Reduced chi-square of the pixels of the arcs, for the freedom that the fit took there."""
-    arcs = fit.arcs.ravel() & (fit.target.weight.ravel() > 0)
+    return _reduced([_spent(*one) for one in _by_band(fit, basis)])
+
+
+def arcs_chi_squares(fit: LensFit, basis: Float32[np.ndarray, "r n"]) -> tuple[float, ...]:
+    """The same for each band alone."""
+    return tuple(_reduced([_spent(*one)]) for one in _by_band(fit, basis))
+
+
+def _by_band(
+    fit: LensFit, basis: Float32[np.ndarray, "r n"]
+) -> list[tuple[BandFit, Float32[np.ndarray, "r _"]]]:
+    """Each band with its columns of the basis."""
+    ends = np.cumsum([view.weight.size for view in fit.views])[:-1]
+    return list(zip(fit.views, np.split(basis, ends, axis=1), strict=True))
+
+
+def _spent(view: BandFit, basis: Float32[np.ndarray, "r _"]) -> tuple[float, float, float]:
+    """Squared residual on the arcs of a band, their pixels, and the freedom taken there."""
+    arcs = view.arcs.ravel() & (view.weight.ravel() > 0)
     taken = float(np.square(basis[:, arcs], dtype=np.float64).sum())
-    left = float(np.square(fit.residual.ravel()[arcs]).sum())
-    return left / max(float(arcs.sum()) - taken, 1.0)
+    return float(np.square(view.residual.ravel()[arcs]).sum()), float(arcs.sum()), taken
 
 
-def distrust(fit: LensFit, chi_square: float) -> str:
+def _reduced(parts: list[tuple[float, float, float]]) -> float:
+    left, pixels, taken = map(sum, zip(*parts, strict=True))
+    return left / max(pixels - taken, 1.0)
+
+
+def distrust(fit: LensFit, *chi_squares: float) -> str:
     """Why a fit cannot be trusted, in words; empty if it can.
 
     Args:
         fit: The fit.
-        chi_square: Reduced chi-square of its arcs.
+        chi_squares: Reduced chi-square of the arcs in each band.
     """
-    p, scale = fit.state.parameters, fit.lens.model.grid.pixel_scale
+    p = fit.state.parameters
     radius = float(p[Parameter.EINSTEIN_RADIUS])
-    x, y = float(p[Parameter.LENS_X]), float(p[Parameter.LENS_Y])
-    rows, columns = (0.5 * side * scale for side in fit.target.data.shape)
-    signal = float(np.sqrt(np.square(fit.source_image * fit.target.weight).sum()))
+    scale = min(view.lens.model.grid.pixel_scale for view in fit.views)
+    signal = float(np.sqrt(sum(view.signal**2 for view in fit.views)))
+    brightest = max(fit.views, key=lambda view: view.signal)
+    magnification = brightest.magnification
+    worst = int(np.argmax(chi_squares))
+    chi_square = chi_squares[worst]
+    where = f" of {visible(fit.views[worst].band.name)}" if len(fit.views) > 1 else ""
     checks = [
         (
             fit.here.converged,
@@ -50,13 +78,13 @@ def distrust(fit: LensFit, chi_square: float) -> str:
             f"the Einstein radius, {radius:.2f} arcsec, is not resolved",
         ),
         (
-            abs(x) + radius < columns and abs(y) + radius < rows,
+            all(_inside(view, radius) for view in fit.views),
             f"the Einstein ring, of radius {radius:.2f} arcsec, reaches beyond the image",
         ),
         (signal > _LEAST_SIGNAL, f"the arcs have a signal-to-noise ratio of {signal:.0f} only"),
         (
-            fit.magnification > _LEAST_MAGNIFICATION,
-            f"the source is magnified {fit.magnification:.1f} times only: it may be a companion "
+            magnification > _LEAST_MAGNIFICATION,
+            f"the source is magnified {magnification:.1f} times only: it may be a companion "
             "in front of the lens or beside it",
         ),
         (
@@ -65,8 +93,16 @@ def distrust(fit: LensFit, chi_square: float) -> str:
         ),
         (
             chi_square < _LARGEST_CHI_SQUARE,
-            f"the residual within the arcs is {np.sqrt(chi_square):.1f} times the noise: the model "
-            "does not describe them",
+            f"the residual within the arcs{where} is {np.sqrt(chi_square):.1f} times the noise: "
+            "the model does not describe them",
         ),
     ]
     return next((reason for holds, reason in checks if not holds), "")
+
+
+def _inside(view: BandFit, radius: float) -> bool:
+    """Whether the Einstein ring lies within the image of a band."""
+    x, y = (float(view.state.parameters[k]) for k in (Parameter.LENS_X, Parameter.LENS_Y))
+    grid = view.lens.model.grid
+    rows, columns = (0.5 * side * grid.pixel_scale for side in grid.shape)
+    return abs(x) + radius < columns and abs(y) + radius < rows

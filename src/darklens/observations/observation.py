@@ -107,6 +107,31 @@ class Observation:
             return None
         return found if np.isfinite(found).all() else None
 
+    def offset_of(self, position: tuple[float, float] | None) -> tuple[float, float]:
+        """Offset x, y of a place on the sky from the centre of the image [arcsec].
+
+        Args:
+            position: Right ascension and declination (ICRS) [deg].
+
+        Returns:
+            The offset; NaN if it is not known.
+        """
+        if self.wcs is None or self.pixel_scale is None or position is None:
+            return np.nan, np.nan
+        from astropy import units
+        from astropy.coordinates import SkyCoord
+
+        try:
+            pixel = self.wcs.world_to_pixel(SkyCoord(*position, unit=units.deg, frame="icrs"))
+        except Exception:  # noqa: BLE001  a WCS without a sky there
+            return np.nan, np.nan
+        rows, columns = self.image.shape
+        x, y = (
+            self.pixel_scale * (float(place) - 0.5 * (side - 1))
+            for place, side in zip(pixel, (columns, rows), strict=True)
+        )
+        return x, y
+
     @property
     def noise_origin(self) -> Literal["map", "estimated", ""]:
         """Whether the noise is that of a map, or estimated from the image; empty if unknown."""
