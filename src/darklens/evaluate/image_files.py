@@ -7,7 +7,7 @@ their arguments have the same names.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from darklens.data.files import IMAGE_ENDINGS
 from darklens.errors import BadInput, reason_of
@@ -21,8 +21,23 @@ from darklens.workers import in_threads
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ImageRun", "attempt", "only_images"]
+__all__ = ["ImageRun", "Worked", "attempt", "only_images"]
 
+
+@runtime_checkable
+class Worked(Protocol):
+    """One image, or several that are worked on together."""
+
+    @property
+    def path(self) -> Path:
+        """The file that names it."""
+
+    @property
+    def error(self) -> str:
+        """Why it cannot be used, or empty."""
+
+
+Work = TypeVar("Work", bound=Worked)
 Result = TypeVar("Result")
 
 _ENDINGS = (*IMAGE_ENDINGS, ".yaml")
@@ -70,7 +85,7 @@ class ImageRun:
         self._closed.close()
 
     def results(
-        self, work: Callable[[Target], Result], targets: Sequence[Target], stage: str
+        self, work: Callable[[Work], Result], targets: Sequence[Work], stage: str
     ) -> Iterator[tuple[str, Result]]:
         """Yield the name of a picture and the result for each image, in order.
 
@@ -106,8 +121,8 @@ class ImageRun:
 
 
 def attempt(
-    work: Callable[[Target], Result],
-    target: Target,
+    work: Callable[[Work], Result],
+    target: Work,
     failed: Callable[[Path, str], Result],
 ) -> Result:
     """The result for one image, or what stands for it with the reason of its failure.

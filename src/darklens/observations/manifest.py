@@ -33,6 +33,7 @@ _OTHER_NAMES = {
 }
 _PLACES = ("ra", "dec", "x", "y")
 _KNOWN = ("image", *(item.name for item in fields(ImageOptions) if item.name != "images"))
+_MISSPELT = tuple(name for name in _KNOWN if name != "lens")  # z_lens is a column of its own
 _ALIKE = 0.8
 
 
@@ -66,7 +67,7 @@ def read_manifest(path: Path) -> tuple[list[ManifestRow], tuple[str, ...]]:
         raise BadInput(f"{path}: a manifest needs a column image; it has {', '.join(columns)}")
     unknown = [name for name in columns if name not in (*_KNOWN, *_PLACES)]
     for name in unknown:
-        near = get_close_matches(name, _KNOWN, 1, cutoff=_ALIKE)
+        near = get_close_matches(name, _MISSPELT, 1, cutoff=_ALIKE)
         if near:
             raise BadInput(f"{path}: unknown column '{name}'; did you mean {near[0]}?")
     return [_row(path, place, row) for place, row in rows], tuple(unknown)

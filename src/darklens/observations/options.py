@@ -69,6 +69,8 @@ class ImageOptions:
         protected_radius: Around the centre nothing is masked as a neighbour [arcsec]; 3 by default.
         satellites: Galaxies beside the lens whose mass is to be modelled, by `detect`: up to three
             places as in `centre`, separated by semicolons, such as `131,88; 60,97`.
+        lens: Name of the lens: images with the same name are bands of one lens, which `detect`
+            searches together; the first of them is the one that places refer to.
         resample: Pixel scale to resample to [arcsec/pixel]; flux is conserved. Not by default.
     """
 
@@ -92,6 +94,7 @@ class ImageOptions:
     neighbours: Neighbours | None = None
     protected_radius: float | None = None
     satellites: str | None = None
+    lens: str | None = None
     resample: float | None = None
 
     def __post_init__(self) -> None:

@@ -6,20 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from darklens.detection import Distances, SubhaloDetector
-from darklens.errors import BadInput
 from darklens.evaluate.detect.coolest import write_coolest
 from darklens.evaluate.detect.figures import detection_figure
 from darklens.evaluate.detect.fits_maps import write_maps
+from darklens.evaluate.detect.lens_images import LensImages, lens_images
 from darklens.evaluate.detect.table import FileDetection, detection_row, detection_table
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.image_files import ImageRun, attempt, only_images
 from darklens.files.atomic import atomic_file
-from darklens.naming import sides
-from darklens.observations import ImageOptions, Target, prepare_observation, read_observation
+from darklens.observations import ImageOptions, Target
 
-__all__ = ["detect", "detect_in_file"]
-
-_LARGEST = 400  # pixels on a side
+__all__ = ["detect", "detect_in_file", "detect_in_lens"]
 
 
 def detect(
@@ -39,6 +36,9 @@ def detect(
     quiet: bool = False,
 ) -> pd.DataFrame:
     """Look for a subhalo in each lens: where, how heavy, how significant, what could be seen.
+
+    Images with the same name in `lens`, one in each band, are searched together: the mass is
+    shared, and each band has its own source, lens light, noise and PSF. Places refer to the first.
 
     Files that cannot be read or fitted keep a row with the reason in the column `error`. On the
     command line they make the exit code 1, or 2 if no file can be searched; the table is written in
@@ -64,7 +64,7 @@ def detect(
         quiet: Show no progress.
 
     Returns:
-        One row per image: `path`, `verdict`, the subhalo, the limits, the smooth lens, and `error`.
+        One row per lens: `path`, `verdict`, the subhalo, the limits, the smooth lens, and `error`.
 
     Raises:
         BadInput: If an argument is invalid or no image is found.
@@ -74,11 +74,11 @@ def detect(
         detector = SubhaloDetector(
             Distances(lens_redshift, source_redshift), draws=draws, seed=seed
         )
-        work = partial(detect_in_file, detector=detector, lens_light=lens_light)
-        targets = only_images(run.targets)
+        work = partial(detect_in_lens, detector=detector, lens_light=lens_light)
+        lenses = lens_images(only_images(run.targets))
         rows = []
-        stage = f"looking for subhalos in {len(targets)} images"
-        for name, found in run.results(work, targets, stage):
+        stage = f"looking for subhalos in {len(lenses)} {_what(lenses)}"
+        for name, found in run.results(work, lenses, stage):
             _write_images(name, found, maps, figures)
             rows.append(detection_row(found))
         return run.finish(detection_table(rows))
@@ -94,17 +94,34 @@ def detect_in_file(
         detector: The detector.
         lens_light: Whether the lens galaxy is visible.
     """
+    return detect_in_lens(LensImages((target,)), detector=detector, lens_light=lens_light)
 
-    def search(target: Target) -> FileDetection:
-        seen = prepare_observation(read_observation(target.path, target.options), target.options)
-        if max(seen.image.shape) > _LARGEST:
-            raise BadInput(
-                f"{sides(seen.image.shape)} pixels are more than the {_LARGEST} on a side in which "
-                "a lens is searched: choose a square with --size, around --centre"
-            )
-        return FileDetection(target.path, seen, detector.detect(seen, lens_light=lens_light))
 
-    return attempt(search, target, lambda path, reason: FileDetection(path, error=reason))
+def detect_in_lens(
+    lens: LensImages, *, detector: SubhaloDetector, lens_light: bool = True
+) -> FileDetection:
+    """The same for all images of one lens together.
+
+    Args:
+        lens: The images.
+        detector: The detector.
+        lens_light: Whether the lens galaxy is visible.
+    """
+
+    def search(lens: LensImages) -> FileDetection:
+        first, *others = lens.read()
+        found = detector.detect([first, *others], lens_light=lens_light)
+        return FileDetection(lens.path, first, found, lens=lens.name, others=tuple(others))
+
+    def failed(path: Path, reason: str) -> FileDetection:
+        return FileDetection(path, error=reason, lens=lens.name)
+
+    return attempt(search, lens, failed)
+
+
+def _what(lenses: list[LensImages]) -> str:
+    """What is searched, in words."""
+    return "images" if all(len(lens.targets) == 1 for lens in lenses) else "lenses"
 
 
 def _write_images(name: str, row: FileDetection, maps: Path | None, figures: Path | None) -> None:
@@ -114,7 +131,7 @@ def _write_images(name: str, row: FileDetection, maps: Path | None, figures: Pat
     stem = Path(name).stem
     if maps is not None:
         with atomic_file(maps / f"{stem}.fits") as temporary:
-            write_maps(temporary, row.seen, row.detection)
+            write_maps(temporary, (row.seen, *row.others), row.detection)
         with atomic_file(maps / f"{stem}.coolest.json") as temporary:
             write_coolest(temporary, row.seen, row.detection)
     if figures is not None:

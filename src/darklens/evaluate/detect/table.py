@@ -41,6 +41,7 @@ _FIRST = (
     "magnification",
     "noise",
 )
+_OF_LENS = ("lens", "bands")
 _OF_SATELLITE = ("x", "y", "einstein_radius")
 _LAST = ("prepared", "error")
 _TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", *_LAST)
@@ -55,12 +56,16 @@ class FileDetection:
         seen: The image as it was searched.
         detection: The answer.
         error: The reason, or empty.
+        lens: What the lens is called, or empty.
+        others: Its images in further bands, as they were searched.
     """
 
     path: Path
     seen: Observation | None = None
     detection: Detection | None = None
     error: str = ""
+    lens: str = ""
+    others: tuple[Observation, ...] = ()
 
 
 def detection_row(row: FileDetection) -> dict[str, Any]:
@@ -70,6 +75,8 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
     of the mass is that of its logarithm times the mass.
     """
     head: dict[str, Any] = {"path": visible(row.path)}
+    if row.lens:
+        head["lens"] = visible(row.lens)
     found, seen = row.detection, row.seen
     if found is None or seen is None:
         return head | {"error": visible(row.error)}
@@ -92,16 +99,33 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
         "expected_subhalos": found.expected(5.0) if known else np.nan,
         "chi_square": found.chi_square,
         "magnification": found.lens.magnification,
-        "noise": seen.noise_origin,
+        "noise": _noise((seen, *row.others)),
     }
-    prepared = "; ".join(seen.notes) or None
+    if row.lens:
+        head["bands"] = "; ".join(visible(view.band.name) for view in found.smooth.views)
+    prepared = _prepared((seen, *row.others))
     return head | _smooth_lens(found) | {"prepared": prepared, "error": None}
+
+
+def _noise(images: Sequence[Observation]) -> str:
+    """Where the noise is from: `estimated` if that of any image is."""
+    origins = {image.noise_origin for image in images}
+    return "estimated" if "estimated" in origins else images[0].noise_origin
+
+
+def _prepared(images: Sequence[Observation]) -> str | None:
+    """What was done to the images, each named where there are several."""
+    if len(images) == 1:
+        return "; ".join(images[0].notes) or None
+    notes = [(visible(image.band or image.name), note) for image in images for note in image.notes]
+    return "; ".join(f"{name}: {note}" for name, note in notes) or None
 
 
 def detection_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Table of the rows: the answer, the smooth lens, what was done to the image, the error."""
     names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
-    columns = [*(name for name in names if name not in _LAST), *_LAST]
+    named = [name for name in _OF_LENS if name in names]
+    columns = [*(name for name in names if name not in (*_OF_LENS, *_LAST)), *named, *_LAST]
     table = pd.DataFrame(rows, columns=columns)
     for name in _TEXT:
         table[name] = table[name].astype("string")
