@@ -4,7 +4,8 @@ Elliptical power laws of slope 1.8 to 2.2 with shear, lens light, and a Sersic s
 four by four rays a pixel, a Gaussian PSF on the fine grid, and photon noise. Kinds: `smooth`;
 `multipoles` of orders 1, 3 and 4 of up to 1 % of the Einstein radius; `clumpy`, with these and four
 to ten clumps in the source; each may have an NFW halo truncated at r200 near an arc, or an
-isothermal satellite beside the lens.
+isothermal satellite beside the lens. In several bands the lens is the same, and the source has
+another size, profile and centre in each.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,18 @@ from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.LightModel.light_model import LightModel
 from scipy.ndimage import gaussian_filter
 
-__all__ = ["KINDS", "PIXEL_SCALE", "PSF_WIDTH", "Z_LENS", "Z_SOURCE", "Mock", "draw_mock"]
+__all__ = [
+    "BANDS",
+    "KINDS",
+    "PIXEL_SCALE",
+    "PSF_WIDTH",
+    "Z_LENS",
+    "Z_SOURCE",
+    "Camera",
+    "Mock",
+    "draw_bands",
+    "draw_mock",
+]
 
 KINDS = ("smooth", "multipoles", "clumpy")
 PIXEL_SCALE, PSF_WIDTH, SIDE = 0.05, 0.1, 100
@@ -26,6 +38,25 @@ COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3, Ob0=0.05)
 _RAYS = 4
 _SKY = 0.02  # of the brightest pixel of the arcs
 _NEAR, _BRIGHT = 0.2, 0.3  # arcsec from an arc; share of its brightness
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Pixels and PSF of a band.
+
+    Attributes:
+        pixel_scale: Pixel scale [arcsec/pixel].
+        psf_width: Full width at half maximum of the Gaussian PSF [arcsec].
+        side: Pixels on a side.
+    """
+
+    pixel_scale: float
+    psf_width: float
+    side: int
+
+
+CAMERA = Camera(PIXEL_SCALE, PSF_WIDTH, SIDE)
+BANDS = {"F814W": Camera(0.06, 0.1, 84), "F160W": Camera(0.08, 0.16, 63)}
 
 
 @dataclass(frozen=True)
@@ -70,18 +101,76 @@ def draw_mock(
     if satellite:
         truth["satellite"] = _satellite(rng, truth)
         names, masses = [*names, "SIS"], [*masses, truth["satellite"]]
-    x, y = _rays()
+    smooth = _arcs(CAMERA, names, masses, source)
+    truth["subhalo"] = None if mass is None else _place(rng, CAMERA, smooth, mass)
+    lensed = smooth
+    if mass is not None:
+        halo, values = _halo(truth["subhalo"])
+        lensed = _arcs(CAMERA, [*names, halo], [*masses, values], source)
+    return _exposed(rng, CAMERA, smooth, lensed, light, signal, truth)
 
-    def arcs(extra: tuple[str, dict[str, float]] | None = None) -> Any:
-        more = ([], []) if extra is None else ([extra[0]], [extra[1]])
-        model = LensModel([*names, *more[0]])
-        beta = model.ray_shooting(x, y, [*masses, *more[1]])
-        return _observed(LightModel(source[0]).surface_brightness(*beta, source[1]))
 
-    smooth = arcs()
-    truth["subhalo"] = None if mass is None else _place(rng, smooth, mass)
-    lensed = smooth if mass is None else arcs(_halo(truth["subhalo"]))
-    galaxy = _observed(LightModel(["SERSIC_ELLIPSE"]).surface_brightness(x, y, [light]))
+def draw_bands(
+    seed: int, kind: str, *, mass: float | None = None, signal: tuple[float, float] = (150, 350)
+) -> dict[str, Mock]:
+    """Draw one lens in each of `BANDS`.
+
+    Args:
+        seed: Of the lens and its noise.
+        kind: One of `KINDS`.
+        mass: M200 of a subhalo near the arcs of the first band [M_sun], or None.
+        signal: Range of the signal-to-noise ratio of the arcs in each band.
+    """
+    rng = np.random.default_rng([seed, KINDS.index(kind), len(BANDS)])
+    names, masses, truth = _lens(rng, kind != "smooth")
+    source = _source(rng, truth, clumpy=kind == "clumpy")
+    light = _lens_light(rng, truth)
+    camera = next(iter(BANDS.values()))
+    first = _arcs(camera, names, masses, source)
+    truth["subhalo"] = None if mass is None else _place(rng, camera, first, mass)
+    halo, values = ([], []) if mass is None else ([x] for x in _halo(truth["subhalo"]))
+    found = {}
+    for band, camera in BANDS.items():
+        smooth = _arcs(camera, names, masses, source)
+        lensed = _arcs(camera, [*names, *halo], [*masses, *values], source)
+        found[band] = _exposed(rng, camera, smooth, lensed, light, signal, truth)
+        source = (source[0], [_recoloured(rng, profile) for profile in source[1]])
+    return found
+
+
+def _recoloured(rng: np.random.Generator, profile: dict[str, float]) -> dict[str, float]:
+    """A part of the source as another band shows it."""
+    changed = {"amp": profile["amp"] * rng.uniform(0.5, 2.0)}
+    changed |= {"R_sersic": profile["R_sersic"] * rng.uniform(0.7, 1.4)}
+    changed |= {"n_sersic": float(np.clip(profile["n_sersic"] * rng.uniform(0.6, 1.5), 0.5, 4))}
+    for axis in ("center_x", "center_y"):
+        changed[axis] = profile[axis] + 0.1 * profile["R_sersic"] * rng.normal()
+    return profile | changed
+
+
+def _arcs(
+    camera: Camera,
+    names: list[str],
+    masses: list[dict[str, Any]],
+    source: tuple[list[str], list[dict[str, float]]],
+) -> Any:
+    """The lensed source."""
+    beta = LensModel(names).ray_shooting(*_rays(camera), masses)
+    return _observed(LightModel(source[0]).surface_brightness(*beta, source[1]), camera)
+
+
+def _exposed(
+    rng: np.random.Generator,
+    camera: Camera,
+    smooth: Any,
+    lensed: Any,
+    light: dict[str, float],
+    signal: tuple[float, float],
+    truth: dict[str, Any],
+) -> Mock:
+    """The observation of arcs and lens light, with noise."""
+    profile = LightModel(["SERSIC_ELLIPSE"])
+    galaxy = _observed(profile.surface_brightness(*_rays(camera), [light]), camera)
     galaxy *= rng.uniform(1, 4) * smooth.sum() / galaxy.sum()
     wanted = rng.uniform(*signal)
     variance = lensed + galaxy + _SKY * smooth.max()
@@ -170,28 +259,30 @@ def _lens_light(rng: np.random.Generator, truth: dict[str, Any]) -> dict[str, fl
     }
 
 
-def _rays() -> tuple[Any, Any]:
-    side = SIDE * _RAYS
-    row = (np.arange(side) - 0.5 * (side - 1)) * PIXEL_SCALE / _RAYS
+def _rays(camera: Camera) -> tuple[Any, Any]:
+    side = camera.side * _RAYS
+    row = (np.arange(side) - 0.5 * (side - 1)) * camera.pixel_scale / _RAYS
     x, y = np.meshgrid(row, row)
     return x.ravel(), y.ravel()
 
 
-def _observed(brightness: Any) -> Any:
+def _observed(brightness: Any, camera: Camera) -> Any:
     """Behind the PSF, in pixels."""
-    side = SIDE * _RAYS
-    width = PSF_WIDTH / 2.3548 / PIXEL_SCALE * _RAYS
+    n = camera.side
+    side = n * _RAYS
+    width = camera.psf_width / 2.3548 / camera.pixel_scale * _RAYS
     fine = gaussian_filter(brightness.reshape(side, side), width, truncate=6, mode="nearest")
-    return fine.reshape(SIDE, _RAYS, SIDE, _RAYS).mean(axis=(1, 3)) * PIXEL_SCALE**2
+    return fine.reshape(n, _RAYS, n, _RAYS).mean(axis=(1, 3)) * camera.pixel_scale**2
 
 
-def _place(rng: np.random.Generator, arcs: Any, mass: float) -> dict[str, float]:
+def _place(rng: np.random.Generator, camera: Camera, arcs: Any, mass: float) -> dict[str, float]:
     """A place within 0.2 arcsec of a bright pixel."""
     rows, columns = np.nonzero(arcs > _BRIGHT * arcs.max())
     k = int(rng.integers(len(rows)))
     distance, angle = _NEAR * np.sqrt(rng.uniform()), rng.uniform(0, 2 * np.pi)
-    x = (columns[k] - 0.5 * (SIDE - 1)) * PIXEL_SCALE + distance * np.cos(angle)
-    y = (rows[k] - 0.5 * (SIDE - 1)) * PIXEL_SCALE + distance * np.sin(angle)
+    middle, scale = 0.5 * (camera.side - 1), camera.pixel_scale
+    x = (columns[k] - middle) * scale + distance * np.cos(angle)
+    y = (rows[k] - middle) * scale + distance * np.sin(angle)
     return {"x": float(x), "y": float(y), "mass": mass}
 
 
