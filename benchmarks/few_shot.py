@@ -89,7 +89,7 @@ def main() -> None:
     prepared = prepare_images(steps, (lens.image for lens in lenses), workers=given.workers)
     test = [image for image in prepared if image is not None]
     lines = [
-        "# A few labelled images",
+        f"# `{MODEL}` before and after a few labels",
         "",
         f"{machine_name()}, {date.today()}, `python benchmarks/few_shot.py`. `{MODEL}` on "
         f"{given.test} test images of `{PRESET}` with the shift '{shift.name}', before and after "
