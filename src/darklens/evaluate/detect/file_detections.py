@@ -77,7 +77,7 @@ def detect(
         work = partial(detect_in_lens, detector=detector, lens_light=lens_light)
         lenses = lens_images(only_images(run.targets))
         rows = []
-        stage = f"looking for subhalos in {len(lenses)} {_what(lenses)}"
+        stage = f"looking for subhalos in {_what(lenses)}"
         for name, found in run.results(work, lenses, stage):
             _write_images(name, found, maps, figures)
             rows.append(detection_row(found))
@@ -120,8 +120,10 @@ def detect_in_lens(
 
 
 def _what(lenses: list[LensImages]) -> str:
-    """What is searched, in words."""
-    return "images" if all(len(lens.targets) == 1 for lens in lenses) else "lenses"
+    """What is searched, and how many of them."""
+    single = all(len(lens.targets) == 1 for lens in lenses)
+    one, several = ("image", "images") if single else ("lens", "lenses")
+    return f"{len(lenses)} {one if len(lenses) == 1 else several}"
 
 
 def _write_images(name: str, row: FileDetection, maps: Path | None, figures: Path | None) -> None:
