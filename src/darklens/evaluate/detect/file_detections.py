@@ -14,9 +14,9 @@ from darklens.evaluate.detect.table import FileDetection, detection_row, detecti
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.image_files import ImageRun, attempt, only_images
 from darklens.files.atomic import atomic_file
-from darklens.observations import ImageOptions, Target
+from darklens.observations import ImageOptions
 
-__all__ = ["detect", "detect_in_file", "detect_in_lens"]
+__all__ = ["detect", "detect_in_lens"]
 
 
 def detect(
@@ -84,23 +84,10 @@ def detect(
         return run.finish(detection_table(rows))
 
 
-def detect_in_file(
-    target: Target, *, detector: SubhaloDetector, lens_light: bool = True
-) -> FileDetection:
-    """Read, prepare and search one image; errors are reported in the result.
-
-    Args:
-        target: The image.
-        detector: The detector.
-        lens_light: Whether the lens galaxy is visible.
-    """
-    return detect_in_lens(LensImages((target,)), detector=detector, lens_light=lens_light)
-
-
 def detect_in_lens(
     lens: LensImages, *, detector: SubhaloDetector, lens_light: bool = True
 ) -> FileDetection:
-    """The same for all images of one lens together.
+    """Read, prepare and search all images of one lens together; errors are in the result.
 
     Args:
         lens: The images.
