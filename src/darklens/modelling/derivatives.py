@@ -21,6 +21,7 @@ from numba import njit
 
 from darklens.lensing import special_functions
 from darklens.lensing.grid import PixelGrid
+from darklens.lensing.kernels import add_epl, add_line_mass, add_sersic, add_shear, add_sie
 from darklens.lensing.special_functions import FASTMATH
 from darklens.modelling.deflections import PARAMETER_OF, Deflection, X, Y, line_of_mass, power_law
 from darklens.modelling.parameters import LightParameter, Parameter
@@ -29,6 +30,7 @@ __all__ = [
     "LightRow",
     "normal_equations",
     "power_law_rays",
+    "render_light",
     "render_smooth",
     "sersic_rays",
     "trace_smooth",
@@ -214,6 +216,79 @@ def render_smooth(  # type: ignore[no-untyped-def]
                 for j in range(columns):
                     image[i, j] += weight * light[LightRow.BRIGHTNESS, j]
                 _add_light(target, row_of, Parameter.LENS_LIGHT_X, light, weight)
+
+
+@_kernel
+def _add_sersic(x, y, flux, p, first, b):  # type: ignore[no-untyped-def]
+    """Add the light of the Sersic profile whose parameters begin at `first`."""
+    e1, e2 = p[first + LightParameter.E1], p[first + LightParameter.E2]
+    e, angle = np.sqrt(e1 * e1 + e2 * e2), 0.5 * np.arctan2(e2, e1)
+    add_sersic(
+        x,
+        y,
+        flux,
+        np.exp(p[first + LightParameter.LOG_AMPLITUDE]),
+        np.exp(p[first + LightParameter.LOG_RADIUS]),
+        1.0 / p[first + LightParameter.SERSIC_INDEX],
+        (1.0 - e) / (1.0 + e),
+        np.cos(angle),
+        np.sin(angle),
+        p[first + LightParameter.X],
+        p[first + LightParameter.Y],
+        b,
+    )
+
+
+@_kernel
+def render_light(image, scale, samples, p, source_b, light_b, lens_light):  # type: ignore[no-untyped-def]
+    """Flux of each pixel before the PSF, as by `render_smooth` but without derivatives.
+
+    Args:
+        image: Output, (rows, columns) [flux / pixel].
+        scale: Side of a pixel [arcsec].
+        samples: Rays along each side of a pixel.
+        p: Parameter vector.
+        source_b: Sersic constant b of the source.
+        light_b: Sersic constant b of the lens light.
+        lens_light: Whether the lens galaxy emits light.
+    """
+    rows, columns = image.shape
+    x, y, bx, by = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns)
+    ax, ay, flux = np.empty(columns), np.empty(columns), np.empty(columns)
+    e1, e2 = p[Parameter.LENS_E1], p[Parameter.LENS_E2]
+    e, angle = np.sqrt(e1 * e1 + e2 * e2), 0.5 * np.arctan2(e2, e1)
+    q, cos, sin = (1.0 - e) / (1.0 + e), np.cos(angle), np.sin(angle)
+    theta, slope = p[Parameter.EINSTEIN_RADIUS], p[Parameter.LENS_SLOPE]
+    x0, y0 = p[Parameter.LENS_X], p[Parameter.LENS_Y]
+    strength, half_length = p[Parameter.LINE_STRENGTH], np.exp(p[Parameter.LINE_LOG_HALF_LENGTH])
+    line_cos, line_sin = np.cos(p[Parameter.LINE_ANGLE]), np.sin(p[Parameter.LINE_ANGLE])
+    line_x, line_y = p[Parameter.LINE_X], p[Parameter.LINE_Y]
+    weight = scale * scale / (samples * samples)
+    for i in range(rows):
+        flux[:] = 0.0
+        for s in range(samples * samples):
+            for j in range(columns):
+                x[j] = (j - 0.5 * (columns - 1) + (s % samples + 0.5) / samples - 0.5) * scale
+                y[j] = (i - 0.5 * (rows - 1) + (s // samples + 0.5) / samples - 0.5) * scale
+            ax[:], ay[:] = 0.0, 0.0
+            if slope == 2.0:
+                add_sie(x, y, ax, ay, theta, q, cos, sin, x0, y0)
+            else:
+                add_epl(x, y, ax, ay, theta, slope, q, cos, sin, x0, y0)
+            add_shear(x, y, ax, ay, p[Parameter.GAMMA1], p[Parameter.GAMMA2])
+            for j in range(columns):
+                bx[j], by[j] = x[j] - ax[j], y[j] - ay[j]
+            if strength != 0.0:
+                ax[:], ay[:] = 0.0, 0.0
+                add_line_mass(x, y, ax, ay, 1.0, half_length, line_cos, line_sin, line_x, line_y)
+                for j in range(columns):
+                    bx[j] -= strength * ax[j]
+                    by[j] -= strength * ay[j]
+            _add_sersic(bx, by, flux, p, Parameter.SOURCE_X, source_b)
+            if lens_light:
+                _add_sersic(x, y, flux, p, Parameter.LENS_LIGHT_X, light_b)
+        for j in range(columns):
+            image[i, j] = weight * flux[j]
 
 
 @_kernel

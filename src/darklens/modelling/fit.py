@@ -231,7 +231,7 @@ class SmoothFitter:
         for parameters in self._nearest(blocks - background, variance):
             if free:
                 scale = self.model.likelihood.scale(self.model.exposure(parameters))
-                parameters[Parameter.BACKGROUND] = background / (scale * self._factor**2)
+                parameters[Parameter.BACKGROUND] = background / (scale * self._coarse.blocks**2)
             found = optimise(coarse, blocks, parameters, _COARSE_STEPS, tolerance=0.3)
             if found.chi_square < least:
                 best, least = found.parameters, found.chi_square

@@ -80,14 +80,21 @@ class _NoiseModelLikelihood(Likelihood, Generic[NoiseT]):
 
 @dataclass(frozen=True)
 class PhotonLikelihood(_NoiseModelLikelihood[PhotonNoise]):
-    """Poisson counts of source, sky and background, see `PhotonNoise`."""
+    """Poisson counts of source, sky and background, see `PhotonNoise`.
+
+    Args:
+        other_light: Counts that are no part of the model and were subtracted from the image, but
+            whose noise it has.
+    """
+
+    other_light: Image | float = 0.0
 
     def moments(self, flux: Image, exposure: float) -> Moments:
-        """The variance is the mean."""
+        """The variance is the mean, other light included."""
         root = self.noise.background_rms * exposure
         counts = exposure * (flux + self.sky_rate)
         mean = np.maximum(counts + (self.noise.background + root**2), 1e-6)
-        return Moments(mean, mean, exposure, counts + 2 * root**2)
+        return Moments(mean, mean + self.other_light, exposure, counts + 2 * root**2)
 
     def scale(self, exposure: float) -> float:
         """Counts per unit of flux."""

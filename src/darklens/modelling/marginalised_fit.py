@@ -3,7 +3,8 @@ r"""The fit of a smooth lens with everything marginalised that is no substructur
 The parameters of the preset are optimised under Gaussian priors of its means and deviations. Then
 the directions of `darklens.modelling.nuisance` and, linearised, the parameters themselves are
 marginalised: the residual becomes :math:`z' = (I + D^T D)^{-1} z`, and chi-square
-:math:`z^T z'`. Light of the lens is subtracted, and the lens fitted again without it.
+:math:`z^T z'`. Light of the lens is subtracted, and the lens fitted again without it, but with the
+noise of its photons.
 
 The level of the sky is always fitted. Where the photon counts of an image are not known (8-bit
 grey levels, JPEG, resampled), neither is its noise. It is measured: the variance is a line in the
@@ -15,11 +16,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32
 
+from darklens.cutouts import block_sums, central_cutout
 from darklens.errors import BadInput
 from darklens.lensing.noise import PhotonNoise
 from darklens.modelling.fit import SmoothFit, SmoothFitter, fit_result
 from darklens.modelling.levenberg_marquardt import Solution, optimise
-from darklens.modelling.likelihood import GaussianLikelihood
+from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.nuisance import NuisancePriors, nuisance_directions
 from darklens.modelling.parameters import FLAT, GaussianPrior, Parameter
@@ -39,7 +41,7 @@ _TINY = 1e-12  # noise, below which a direction is zero: numbers near the smalle
 _JITTER = 1e-6  # of the curvature, for single precision
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
-_MUCH, _ROUNDS = 20.0, 2  # squared deviations of nuisance, above which the lens is fitted again
+_MUCH, _ROUNDS = 20.0, 3  # squared deviations of nuisance, above which the lens is fitted again
 _NOISE_ROUNDS = 2
 _OUTLIER = 5.0
 _NO_LENS = 1e-6  # arcsec
@@ -144,6 +146,8 @@ class MarginalisedFitter:
         preset: Declares the model and the priors; its noise must be that of photons.
         nuisance: Standard deviations of what is not in the model.
         draws: Number of lenses drawn from the prior.
+        size: Side of the central square that is fitted [pixel]; all pixels if None.
+        binning: Side of the blocks of pixels that are added up first.
 
     Raises:
         BadInput: If the noise of the preset is not photon noise.
@@ -155,16 +159,27 @@ class MarginalisedFitter:
         nuisance: NuisancePriors | None = None,
         *,
         draws: int = PRIOR_DRAWS,
+        size: int | None = None,
+        binning: int = 1,
     ) -> None:
         self.nuisance = nuisance or NuisancePriors()
-        self.model = marginalised_model(preset, draws=draws)
+        self._size, self._binning = size or min(preset.grid.shape), binning
+        self.model = self.binned_model(marginalised_model(preset, draws=draws))
         self._search = SmoothFitter(self.model)
+
+    def binned_model(self, model: SmoothModel) -> SmoothModel:
+        """A model of the image's pixels, as a model of the blocks that are fitted."""
+        return model.binned(self._size, self._binning)
+
+    def binned(self, image: Image) -> Image:
+        """The blocks of pixels of an image that are fitted."""
+        return block_sums(central_cutout(image, self._size), self._binning)
 
     def fit(self, counts: Image, *, known_gain: bool = True) -> MarginalisedFit:
         """Fit one image.
 
         Args:
-            counts: Photon counts.
+            counts: Photon counts, `binned`.
             known_gain: Whether they are that, or an estimate to a factor and a constant.
         """
         model = self.model if known_gain else self._of_unknown_gain()
@@ -189,9 +204,10 @@ class MarginalisedFitter:
         for _ in range(_ROUNDS):
             if found.freedom < _MUCH:
                 break
-            start = found.fit.parameters
-            again = optimise(model, data - found.nuisance, start, _FEW_STEPS)
-            other = self.linear(model, data, again)
+            start, light = found.fit.parameters, np.maximum(data - found.data, 0.0)
+            lit = replace(model, likelihood=_with_light(model.likelihood, light, data, found))
+            again = optimise(lit, data - found.nuisance, start, _FEW_STEPS)
+            other = self.linear(lit, data, again)
             if other.fit.chi_square >= found.fit.chi_square:
                 break
             found = other
@@ -254,6 +270,15 @@ def _inverse_root(matrix: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(matrix)
         return np.asarray((vectors / np.sqrt(np.maximum(values, _JITTER))).T)
+
+
+def _with_light(
+    likelihood: Likelihood, light: Image, data: Image, found: MarginalisedFit
+) -> Likelihood:
+    """The likelihood of an image whose lens shines."""
+    if isinstance(likelihood, PhotonLikelihood):
+        return replace(likelihood, other_light=light)
+    return GaussianLikelihood(_measured_noise(data, found.fit.model + light))
 
 
 def _measured_noise(data: Image, mean: Image) -> Image:

@@ -15,10 +15,12 @@ transform. The filter is linear in the perturber: exact for weak ones, a guide f
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Complex64, Float, Float32
+from numba import njit
 from scipy import fft
 
 from darklens.cutouts import block_sums, central_cutout
@@ -28,6 +30,8 @@ __all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central", "or
 
 Map = Float32[np.ndarray, "i j"]
 _LEAST_SHARE = 1e-2
+
+_kernel: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 
 
 @dataclass(frozen=True)
@@ -217,11 +221,31 @@ class MatchedFilters:
         rows, columns = self._padded
         return np.asarray(fft.fft(fft.rfft(images, columns), rows, axis=-2))
 
-    def _sums(self, products: Complex64[np.ndarray, "n u v"]) -> Float32[np.ndarray, "n i j"]:
-        """The images of some spectra on the map: rows outside it need no transform."""
-        rows, columns = self.shape
-        kept = fft.ifft(products, axis=-2)[:, :rows]
-        return np.asarray(fft.irfft(kept, self._padded[1])[..., :columns])
+    def _sums(self, products: Complex64[np.ndarray, "u n v"]) -> Float32[np.ndarray, "i n j"]:
+        """The images of some spectra on the map.
+
+        For such small images products with the matrices of the transforms are faster than fast
+        transforms, as they give nothing outside the map.
+        """
+        down, across = self._inverse
+        u, n, v = products.shape
+        kept = (down @ products.reshape(u, -1)).view(np.float32)
+        return (kept.reshape(-1, 2 * v) @ across).reshape(-1, n, self.shape[1])
+
+    @cached_property
+    def _inverse(self) -> tuple[Complex64[np.ndarray, "i u"], Float32[np.ndarray, "w j"]]:
+        """Inverse transforms as matrices: of columns, and of rows of real and imaginary parts."""
+        rows, columns = self._padded
+        u, w = np.arange(rows), np.arange(columns // 2 + 1)
+        turn = np.outer(np.arange(self.shape[0]), u) / rows
+        down = np.exp(2j * np.pi * turn) / rows
+        angle = 2 * np.pi * np.outer(w, np.arange(self.shape[1])) / columns
+        weight = np.where((w == 0) | (2 * w == columns), 1, 2)[:, np.newaxis] / columns
+        parts = np.stack([weight * np.cos(angle), -weight * np.sin(angle)], axis=1)
+        return (
+            down.astype(np.complex64),
+            parts.reshape(-1, self.shape[1]).astype(np.float32),
+        )
 
     def _filter(
         self, spectra: Complex64[np.ndarray, "n u v"], shape: tuple[Any, ...]
@@ -229,14 +253,24 @@ class MatchedFilters:
         """Significance of a perturber at each position, and the square root of V."""
         ax, ay, xx, xy, yy = shape
         k = (len(spectra) - 5) // 2
-        products = np.empty((2 + k, *spectra.shape[1:]), spectra.dtype)
-        products[0] = spectra[0] * ax + spectra[1] * ay
-        products[1] = spectra[2] * xx + spectra[3] * xy + spectra[4] * yy
-        products[2:] = spectra[5 : 5 + k] * ax + spectra[5 + k :] * ay
+        products = np.empty((spectra.shape[1], 2 + k, spectra.shape[2]), spectra.dtype)
+        products[:, 1] = spectra[2] * xx + spectra[3] * xy + spectra[4] * yy
+        _products_with(products[:, :1], spectra[:1], spectra[1:2], ax, ay)
+        _products_with(products[:, 2:], spectra[5 : 5 + k], spectra[5 + k :], ax, ay)
         sums = self._sums(products)
-        power = np.maximum(sums[1] - np.square(sums[2:]).sum(axis=0), _LEAST_SHARE * sums[1])
-        root = np.sqrt(np.maximum(power, 1e-6))
-        return sums[0] / root, root
+        pull, power = sums[:, 0], sums[:, 1]
+        projected = np.einsum("inj,inj->ij", sums[:, 2:], sums[:, 2:])
+        root = np.sqrt(np.maximum(np.maximum(power - projected, _LEAST_SHARE * power), 1e-6))
+        return pull / root, root
+
+
+@_kernel
+def _products_with(out, first, second, a, b):  # type: ignore[no-untyped-def]
+    """Write products of stacks of spectra with one spectrum each, rows of all spectra together."""
+    for u in range(out.shape[0]):
+        for i in range(out.shape[1]):
+            for v in range(out.shape[2]):
+                out[u, i, v] = first[i, u, v] * a[u, v] + second[i, u, v] * b[u, v]
 
 
 def central(

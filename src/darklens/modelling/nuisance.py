@@ -15,7 +15,7 @@ The directions:
   and its sine, whose deflections times the sensitivity of the image are the changes;
 - **shapelets** of the source (Refregier 2003, arXiv:astro-ph/0105178), lensed by the fitted lens;
 - **width and shape of the PSF**: second derivatives of the image;
-- **light of the lens**: round exponential profiles of several radii.
+- **light of the lens**: exponential profiles of several radii, with their dipoles and quadrupoles.
 """
 
 from dataclasses import dataclass
@@ -45,6 +45,7 @@ class NuisancePriors:
         psf_width: Relative width of the PSF.
         psf_ellipticity: Ellipticity of the PSF.
         lens_light: Flux of each profile over that of the unlensed source.
+        lens_light_shape: Dipole and quadrupole of each profile, over its own light.
         lens_light_radii: Scale radii of the profiles [arcsec].
     """
 
@@ -55,6 +56,7 @@ class NuisancePriors:
     psf_width: float = 0.04
     psf_ellipticity: float = 0.02
     lens_light: float = 0.1
+    lens_light_shape: float = 0.3
     lens_light_radii: tuple[float, ...] = (0.1, 0.3, 0.8)
 
 
@@ -81,7 +83,7 @@ def nuisance_directions(
     small = [*_multipoles(x, y, parameters, sensitivity, priors.multipole)]
     small += _shapelets(model, parameters, priors)
     small += _psf(model, parameters, priors)
-    light = _lens_light(model, np.hypot(x, y), parameters, priors)
+    light = _lens_light(model, x, y, parameters, priors)
     empty = np.zeros((0, *model.grid.shape))
     return np.stack(small) if small else empty, np.stack(light) if light else empty
 
@@ -168,15 +170,26 @@ def _psf(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> list[Imag
 
 
 def _lens_light(
-    model: SmoothModel, radius: Image, p: Parameters, priors: NuisancePriors
+    model: SmoothModel, x: Image, y: Image, p: Parameters, priors: NuisancePriors
 ) -> list[Image]:
-    """Round exponential profiles behind the PSF, of the flux of one standard deviation."""
+    """Exponential profiles behind the PSF, of the flux of one standard deviation.
+
+    Each is followed by its cosine and sine of m = 1, as of a profile off the centre, and of m = 2,
+    as of an elliptical one.
+    """
     if not priors.lens_light:
         return []
     source = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE] + 2 * p[Parameter.SOURCE_LOG_RADIUS])
     flux = priors.lens_light * 2 * np.pi * source  # to a factor of order one
-    profiles = [
-        np.exp(-radius / scale) * flux / (2 * np.pi * scale**2) * model.grid.pixel_area
-        for scale in priors.lens_light_radii
-    ]
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    waves = [priors.lens_light_shape * wave(angle) for wave in (np.cos, np.sin)]
+    second = [priors.lens_light_shape * wave(2 * angle) for wave in (np.cos, np.sin)]
+    profiles: list[Image] = []
+    for scale in priors.lens_light_radii:
+        distance = radius / scale
+        light = np.exp(-distance) * flux / (2 * np.pi * scale**2) * model.grid.pixel_area
+        profiles.append(light)
+        if priors.lens_light_shape:
+            profiles += [light * wave for wave in waves]
+            profiles += [light * distance * wave for wave in second]
     return [model.instrument.observe(profile, model.grid.pixel_scale) for profile in profiles]

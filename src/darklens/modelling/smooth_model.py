@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from darklens.cutouts import block_sums
 from darklens.errors import BadInput
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import FWHM_PER_SIGMA, GaussianPSF, Instrument, PixelPSF
 from darklens.lensing.noise import PhotonNoise
 from darklens.lensing.profiles import sersic_b
-from darklens.modelling.derivatives import render_smooth
+from darklens.modelling.derivatives import render_light, render_smooth
 from darklens.modelling.likelihood import Likelihood, PhotonLikelihood
 from darklens.modelling.parameters import (
     PARAMETERS,
@@ -47,6 +48,8 @@ class SmoothModel:
         lens_light: Whether the lens galaxy emits light.
         blocks: Binning: side of the block of image pixels that one model pixel covers.
         prior: Gaussian prior of the parameters; None leaves the likelihood alone.
+        exact: The model of the image pixels, if this one covers blocks of them and its image is to
+            be their exact sum; None otherwise.
     """
 
     grid: PixelGrid
@@ -60,6 +63,7 @@ class SmoothModel:
     lens_light: bool = False
     blocks: int = 1
     prior: GaussianPrior | None = None
+    exact: "SmoothModel | None" = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,12 +72,19 @@ class SmoothModel:
 
     def image(self, parameters: Parameters) -> Image:
         """Expected flux, convolved with the PSF [counts/s]."""
-        flux, _ = self._render(parameters, ())
+        if self.exact is not None:
+            return block_sums(self.exact.image(parameters), self.blocks)
+        flux = np.empty(self.grid.shape)
+        scale, samples = self.grid.pixel_scale, self.instrument.supersampling
+        source_b, _, light_b, _ = self._sersic_constants(parameters)
+        render_light(flux, scale, samples, parameters, source_b, light_b, self.lens_light)
         return self._observe(flux) + self.blocks**2 * float(parameters[Parameter.BACKGROUND])
 
     def derivatives(self, parameters: Parameters) -> tuple[Image, Float[np.ndarray, "k h w"]]:
-        """Expected flux and its exact derivatives with respect to the free parameters.
+        """Expected flux and its derivatives with respect to the free parameters.
 
+        The derivatives are exact for the PSF of this model, which for blocks of pixels is broadened
+        by their size.
         The derivative with respect to the exposure is zero here: the likelihood supplies it.
         """
         flux, jacobian = self._render(parameters, self.free)
@@ -82,9 +93,10 @@ class SmoothModel:
                 row[:] = self.blocks**2
             elif k != Parameter.LOG_EXPOSURE:
                 row[:] = self._observe(row)
-        return self._observe(flux) + self.blocks**2 * float(
-            parameters[Parameter.BACKGROUND]
-        ), jacobian
+        if self.exact is not None:
+            return self.image(parameters), jacobian
+        sky = self.blocks**2 * float(parameters[Parameter.BACKGROUND])
+        return self._observe(flux) + sky, jacobian
 
     def deflection_response(self, parameters: Parameters) -> Float[np.ndarray, "2 h w"]:
         """Derivative of the flux with respect to an extra deflection in x and y [counts/s/arcsec].
@@ -133,7 +145,22 @@ class SmoothModel:
         psf = GaussianPSF(float(FWHM_PER_SIGMA * np.sqrt(width2))) if width2 > 0 else None
         instrument = replace(self.instrument, psf=psf, supersampling=samples)
         grid = PixelGrid((rows, columns), scale)
-        return replace(self, grid=grid, instrument=instrument, blocks=factor)
+        return replace(
+            self, grid=grid, instrument=instrument, blocks=factor * self.blocks, exact=None
+        )
+
+    def binned(self, size: int, factor: int) -> "SmoothModel":
+        """The same model for blocks of the central pixels.
+
+        Its image is the sum over the blocks of what this model has in each pixel, but for light
+        from beyond the square. Its derivatives are those of `coarse`.
+
+        Args:
+            size: Side of the central square [pixel], a multiple of the factor.
+            factor: Side of the blocks [pixel].
+        """
+        exact = replace(self, grid=PixelGrid((size, size), self.grid.pixel_scale))
+        return exact if factor == 1 else replace(exact.coarse(factor), exact=exact)
 
     def _render(
         self, parameters: Parameters, wanted: tuple[int, ...]

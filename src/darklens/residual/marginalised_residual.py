@@ -16,12 +16,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
-from darklens.cutouts import block_sums, central_cutout
 from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
     PRIOR_DRAWS,
-    Counts,
     LineFitter,
     MarginalisedFit,
     MarginalisedFitter,
@@ -30,9 +28,7 @@ from darklens.modelling import (
     Parameter,
     PointPursuit,
     SignificanceMaps,
-    SmoothFit,
     any_counts,
-    central,
     central_sky,
     marginalised_model,
     pursue_points,
@@ -51,7 +47,7 @@ Basis = Float32[np.ndarray, "k h w"]
 _LINE_BINNING = 2  # of the maps, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
-_GOOD = 1.2  # reduced chi-square of a fit that need not converge
+_GOOD = 2.0  # reduced chi-square of a fit that need not converge
 _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
 _LEAST_SHARE = 0.02  # of what is projected out
 _POINTS = 8  # that are added one after the other
@@ -80,7 +76,7 @@ class _Found:
     points: PointPursuit
     line: MarginalisedFit
     beside: SignificanceMaps
-    counts: Counts
+    estimated: bool
     image: Float[np.ndarray, "h w"]
 
 
@@ -107,7 +103,7 @@ class MarginalisedResidual:
         binning: int,
         half_lengths: Any = (0.5, 0.85, 1.4),
         orientations: int = 12,
-        largest_chi_square: float = 3.0,
+        largest_chi_square: float = 10.0,
         *,
         draws: int = PRIOR_DRAWS,
     ) -> None:
@@ -200,8 +196,8 @@ class MarginalisedResidual:
             "einstein_radius": float(smooth.fit.parameters[Parameter.EINSTEIN_RADIUS]),
             "signal_to_noise": smooth.signal_to_noise,
             "magnification": smooth.magnification,
-            "source_share": smooth.source_share(found.counts.image),
-            "note": _NOTE if found.counts.source == "estimated" else None,
+            "source_share": smooth.source_share(found.image),
+            "note": _NOTE if found.estimated else None,
         }
 
     def _verdict(self, found: _Found) -> str:
@@ -225,7 +221,8 @@ class MarginalisedResidual:
             raise BadData(f"the fit takes {self._preset.grid.shape} pixels, not {image[0].shape}")
         try:
             counts = any_counts(image[0], central_sky(self._preset))
-            smooth = self._fitter.fit(counts.image, known_gain=counts.source != "estimated")
+            blocks = self._fitter.binned(counts.image)
+            smooth = self._fitter.fit(blocks, known_gain=counts.source != "estimated")
             parts = self._parts(smooth)
             maps = self._detect(parts)
             points = pursue_points(self._point_filters, *parts, maps, count=_POINTS)
@@ -235,16 +232,23 @@ class MarginalisedResidual:
         except BadInput as error:
             raise BadData(str(error)) from None
         beside = self._point_filters(*self._parts(line))
-        return _Found(smooth, maps, points, line, beside, counts, image[0])
+        estimated = counts.source == "estimated"
+        return _Found(smooth, maps, points, line, beside, estimated, blocks)
 
     @cached_property
     def _fitter(self) -> MarginalisedFitter:
-        return MarginalisedFitter(self._preset, NuisancePriors(), draws=self._draws)
+        return MarginalisedFitter(
+            self._preset,
+            NuisancePriors(),
+            draws=self._draws,
+            size=self._size,
+            binning=self._binning,
+        )
 
     @cached_property
     def _line_fitter(self) -> LineFitter:
         model = marginalised_model(self._preset, line=True, draws=self._draws)
-        return LineFitter(model, steps=_LINE_STEPS)
+        return LineFitter(self._fitter.binned_model(model), steps=_LINE_STEPS)
 
     @cached_property
     def _point_filters(self) -> MatchedFilters:
@@ -266,9 +270,9 @@ class MarginalisedResidual:
     def _parts(self, found: MarginalisedFit) -> tuple[Residual, Sensitivity, Basis]:
         """Residual, sensitivity and root of the projection, as the filters take them."""
         return (
-            central_cutout(found.fit.residual, self._size).astype(np.float32),
-            central_cutout(found.fit.sensitivity, self._size).astype(np.float32),
-            _essential(central_cutout(found.basis, self._size)),
+            found.fit.residual.astype(np.float32),
+            found.fit.sensitivity.astype(np.float32),
+            _essential(found.basis),
         )
 
     def _detect(self, parts: tuple[Residual, Sensitivity, Basis]) -> SignificanceMaps:
@@ -295,26 +299,20 @@ class MarginalisedResidual:
             *(np.arcsinh(points.gains[:count].sum() / np.sqrt(2 * pixels)) / 3 for count in _GAINS),
         ]
         maps = [
-            self._residual(fit),
-            np.sqrt(np.hypot(*self._central(fit.sensitivity))) / 10,
-            np.sqrt(np.maximum(self._central(fit.model) / self._binning, 0)) / 10,
+            clipped(fit.residual),
+            np.sqrt(np.hypot(*fit.sensitivity)) / 10,
+            np.sqrt(np.maximum(fit.model, 0)) / (10 * self._binning),
             compressed(found.maps.point),
             np.log(np.maximum(found.maps.depth, 1e-6)) - 5,
             *compressed(found.maps.line),
-            self._residual(line),
+            clipped(line.residual),
             compressed(found.beside.point),
             np.cbrt(100 * points.strength_map / radius2),
-            clipped(block_sums(points.residual, self._binning) / self._binning),
+            clipped(points.residual),
             compressed(points.significance),
             *(np.full(found.maps.point.shape, number) for number in np.clip(numbers, -3.0, 3.0)),
         ]
         return np.asarray(np.clip(np.stack(maps), -_LARGEST, _LARGEST), dtype=np.float32)
-
-    def _central(self, image: Float[np.ndarray, "*n h w"]) -> Float32[np.ndarray, "*n i j"]:
-        return central(image, self._size, self._binning)
-
-    def _residual(self, fit: SmoothFit) -> Map:
-        return clipped(self._central(fit.residual))
 
 
 def _panels(found: _Found) -> list[Panel]:
