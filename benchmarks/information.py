@@ -43,7 +43,7 @@ NONE = "no"
 @cache
 def fitter() -> MarginalisedFitter:
     """The fit that the classifier uses, too."""
-    return MarginalisedFitter(load_preset(MODEL_PRESET))
+    return MarginalisedFitter(load_preset(MODEL_PRESET), size=120, binning=2)
 
 
 @cache
@@ -54,7 +54,7 @@ def classifier(name: str) -> Classifier:
 
 def signal(expected: np.ndarray) -> float:
     """What the marginalised fit leaves of an image without noise [sigma]."""
-    found = fitter().fit(expected)
+    found = fitter().fit(fitter().binned(expected))
     return float(np.sqrt(np.square(found.fit.residual).sum() + found.freedom))
 
 

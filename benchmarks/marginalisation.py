@@ -36,6 +36,7 @@ WAYS = {
     "without structure of the source": NuisancePriors(shapelets=0.0),
     "structure of the source, prior three times as wide": NuisancePriors(shapelets=0.3),
     "without light of the lens": NuisancePriors(lens_light=0.0),
+    "light of the lens round": NuisancePriors(lens_light_shape=0.0),
     "without multipoles": NuisancePriors(multipole=0.0),
     "without width and shape of the PSF": NuisancePriors(psf_width=0.0, psf_ellipticity=0.0),
 }
@@ -44,13 +45,13 @@ WAYS = {
 @cache
 def fitter(way: str) -> MarginalisedFitter:
     """The fit of the step `marginalised_residual` of `default`, with other nuisance."""
-    return MarginalisedFitter(load_preset(PRESETS[0]), WAYS[way])
+    return MarginalisedFitter(load_preset(PRESETS[0]), WAYS[way], size=120, binning=2)
 
 
 def signal(index: int, preset: str, way: str) -> tuple[int, float]:
     """Label of a lens, and what the fit of its image without noise leaves [sigma]."""
     lens = Simulator(preset).expectation().lens(index, seed=SEED)
-    found = fitter(way).fit(lens.image[0].astype(np.float64))
+    found = fitter(way).fit(fitter(way).binned(lens.image[0].astype(np.float64)))
     return lens.label, float(np.sqrt(np.square(found.fit.residual).sum() + found.freedom))
 
 

@@ -105,3 +105,12 @@ def test_each_noise_has_its_likelihood(noise: NoiseModel, kind: type[Likelihood]
 def test_no_noise_has_none() -> None:
     with pytest.raises(BadPreset, match="noise"):
         likelihood_of(NoNoise(), 0.0)
+
+
+def test_light_that_was_subtracted_leaves_its_noise() -> None:
+    light = np.full_like(FLUX, 4.0)
+    noise = PhotonNoise(background=10.0)
+    without = PhotonLikelihood(noise).moments(FLUX, EXPOSURE)
+    moments = PhotonLikelihood(noise, other_light=light).moments(FLUX, EXPOSURE)
+    assert np.array_equal(moments.mean, without.mean)
+    assert moments.variance == pytest.approx(without.variance + 4)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.profiles import SIE, Sersic, Shear
 from darklens.lensing.render import render
 from darklens.modelling import (
@@ -75,6 +76,32 @@ def test_light_of_the_lens_is_taken_off(fitter: MarginalisedFitter, lens: Lens) 
         light.brightness(x, y)[inner].mean() * 0.05**2, rel=0.2
     )
     assert found.fit.chi_square < 1.06
+
+
+def test_light_of_the_lens_has_the_noise_of_its_photons(
+    fitter: MarginalisedFitter, lens: Lens
+) -> None:
+    light = Sersic(lens.scene.sources[0].amplitude, 0.3, 1.0, 0.8, 0.4)
+    counts = counts_of(lens, lens_light=(light,))
+    x, y = load_preset(WIDE).grid.coordinates()
+    inner = np.hypot(x, y) < 0.4
+    for known in (True, False):
+        found = fitter.fit(counts, known_gain=known).fit
+        assert np.median(found.noise[inner] / np.sqrt(counts[inner])) == pytest.approx(1, abs=0.1)
+        assert np.square(found.residual[inner]).mean() < 1.2
+
+
+def test_blocks_of_pixels_say_the_same(fitter: MarginalisedFitter, lens: Lens) -> None:
+    blocks = MarginalisedFitter(load_preset(WIDE), draws=DRAWS, size=120, binning=2)
+    simulator = Simulator("common-test-1")
+    for image in (lens.image[0], simulator.lens(1, seed=5).image[0]):
+        counts = image.astype(np.float64)
+        fine, found = fitter.fit(counts).fit, blocks.fit(blocks.binned(counts)).fit
+        assert found.residual.shape == (60, 60)
+        expected = 0.5 * block_sums(central_cutout(fine.residual, 120), 2)
+        assert np.corrcoef(found.residual.ravel(), expected.ravel())[0, 1] > 0.97
+        radius = Parameter.EINSTEIN_RADIUS
+        assert found.parameters[radius] == pytest.approx(fine.parameters[radius], abs=0.005)
 
 
 def test_signal_and_magnification_are_those_of_the_source(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from darklens.cutouts import block_sums, central_cutout
 from darklens.errors import BadInput, BadPreset
 from darklens.modelling import (
     PARAMETERS,
@@ -217,3 +218,30 @@ def test_a_preset_of_constants_leaves_nothing_to_fit(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(BadInput, match="no free parameter"):
         smooth_model(load_preset(path), draws=DRAWS)
+
+
+@pytest.mark.parametrize("preset", ["common-test-1", "common-test-1-wide", "model-2"])
+def test_the_image_is_that_of_the_derivatives(preset: str) -> None:
+    model = smooth_model(load_preset(preset), draws=DRAWS)
+    for parameters in model.draws[:3]:
+        image, _ = model.derivatives(parameters)
+        assert abs(model.image(parameters) - image).max() < 1e-12 * image.max()
+
+
+def test_a_binned_model_is_the_sum_of_its_pixels() -> None:
+    preset = replace(load_preset("common-test-1-wide"), lens_light=None)
+    model = smooth_model(preset, background=True, draws=DRAWS)
+    binned = model.binned(120, 2)
+    parameters = model.draws[1].copy()
+    parameters[Parameter.BACKGROUND] = 10
+    expected = block_sums(central_cutout(model.image(parameters), 120), 2)
+    image, jacobian = binned.derivatives(parameters)
+    assert image.shape == (60, 60)
+    assert abs(image - expected).max() < 1e-9 * expected.max()
+    _, fine = model.derivatives(parameters)
+    expected = block_sums(central_cutout(fine, 120), 2)
+    found = binned.exact_derivatives(parameters)
+    for name, row, near, exact in zip(model.names, found, jacobian, expected, strict=True):
+        assert abs(row - exact).max() < 1e-9 * abs(exact).max(), name
+        assert np.vdot(near, exact) > 0.5 * np.linalg.norm(near) * np.linalg.norm(exact), name
+    assert model.binned(120, 1).image(parameters).shape == (120, 120)

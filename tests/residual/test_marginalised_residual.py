@@ -16,7 +16,7 @@ Images = Float32[np.ndarray, "n 1 h w"]
 
 @pytest.fixture(scope="module")
 def step() -> MarginalisedResidual:
-    return MarginalisedResidual(PRESET, 96, 4, [0.85], 4, draws=DRAWS)
+    return MarginalisedResidual(PRESET, 96, 2, [0.85], 4, draws=DRAWS)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_a_lens_off_the_centre_is_no_substructure(
     step: MarginalisedResidual, images: Images
 ) -> None:
     _, told = step.explain(np.roll(images[:1], (3, -2), axis=(2, 3)))
-    assert told["chi_square"][0] == pytest.approx(1, abs=0.05)
+    assert told["chi_square"][0] == pytest.approx(1, abs=0.1)
     assert told["fit"] == ["ok"]
 
 

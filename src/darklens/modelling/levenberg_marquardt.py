@@ -11,7 +11,7 @@ of mean `m` and precision `P`, `A` gains `P`, the right-hand side :math:`P (m - 
 the prior's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from darklens.modelling.likelihood import Likelihood, Moments
 from darklens.modelling.parameters import FLAT
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["RoughNoise", "Solution", "optimise"]
+__all__ = ["RoughNoise", "Solution", "optimise", "with_exact_derivatives"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
@@ -107,17 +107,32 @@ def optimise(
     return Solution(parameters, moments, jacobian, curvature, chi, converged, step)
 
 
+def with_exact_derivatives(model: SmoothModel, end: Solution) -> Solution:
+    """A solution whose derivatives are exact where those of its steps were not."""
+    if model.exact is None:
+        return end
+    jacobian = model.exact_derivatives(end.parameters)
+    return replace(end, jacobian=_of_the_mean(model, jacobian, end.moments))
+
+
 def _moments(
     model: SmoothModel, parameters: Parameters
 ) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
     """Mean and variance of the image, and the derivatives of the mean."""
     flux, jacobian = model.derivatives(parameters)
     moments = model.likelihood.moments(flux, model.exposure(parameters))
+    return moments, _of_the_mean(model, jacobian, moments)
+
+
+def _of_the_mean(
+    model: SmoothModel, jacobian: Float[np.ndarray, "k h w"], moments: Moments
+) -> Float[np.ndarray, "k h w"]:
+    """Derivatives of the mean, from those of the flux; the array is changed."""
     if not (isinstance(moments.slope, float) and moments.slope == 1.0):
         jacobian *= moments.slope
     if "log_exposure" in model.names:
         jacobian[model.names.index("log_exposure")] = moments.exposure_slope
-    return moments, jacobian
+    return jacobian
 
 
 def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) -> Any:

@@ -20,7 +20,7 @@ from darklens.cutouts import block_sums, central_cutout
 from darklens.errors import BadInput
 from darklens.lensing.noise import PhotonNoise
 from darklens.modelling.fit import SmoothFit, SmoothFitter, fit_result
-from darklens.modelling.levenberg_marquardt import Solution, optimise
+from darklens.modelling.levenberg_marquardt import Solution, optimise, with_exact_derivatives
 from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.nuisance import NuisancePriors, nuisance_directions
@@ -42,6 +42,8 @@ _JITTER = 1e-6  # of the curvature, for single precision
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 3  # squared deviations of nuisance, above which the lens is fitted again
+_BRIGHT = 0.2  # of the variance of a pixel: light of the lens above which it is, too
+_WORSE = 1.02  # one standard deviation of chi-square of a few thousand pixels
 _NOISE_ROUNDS = 2
 _OUTLIER = 5.0
 _NO_LENS = 1e-6  # arcsec
@@ -171,7 +173,7 @@ class MarginalisedFitter:
         """A model of the image's pixels, as a model of the blocks that are fitted."""
         return model.binned(self._size, self._binning)
 
-    def binned(self, image: Image) -> Image:
+    def binned(self, image: Image) -> Float[np.ndarray, "i j"]:
         """The blocks of pixels of an image that are fitted."""
         return block_sums(central_cutout(image, self._size), self._binning)
 
@@ -202,19 +204,22 @@ class MarginalisedFitter:
         """The fit with nuisance marginalised: where there is much, fitted again without it."""
         found = self.linear(model, data, end)
         for _ in range(_ROUNDS):
-            if found.freedom < _MUCH:
+            light = np.maximum(data - found.data, 0.0)
+            bright = float((light / np.square(found.fit.noise)).max()) > _BRIGHT
+            if found.freedom < _MUCH and not bright:
                 break
-            start, light = found.fit.parameters, np.maximum(data - found.data, 0.0)
+            start = found.fit.parameters
             lit = replace(model, likelihood=_with_light(model.likelihood, light, data, found))
             again = optimise(lit, data - found.nuisance, start, _FEW_STEPS)
             other = self.linear(lit, data, again)
-            if other.fit.chi_square >= found.fit.chi_square:
+            if other.fit.chi_square > _WORSE * found.fit.chi_square:
                 break
             found = other
         return found
 
     def linear(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
         """All directions marginalised about an optimum."""
+        end = with_exact_derivatives(model, end)
         fit = fit_result(model, data, end)
         slope = end.moments.slope
         free, prior = list(model.free), model.prior or FLAT

@@ -230,7 +230,10 @@ class MatchedFilters:
         down, across = self._inverse
         u, n, v = products.shape
         kept = (down @ products.reshape(u, -1)).view(np.float32)
-        return (kept.reshape(-1, 2 * v) @ across).reshape(-1, n, self.shape[1])
+        sums: Float32[np.ndarray, "i n j"] = (kept.reshape(-1, 2 * v) @ across).reshape(
+            -1, n, self.shape[1]
+        )
+        return sums
 
     @cached_property
     def _inverse(self) -> tuple[Complex64[np.ndarray, "i u"], Float32[np.ndarray, "w j"]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
-from darklens.cutouts import block_sums
+from darklens.cutouts import block_sums, central_cutout
 from darklens.errors import BadInput
 from darklens.lensing.grid import PixelGrid
 from darklens.lensing.instrument import FWHM_PER_SIGMA, GaussianPSF, Instrument, PixelPSF
@@ -30,6 +30,7 @@ Parameters = Float[np.ndarray, " p"]
 Image = Float[np.ndarray, "h w"]
 
 _INDEX_STEP = 1e-5
+_SPREAD = 3  # standard deviations of the PSF, from beyond which no light comes
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class SmoothModel:
     def image(self, parameters: Parameters) -> Image:
         """Expected flux, convolved with the PSF [counts/s]."""
         if self.exact is not None:
-            return block_sums(self.exact.image(parameters), self.blocks)
+            return self._on_blocks(self.exact.image(parameters))
         flux = np.empty(self.grid.shape)
         scale, samples = self.grid.pixel_scale, self.instrument.supersampling
         source_b, _, light_b, _ = self._sersic_constants(parameters)
@@ -152,15 +153,33 @@ class SmoothModel:
     def binned(self, size: int, factor: int) -> "SmoothModel":
         """The same model for blocks of the central pixels.
 
-        Its image is the sum over the blocks of what this model has in each pixel, but for light
-        from beyond the square. Its derivatives are those of `coarse`.
+        Its image is the sum over the blocks of what this model has in each pixel. Its derivatives
+        are those of `coarse`: good enough for the steps of a fit, but wrong where the source is
+        sharp; see `exact_derivatives`.
 
         Args:
             size: Side of the central square [pixel], a multiple of the factor.
             factor: Side of the blocks [pixel].
         """
-        exact = replace(self, grid=PixelGrid((size, size), self.grid.pixel_scale))
-        return exact if factor == 1 else replace(exact.coarse(factor), exact=exact)
+        scale = self.grid.pixel_scale
+        window = replace(self, grid=PixelGrid((size, size), scale))
+        if factor == 1:
+            return window
+        spread = int(np.ceil(_SPREAD * self.psf_width / scale))
+        rows, columns = (min(size + 2 * spread, side) for side in self.grid.shape)
+        exact = replace(self, grid=PixelGrid((rows, columns), scale))
+        return replace(window.coarse(factor), exact=exact)
+
+    def exact_derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
+        """Derivatives as by `derivatives`, but where the model is binned, sums over its blocks."""
+        if self.exact is None:
+            return self.derivatives(parameters)[1]
+        return self._on_blocks(replace(self.exact, free=self.free).derivatives(parameters)[1])
+
+    def _on_blocks(self, pixels: Float[np.ndarray, "*n i j"]) -> Float[np.ndarray, "*n h w"]:
+        """Sums over the blocks that this model covers."""
+        rows, columns = (side * self.blocks for side in self.grid.shape)
+        return block_sums(central_cutout(pixels, rows, columns), self.blocks)
 
     def _render(
         self, parameters: Parameters, wanted: tuple[int, ...]

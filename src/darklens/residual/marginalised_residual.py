@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from darklens.cutouts import central_cutout
 from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
@@ -77,7 +78,7 @@ class _Found:
     line: MarginalisedFit
     beside: SignificanceMaps
     estimated: bool
-    image: Float[np.ndarray, "h w"]
+    blocks: Float[np.ndarray, "h w"]
 
 
 class MarginalisedResidual:
@@ -172,7 +173,9 @@ class MarginalisedResidual:
         """The same, with panels of each image, all from one fit."""
         found = [self._found_or_reason(image) for image in images]
         panels = [
-            [Panel("image", image[0].astype(np.float64))] if isinstance(one, str) else _panels(one)
+            [Panel("image", image[0].astype(np.float64))]
+            if isinstance(one, str)
+            else _panels(one, central_cutout(image[0], self._size))
             for one, image in zip(found, images, strict=True)
         ]
         return *self._explained(found), panels
@@ -196,7 +199,7 @@ class MarginalisedResidual:
             "einstein_radius": float(smooth.fit.parameters[Parameter.EINSTEIN_RADIUS]),
             "signal_to_noise": smooth.signal_to_noise,
             "magnification": smooth.magnification,
-            "source_share": smooth.source_share(found.image),
+            "source_share": smooth.source_share(found.blocks),
             "note": _NOTE if found.estimated else None,
         }
 
@@ -315,11 +318,16 @@ class MarginalisedResidual:
         return np.asarray(np.clip(np.stack(maps), -_LARGEST, _LARGEST), dtype=np.float32)
 
 
-def _panels(found: _Found) -> list[Panel]:
-    """Data, smooth model, residual and the significance map of a point mass."""
+def _panels(found: _Found, image: Residual) -> list[Panel]:
+    """Data, smooth model, residual and the significance map of a point mass.
+
+    Args:
+        found: Fits and maps.
+        image: The pixels that were fitted.
+    """
     fit = found.smooth.fit
     return [
-        Panel("image", found.image.astype(np.float64)),
+        Panel("image", image.astype(np.float64)),
         Panel(f"smooth lens, chi-square {fit.chi_square:.3f}", fit.model),
         Panel("residual [noise]", fit.residual, limit=5.0),
         Panel("significance of a point mass", found.maps.point.astype(np.float64), limit=20.0),
