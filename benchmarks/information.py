@@ -55,7 +55,7 @@ def classifier(name: str) -> Classifier:
 def signal(expected: np.ndarray) -> float:
     """What the marginalised fit leaves of an image without noise [sigma]."""
     found = fitter().fit(fitter().binned(expected))
-    return float(np.sqrt(np.square(found.fit.residual).sum() + found.freedom))
+    return float(np.sqrt(np.square(found.fit.residual).sum() + found.penalty))
 
 
 def one_lens(index: int, preset: str, model: str) -> dict[str, object]:

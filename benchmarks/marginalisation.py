@@ -52,7 +52,7 @@ def signal(index: int, preset: str, way: str) -> tuple[int, float]:
     """Label of a lens, and what the fit of its image without noise leaves [sigma]."""
     lens = Simulator(preset).expectation().lens(index, seed=SEED)
     found = fitter(way).fit(fitter(way).binned(lens.image[0].astype(np.float64)))
-    return lens.label, float(np.sqrt(np.square(found.fit.residual).sum() + found.freedom))
+    return lens.label, float(np.sqrt(np.square(found.fit.residual).sum() + found.penalty))
 
 
 def row(way: str, preset: str, count: int, pool: ProcessPoolExecutor) -> str:

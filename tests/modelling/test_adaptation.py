@@ -39,6 +39,27 @@ def test_the_grid_of_the_image_is_taken_by_general_presets_only() -> None:
         adapt_preset(preset, grid=GRID)
 
 
+@pytest.mark.parametrize(("scale", "rays"), [(0.03, 2), (0.06, 2), (0.1, 3), (0.13, 4), (1.0, 10)])
+def test_large_pixels_get_more_rays(scale: float, rays: int) -> None:
+    adapted = adapt_preset(load_preset("galaxy"), grid=PixelGrid((40, 40), scale))
+    assert adapted.instrument.supersampling == rays
+
+
+def test_rays_are_dense_enough_for_large_pixels() -> None:
+    galaxy = load_preset("galaxy")
+    grid = PixelGrid((45, 45), 0.13)
+    unit = GaussianLikelihood(np.ones(grid.shape))
+    images = []
+    for preset, rays in ((galaxy, 2), (adapt_preset(galaxy, grid=grid), None), (galaxy, 12)):
+        instrument = preset.instrument
+        if rays is not None:
+            instrument = replace(instrument, supersampling=rays)
+        model = smooth_model(replace(preset, grid=grid, instrument=instrument), unit, draws=10)
+        images.append(np.stack([model.image(p) for p in model.draws]))
+    errors = [np.sqrt(np.mean(np.square(image - images[2]))) for image in images[:2]]
+    assert errors[1] < 0.35 * errors[0]
+
+
 def test_sphere_ellipsoid_and_light() -> None:
     galaxy = load_preset("galaxy")
     unit = GaussianLikelihood(np.ones(galaxy.grid.shape))

@@ -26,7 +26,7 @@ from darklens.modelling.matched_filter import (
     orthonormal,
 )
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
-from darklens.modelling.nuisance import NuisancePriors
+from darklens.modelling.nuisance import KINDS, NuisancePriors
 from darklens.modelling.parameter_table import (
     Estimate,
     conventional_parameters,
@@ -40,6 +40,7 @@ from darklens.modelling.posterior import Posterior, sample_posterior, with_free_
 from darklens.modelling.smooth_model import SmoothModel
 
 __all__ = [
+    "KINDS",
     "PARAMETERS",
     "PRIOR_DRAWS",
     "Counts",

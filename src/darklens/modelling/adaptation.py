@@ -22,6 +22,7 @@ Image = Float[np.ndarray, "h w"]
 Mass = Literal["sphere", "ellipsoid"]
 
 _BORDER = 8
+_RAY_DISTANCE, _MOST_RAYS = 0.035, 10  # arcsec; along each side of a pixel
 _SIGMA_PER_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
@@ -38,7 +39,7 @@ def adapt_preset(
 
     Args:
         preset: The preset.
-        grid: Pixels of the image; only a general preset takes them.
+        grid: Pixels of the image; only a general preset takes them. Large pixels get more rays.
         psf: Point-spread function.
         mass: Whether the lens is an isothermal sphere or an ellipsoid.
         lens_light: Whether to model light of the lens galaxy.
@@ -55,7 +56,10 @@ def adapt_preset(
                 f"{grid.pixel_scale:g}; a general preset, such as galaxy, takes any"
             )
         if preset.general:
-            preset = replace(preset, grid=grid)
+            rays = min(int(np.ceil(grid.pixel_scale / _RAY_DISTANCE)), _MOST_RAYS)
+            rays = max(preset.instrument.supersampling, rays)
+            instrument = replace(preset.instrument, supersampling=rays)
+            preset = replace(preset, grid=grid, instrument=instrument)
     if psf is not None:
         preset = replace(preset, instrument=replace(preset.instrument, psf=psf))
     round_lens = preset.lens.axis_ratio == Constant(1.0)

@@ -6,11 +6,15 @@ marginalised: the residual becomes :math:`z' = (I + D^T D)^{-1} z`, and chi-squa
 :math:`z^T z'`. Light of the lens is subtracted, and the lens fitted again without it, but with the
 noise of its photons.
 
+How much nuisance there is differs from lens to lens: how wide the prior of each kind is, is chosen
+for each image by the evidence, see `darklens.modelling.evidence`.
+
 The level of the sky is always fitted. Where the photon counts of an image are not known (8-bit
 grey levels, JPEG, resampled), neither is its noise. It is measured: the variance is a line in the
 brightness of the model, from differences of neighbouring pixels, which substructure hardly changes.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,11 +23,12 @@ from jaxtyping import Float, Float32
 from darklens.cutouts import block_sums, central_cutout
 from darklens.errors import BadInput
 from darklens.lensing.noise import PhotonNoise
+from darklens.modelling.evidence import likeliest_widths
 from darklens.modelling.fit import SmoothFit, SmoothFitter, fit_result
 from darklens.modelling.levenberg_marquardt import Solution, optimise, with_exact_derivatives
 from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
-from darklens.modelling.nuisance import NuisancePriors, nuisance_directions
+from darklens.modelling.nuisance import LENS_LIGHT, NuisancePriors, nuisance_directions
 from darklens.modelling.parameters import FLAT, GaussianPrior, Parameter
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.conditions import central_value
@@ -82,7 +87,10 @@ class MarginalisedFit:
         model: The model with the likelihood and the prior that were used.
         data: The image less the light of the lens.
         nuisance: What is not in the model, the light of the lens included.
-        freedom: Sum of the squared amplitudes of what is not in the model, in standard deviations.
+        freedom: Sum of the squared amplitudes of what is not in the model, in standard deviations
+            of the priors as they are given.
+        penalty: The same, in standard deviations of the priors as wide as they were chosen.
+        widths: How wide the prior of each kind of nuisance was chosen, over the given one.
     """
 
     fit: SmoothFit
@@ -91,6 +99,8 @@ class MarginalisedFit:
     data: Image
     nuisance: Image
     freedom: float
+    penalty: float
+    widths: dict[str, float]
 
     @property
     def signal_to_noise(self) -> float:
@@ -211,33 +221,61 @@ class MarginalisedFitter:
             start = found.fit.parameters
             lit = replace(model, likelihood=_with_light(model.likelihood, light, data, found))
             again = optimise(lit, data - found.nuisance, start, _FEW_STEPS)
-            other = self.linear(lit, data, again)
+            other = self.linear(lit, data, again, found.widths)
             if other.fit.chi_square > _WORSE * found.fit.chi_square:
                 break
             found = other
         return found
 
-    def linear(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
-        """All directions marginalised about an optimum."""
+    def linear(
+        self,
+        model: SmoothModel,
+        data: Image,
+        end: Solution,
+        widths: Mapping[str, float] | None = None,
+    ) -> MarginalisedFit:
+        """All directions marginalised about an optimum.
+
+        Args:
+            model: The model that was fitted.
+            data: The image, light of the lens included.
+            end: The optimum.
+            widths: Width of the prior of each kind of nuisance, over the given one; chosen by the
+                evidence if None.
+        """
         end = with_exact_derivatives(model, end)
         fit = fit_result(model, data, end)
         slope = end.moments.slope
         free, prior = list(model.free), model.prior or FLAT
-        small, light = nuisance_directions(
+        kinds = nuisance_directions(
             model, end.parameters, fit.sensitivity * fit.noise / slope, self.nuisance
         )
         deviation = 1 / np.sqrt(np.maximum(prior.precision[free], 1e-12))
         rows = [fit.whitened_jacobian * deviation[:, None, None]]
-        rows += [part * (slope / fit.noise) for part in (small, light)]
-        offset = np.zeros(sum(map(len, rows)))
+        rows += [part * (slope / fit.noise) for part in kinds.values()]
+        ends = np.cumsum([len(part) for part in rows])
+        groups = [np.arange(*ends[k : k + 2]) for k in range(len(kinds))]
+        offset = np.zeros(ends[-1])
         offset[: len(free)] = (prior.mean - end.parameters)[free] / deviation
         directions = np.concatenate(rows, dtype=np.float32, casting="same_kind")
         directions[np.abs(directions) < _TINY] = 0
-        amplitudes, basis = _solution(directions.reshape(len(offset), -1), fit.residual, offset)
+        flat = directions.reshape(len(offset), -1)
+        if widths is None:
+            left = fit.residual.ravel().astype(np.float32)
+            chosen = likeliest_widths(flat, left, offset, groups)
+            widths = dict(zip(kinds, chosen, strict=True))
+        scale = np.ones(len(offset))
+        for group, kind in zip(groups, kinds, strict=True):
+            scale[group] = widths[kind]
+        flat *= scale[:, np.newaxis].astype(np.float32)
+        amplitudes, basis = _solution(flat, fit.residual, offset)
         left = fit.residual - np.tensordot(amplitudes.astype(np.float32), directions, 1)
         freedom = len(left.ravel()) - float(np.square(basis, dtype=np.float64).sum())
-        shining = np.tensordot(amplitudes[len(free) + len(small) :], light, 1) * slope
-        other = np.tensordot(amplitudes[len(free) :][: len(small)], small, 1) * slope
+        given = amplitudes * scale
+        changes = {
+            kind: np.tensordot(given[group], part, 1) * slope
+            for group, (kind, part) in zip(groups, kinds.items(), strict=True)
+        }
         fit = replace(
             fit,
             residual=left,
@@ -247,9 +285,11 @@ class MarginalisedFitter:
             fit,
             basis.reshape(directions.shape),
             model,
-            data - shining,
-            shining + other,
+            data - changes[LENS_LIGHT],
+            np.sum(list(changes.values()), axis=0),
+            float(np.square(given[len(free) :]).sum()),
             float(np.square(amplitudes[len(free) :]).sum()),
+            dict(widths),
         )
 
 

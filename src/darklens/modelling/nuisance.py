@@ -27,10 +27,14 @@ from darklens.modelling.derivatives import trace_smooth
 from darklens.modelling.parameters import Parameter
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["NuisancePriors", "nuisance_directions"]
+__all__ = ["KINDS", "LENS_LIGHT", "NuisancePriors", "nuisance_directions"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
+
+LENS_LIGHT = "light of the lens"
+KINDS = ("multipoles", "structure of the source", "PSF", LENS_LIGHT)
+"""Kinds of directions, in order."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class NuisancePriors:
 
     multipole: float = 0.007
     shapelets: float = 0.1
-    shapelet_order: int = 10
+    shapelet_order: int = 14
     shapelet_scale: float = 0.3
     psf_width: float = 0.04
     psf_ellipticity: float = 0.02
@@ -65,8 +69,8 @@ def nuisance_directions(
     parameters: Parameters,
     sensitivity: Float[np.ndarray, "2 h w"],
     priors: NuisancePriors,
-) -> tuple[Float[np.ndarray, "k h w"], Float[np.ndarray, "l h w"]]:
-    """Changes of the image for one standard deviation of each amplitude.
+) -> dict[str, Float[np.ndarray, "_ h w"]]:
+    """Changes of the image for one standard deviation of each amplitude, by kind.
 
     Args:
         model: The smooth model.
@@ -75,17 +79,20 @@ def nuisance_directions(
         priors: Standard deviations.
 
     Returns:
-        The directions that are small changes, and those that are light of the lens, both in units
-        of flux.
+        The directions of each of `KINDS`, in units of flux; none of a kind without a prior.
     """
     x, y = model.grid.coordinates()
     x, y = x - parameters[Parameter.LENS_X], y - parameters[Parameter.LENS_Y]
-    small = [*_multipoles(x, y, parameters, sensitivity, priors.multipole)]
-    small += _shapelets(model, parameters, priors)
-    small += _psf(model, parameters, priors)
-    light = _lens_light(model, x, y, parameters, priors)
-    empty = np.zeros((0, *model.grid.shape))
-    return np.stack(small) if small else empty, np.stack(light) if light else empty
+    found = (
+        _multipoles(x, y, parameters, sensitivity, priors.multipole),
+        _shapelets(model, parameters, priors),
+        _psf(model, parameters, priors),
+        _lens_light(model, x, y, parameters, priors),
+    )
+    return {
+        kind: np.reshape(images, (-1, *model.grid.shape))
+        for kind, images in zip(KINDS, found, strict=True)
+    }
 
 
 def _multipoles(

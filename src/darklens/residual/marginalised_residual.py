@@ -20,6 +20,7 @@ from darklens.cutouts import central_cutout
 from darklens.data import Panel
 from darklens.errors import BadData, BadInput, BadModel
 from darklens.modelling import (
+    KINDS,
     PRIOR_DRAWS,
     LineFitter,
     MarginalisedFit,
@@ -149,6 +150,7 @@ class MarginalisedResidual:
             "half length",
             "mass of the line",
             "freedom",
+            *(f"width of the prior: {kind}" for kind in KINDS),
             *(f"gain of {count} point{'s'[: count - 1]}" for count in _GAINS),
         )
 
@@ -231,7 +233,7 @@ class MarginalisedResidual:
             points = pursue_points(self._point_filters, *parts, maps, count=_POINTS)
             fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
             end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
-            line = self._fitter.linear(fitter.model, smooth.data, end)
+            line = self._fitter.linear(fitter.model, smooth.data, end, smooth.widths)
         except BadInput as error:
             raise BadData(str(error)) from None
         beside = self._point_filters(*self._parts(line))
@@ -299,6 +301,7 @@ class MarginalisedResidual:
             line.parameters[Parameter.LINE_LOG_HALF_LENGTH],
             20 * mass,
             np.log1p(found.smooth.freedom) / 3,
+            *(np.log10(found.smooth.widths[kind]) for kind in KINDS),
             *(np.arcsinh(points.gains[:count].sum() / np.sqrt(2 * pixels)) / 3 for count in _GAINS),
         ]
         maps = [
