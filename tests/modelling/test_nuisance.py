@@ -11,7 +11,12 @@ from numpy.polynomial import hermite
 
 from darklens.lensing.instrument import GaussianPSF
 from darklens.modelling import NuisancePriors, Parameter, SmoothModel, smooth_model
-from darklens.modelling.nuisance import _hermite_functions, nuisance_directions
+from darklens.modelling.nuisance import (
+    KINDS,
+    LENS_LIGHT,
+    _hermite_functions,
+    nuisance_directions,
+)
 from darklens.simulation import load_preset
 
 NOTHING = NuisancePriors(
@@ -32,8 +37,12 @@ def parameters(model: SmoothModel) -> Float[np.ndarray, " p"]:
 def directions(
     model: SmoothModel, parameters: np.ndarray, **priors: float
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Directions that are small changes, and those that are light of the lens."""
     sensitivity = model.deflection_response(parameters)
-    return nuisance_directions(model, parameters, sensitivity, replace(NOTHING, **priors))
+    found = nuisance_directions(model, parameters, sensitivity, replace(NOTHING, **priors))
+    assert tuple(found) == KINDS
+    light = found.pop(LENS_LIGHT)
+    return np.concatenate(list(found.values())), light
 
 
 def test_nothing_is_marginalised_without_priors(model: SmoothModel, parameters: np.ndarray) -> None:
