@@ -20,7 +20,7 @@ from darklens.simulation import Simulator, load_preset
 
 GRID = PixelGrid((100, 110), 0.06)
 SMALL = PixelGrid((60, 66), 0.1)
-FEW = 1000
+FEW = 2000
 """Lenses that a fit begins with, instead of 4000, which take longer than the fit."""
 
 
