@@ -14,7 +14,7 @@ grey levels, JPEG, resampled), neither is its noise. It is measured: the varianc
 brightness of the model, from differences of neighbouring pixels, which substructure hardly changes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -246,51 +246,59 @@ class MarginalisedFitter:
         end = with_exact_derivatives(model, end)
         fit = fit_result(model, data, end)
         slope = end.moments.slope
-        free, prior = list(model.free), model.prior or FLAT
         kinds = nuisance_directions(
             model, end.parameters, fit.sensitivity * fit.noise / slope, self.nuisance
         )
-        deviation = 1 / np.sqrt(np.maximum(prior.precision[free], 1e-12))
-        rows = [fit.whitened_jacobian * deviation[:, None, None]]
-        rows += [part * (slope / fit.noise) for part in kinds.values()]
-        ends = np.cumsum([len(part) for part in rows])
+        directions, offset = _directions(model, fit, [part * slope for part in kinds.values()])
+        ends = np.cumsum([len(model.free), *map(len, kinds.values())])
         groups = [np.arange(*ends[k : k + 2]) for k in range(len(kinds))]
-        offset = np.zeros(ends[-1])
-        offset[: len(free)] = (prior.mean - end.parameters)[free] / deviation
-        directions = np.concatenate(rows, dtype=np.float32, casting="same_kind")
-        directions[np.abs(directions) < _TINY] = 0
-        flat = directions.reshape(len(offset), -1)
         if widths is None:
-            left = fit.residual.ravel().astype(np.float32)
-            chosen = likeliest_widths(flat, left, offset, groups)
+            residual = fit.residual.ravel().astype(np.float32)
+            chosen = likeliest_widths(directions, residual, offset, groups)
             widths = dict(zip(kinds, chosen, strict=True))
         scale = np.ones(len(offset))
         for group, kind in zip(groups, kinds, strict=True):
             scale[group] = widths[kind]
-        flat *= scale[:, np.newaxis].astype(np.float32)
-        amplitudes, basis = _solution(flat, fit.residual, offset)
-        left = fit.residual - np.tensordot(amplitudes.astype(np.float32), directions, 1)
-        freedom = len(left.ravel()) - float(np.square(basis, dtype=np.float64).sum())
+        directions *= scale[:, np.newaxis].astype(np.float32)
+        amplitudes, basis = _solution(directions, fit.residual, offset)
+        left = fit.residual - (amplitudes.astype(np.float32) @ directions).reshape(data.shape)
+        freedom = left.size - float(np.square(basis, dtype=np.float64).sum())
         given = amplitudes * scale
         changes = {
             kind: np.tensordot(given[group], part, 1) * slope
             for group, (kind, part) in zip(groups, kinds.items(), strict=True)
         }
-        fit = replace(
-            fit,
-            residual=left,
-            chi_square=float(np.square(left).sum()) / freedom,
-        )
         return MarginalisedFit(
-            fit,
-            basis.reshape(directions.shape),
+            replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
+            basis.reshape(-1, *data.shape),
             model,
             data - changes[LENS_LIGHT],
             np.sum(list(changes.values()), axis=0),
-            float(np.square(given[len(free) :]).sum()),
-            float(np.square(amplitudes[len(free) :]).sum()),
+            float(np.square(given[ends[0] :]).sum()),
+            float(np.square(amplitudes[ends[0] :]).sum()),
             dict(widths),
         )
+
+
+def _directions(
+    model: SmoothModel, fit: SmoothFit, nuisance: Sequence[Float[np.ndarray, "_ h w"]]
+) -> tuple[Float32[np.ndarray, "k n"], Float[np.ndarray, " k"]]:
+    """All that is marginalised, in units of the noise and of the priors, and the priors' means.
+
+    Args:
+        model: The model that was fitted.
+        fit: The fit; its parameters come first.
+        nuisance: What comes after them, in the units of the image.
+    """
+    free, prior = list(model.free), model.prior or FLAT
+    deviation = 1 / np.sqrt(np.maximum(prior.precision[free], 1e-12))
+    rows = [fit.whitened_jacobian * deviation[:, None, None]]
+    rows += [part / fit.noise for part in nuisance]
+    directions = np.concatenate(rows, dtype=np.float32, casting="same_kind")
+    directions[np.abs(directions) < _TINY] = 0
+    offset = np.zeros(len(directions))
+    offset[: len(free)] = (prior.mean - fit.parameters)[free] / deviation
+    return directions.reshape(len(offset), -1), offset
 
 
 def _solution(
