@@ -22,7 +22,7 @@ Image = Float[np.ndarray, "h w"]
 Mass = Literal["sphere", "ellipsoid"]
 
 _BORDER = 8
-_RAY_DISTANCE, _MOST_RAYS = 0.035, 10  # arcsec; along each side of a pixel
+_RAY_DISTANCE, _MOST_RAYS = 0.04, 10  # arcsec; along each side of a pixel
 _SIGMA_PER_MAD = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
@@ -56,7 +56,7 @@ def adapt_preset(
                 f"{grid.pixel_scale:g}; a general preset, such as galaxy, takes any"
             )
         if preset.general:
-            rays = min(int(np.ceil(grid.pixel_scale / _RAY_DISTANCE)), _MOST_RAYS)
+            rays = min(int(np.ceil(grid.pixel_scale / _RAY_DISTANCE - 0.01)), _MOST_RAYS)
             rays = max(preset.instrument.supersampling, rays)
             instrument = replace(preset.instrument, supersampling=rays)
             preset = replace(preset, grid=grid, instrument=instrument)
