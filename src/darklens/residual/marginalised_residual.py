@@ -87,8 +87,8 @@ class MarginalisedResidual:
 
     Args:
         preset: Name of a shipped preset, or its whole content; its noise is that of photons.
-        size: Side of the central square that is kept [pixel].
-        binning: Side of the blocks of pixels that are added up.
+        size: Side of the central square that is fitted and kept [pixel].
+        binning: Side of the blocks of pixels that are added up before the fit [pixel].
         half_lengths: Half lengths of the lines that are looked for [arcsec].
         orientations: Directions in which each line is tried.
         largest_chi_square: Reduced chi-square above which an image is unlike the preset.
