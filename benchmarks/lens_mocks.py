@@ -81,8 +81,11 @@ def draw_mock(
     kind: str,
     *,
     mass: float | None = None,
+    place: tuple[float, float] | None = None,
+    exposure: int | None = None,
     signal: tuple[float, float] = (200, 500),
     satellite: bool = False,
+    camera: Camera | None = None,
 ) -> Mock:
     """Draw one lens.
 
@@ -90,10 +93,14 @@ def draw_mock(
         seed: Of the lens and its noise.
         kind: One of `KINDS`.
         mass: M200 of a subhalo [M_sun], or None.
+        place: Where it is [arcsec]; near an arc if None.
+        exposure: Number of an exposure with noise of its own.
         signal: Range of the signal-to-noise ratio of the arcs.
         satellite: Whether there is a second lens galaxy, an isothermal sphere of 0.1 to 0.3 arcsec
             at 1.5 to 2.5 Einstein radii, whose light is left out.
+        camera: Pixels and PSF.
     """
+    camera = camera or CAMERA
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     names, masses, truth = _lens(rng, kind != "smooth")
     source = _source(rng, truth, clumpy=kind == "clumpy")
@@ -101,13 +108,18 @@ def draw_mock(
     if satellite:
         truth["satellite"] = _satellite(rng, truth)
         names, masses = [*names, "SIS"], [*masses, truth["satellite"]]
-    smooth = _arcs(CAMERA, names, masses, source)
-    truth["subhalo"] = None if mass is None else _place(rng, CAMERA, smooth, mass)
+    smooth = _arcs(camera, names, masses, source)
+    truth["subhalo"] = None
+    if mass is not None and place is not None:
+        truth["subhalo"] = {"x": place[0], "y": place[1], "mass": mass}
+    elif mass is not None:
+        truth["subhalo"] = _place(rng, camera, smooth, mass)
     lensed = smooth
     if mass is not None:
         halo, values = _halo(truth["subhalo"])
-        lensed = _arcs(CAMERA, [*names, halo], [*masses, values], source)
-    return _exposed(rng, CAMERA, smooth, lensed, light, signal, truth)
+        lensed = _arcs(camera, [*names, halo], [*masses, values], source)
+    drawn = None if exposure is None else np.random.default_rng([seed, exposure])
+    return _exposed(rng, camera, smooth, lensed, light, signal, truth, drawn)
 
 
 def draw_bands(
@@ -167,6 +179,7 @@ def _exposed(
     light: dict[str, float],
     signal: tuple[float, float],
     truth: dict[str, Any],
+    noise_rng: np.random.Generator | None = None,
 ) -> Mock:
     """The observation of arcs and lens light, with noise."""
     profile = LightModel(["SERSIC_ELLIPSE"])
@@ -176,7 +189,7 @@ def _exposed(
     variance = lensed + galaxy + _SKY * smooth.max()
     gain = (wanted / np.sqrt(np.sum(smooth**2 / variance))) ** 2
     noise = np.sqrt(variance / gain)
-    image = lensed + galaxy + noise * rng.normal(size=noise.shape)
+    image = lensed + galaxy + noise * (noise_rng or rng).normal(size=noise.shape)
     unit = float(np.median(noise))
     return Mock(image / unit, noise / unit, truth, float(wanted))
 

@@ -85,9 +85,11 @@ def test_an_image_that_is_not_deep_enough_is_blind(heavy: Detection) -> None:
     assert replace(heavy, scan=shallow).is_blind
 
 
-def test_a_blind_search_says_so(smooth: Detection) -> None:
-    assert smooth.is_blind
-    assert smooth.reason.endswith("even 10^11 solar masses would not be seen")
+def test_a_blind_search_says_so(detector: SubhaloDetector, make_lens: Callable[..., Any]) -> None:
+    faint = make_lens(signal=25.0)
+    found = detector.detect(observation_of(faint.observed(), faint.noise, 0.08, PSF))
+    assert found.is_blind
+    assert found.reason.endswith("even 10^11 solar masses would not be seen")
 
 
 def _with(fit: LensFit, **values: float) -> LensFit:

@@ -41,6 +41,9 @@ def test_values_evidence_and_covariance_are_those_of_all_pixels(problems: tuple)
     expected = one.solve(deviations)
     assert np.allclose(joint.best(deviations), expected.values, rtol=1e-9, atol=1e-9)
     assert joint.log_evidence(deviations) == pytest.approx(expected.log_evidence, rel=1e-9)
+    signs = np.linalg.slogdet(np.eye(COUNT) + deviations[:, None] * one.products * deviations)
+    for problem in (joint, JointProblem((one,), (np.arange(COUNT),))):
+        assert problem.log_determinant(deviations) == pytest.approx(signs[1], rel=1e-9)
     covariance = joint.covariance(deviations, 9)
     assert np.allclose(covariance, one.covariance(deviations, 9), atol=1e-9)
 

@@ -71,6 +71,14 @@ class BandFit:
         return float(np.sqrt(np.square(self.source_image * self.weight).sum()))
 
     @property
+    def departure(self) -> float:
+        """Root mean square of the source's light beyond its profile, over that of all of it."""
+        profile = replace(self.state, source=np.zeros_like(self.state.source))
+        source = self.source_image
+        beyond = source - self.lens.source_only(profile)
+        return float(np.sqrt(np.square(beyond).sum() / max(np.square(source).sum(), 1e-300)))
+
+    @property
     def magnification(self) -> float:
         """Flux of the source with the lens over that without."""
         parameters = self.state.parameters.copy()

@@ -158,7 +158,7 @@ class FlexibleLens:
         blurred = self._blurred(base)
         fields = [
             self.observe_many((self.light * light).astype(np.float32)),
-            self.observe_many(self._mode_images(x, y)),
+            self.observe_many(self._mode_images(state, x, y)),
         ]
         few = np.array([*smooth, *masses, *blurred], dtype=np.float32)
         gradient = np.stack([self._binned(source[1]), self._binned(source[2])])
@@ -246,14 +246,24 @@ class FlexibleLens:
             fields.append(((ax - bx) / (2 * step), (ay - by) / (2 * step)))
         return fields
 
-    def _source(self, state: LensState, x: Rays, y: Rays) -> tuple[Rays, Rays, Rays, Any]:
-        """Brightness of the source and its gradient, then the rows of its Sersic profile."""
-        rows = sersic_rays(x, y, state.parameters, Parameter.SOURCE_X, *self._constants(state, 0))
-        parts = [rows[k] for k in (LightRow.BRIGHTNESS, LightRow.BY_X, LightRow.BY_Y)]
-        if state.source.any():
-            added = self.source.field(state.source, x, y)
-            parts = [a + b for a, b in zip(parts, added, strict=True)]
-        return parts[0], parts[1], parts[2], rows
+    def _source(self, state: LensState, x: Rays, y: Rays) -> tuple[Rays, Rays, Rays, Any, Rays]:
+        """Brightness of the source and its gradient, then the rows of its Sersic profile.
+
+        The field moves with the profile, so that the rows by its place have both. The last is the
+        change of the field as it grows.
+        """
+        p = state.parameters
+        rows = sersic_rays(x, y, p, Parameter.SOURCE_X, *self._constants(state, 0))
+        brightness = rows[LightRow.BRIGHTNESS]
+        if not state.source.any():
+            return brightness, rows[LightRow.BY_X], rows[LightRow.BY_Y], rows, np.zeros(x.size)
+        field, by_x, by_y = self.source.field(state.source, *self.source.frame(p, x, y))
+        growth = self.source.growth(p)
+        by_x, by_y = growth * by_x, growth * by_y
+        rows[LightRow.BY_X] += by_x
+        rows[LightRow.BY_Y] += by_y
+        grown = by_x * (x - p[Parameter.SOURCE_X]) + by_y * (y - p[Parameter.SOURCE_Y])
+        return brightness + field, rows[LightRow.BY_X], rows[LightRow.BY_Y], rows, grown
 
     def _lens_light(self, state: LensState) -> tuple[Image, Any]:
         """Flux of the profile of the lens before the PSF, and the rows of the profile."""
@@ -282,11 +292,14 @@ class FlexibleLens:
         }
         fields |= {Parameter.EINSTEIN_RADIUS: own}
         fields |= {Parameter.GAMMA1: np.stack([x, -y]), Parameter.GAMMA2: np.stack([y, x])}
-        return {
+        rows = {
             k: self._binned(-(source[1] * bent[0] + source[2] * bent[1]))
             for k, bent in fields.items()
             if k in self.free
         }
+        if Parameter.LENS_SLOPE in rows:
+            rows[Parameter.LENS_SLOPE] -= self._binned(source[4]) / (p[Parameter.LENS_SLOPE] - 1.0)
+        return rows
 
     def _light_rows(
         self, state: LensState, source: tuple[Any, ...], light: Any
@@ -321,8 +334,9 @@ class FlexibleLens:
         area = self._scale**2
         return np.asarray(area * rays.reshape(samples, *self._shape).mean(axis=0))
 
-    def _mode_images(self, x: Rays, y: Rays) -> Images:
+    def _mode_images(self, state: LensState, x: Rays, y: Rays) -> Images:
         samples = self.model.instrument.supersampling**2
+        x, y = self.source.frame(state.parameters, x, y)
         images = self.source.images(x.reshape(samples, -1), y.reshape(samples, -1))
         return np.asarray(np.float32(self._scale**2) * images).reshape(-1, *self._shape)
 

@@ -16,7 +16,7 @@ __all__ = ["Linearised", "linearise", "optimise_flexible"]
 
 Vector = Float[np.ndarray, " k"]
 
-_STEPS, _TOLERANCE = 12, 0.3
+_STEPS, _TOLERANCE = 25, 0.3
 _SHORTENED = (1.0, 0.5, 0.2, 0.05)
 _ALL_MASSES = (5.0, 12.0)  # logarithm of the mass
 
@@ -31,7 +31,7 @@ class Linearised:
         problem: The linear problem about it.
         gradients: Gradient of the lensed source before the PSF in each [flux / arcsec].
         objective: Squared residuals and squared departures from the prior.
-        converged: Whether the last step hardly changed the objective.
+        converged: Whether the last step, or each of two shortened ones, hardly changed it.
         steps: Number of steps.
     """
 
@@ -82,6 +82,7 @@ def optimise_flexible(
     """
     here = linearise(bands, start, means, deviations)
     values = bands.vector(start)
+    gain = np.inf
     for step in range(steps):
         end = here.problem.best(deviations)
         for share in _SHORTENED:
@@ -93,9 +94,9 @@ def optimise_flexible(
                 break
         else:
             return replace(here, converged=True, steps=step)
-        gain = here.objective - objective
+        before, gain = gain, here.objective - objective
         here, values = linearise(bands, trial, means, deviations), vector
-        if gain < _TOLERANCE and share == 1.0:
+        if gain < _TOLERANCE and (share == 1.0 or before < _TOLERANCE):
             return replace(here, converged=True, steps=step + 1)
     return replace(here, steps=steps)
 

@@ -105,6 +105,13 @@ class JointProblem:
         others = [self._reduce(k, trials[0]) for k in range(len(self.parts)) if k != band]
         return [self._evidence([self._reduce(band, trial), *others]) for trial in trials]
 
+    def log_determinant(self, deviations: Vector) -> float:
+        """Logarithm of the determinant of `A` under priors of these standard deviations."""
+        if len(self.parts) == 1:
+            return _log_determinant([self.parts[0].solve(deviations).root])
+        every = self._reduced(deviations)
+        return _log_determinant([self._whole(every), *(one.root for one in every)])
+
     def covariance(self, deviations: Vector, count: int) -> Float[np.ndarray, "c c"]:
         """Covariance of the first `count` values, everything else marginalised."""
         if len(self.parts) == 1:
@@ -182,9 +189,13 @@ class JointProblem:
     def _evidence(self, every: Sequence[Reduced]) -> float:
         pull = np.sum([one.pull for one in every], axis=0)
         gain = float(pull @ self._solved(every, pull[:, None])[:, 0])
-        roots = [self._whole(every), *(one.root for one in every)]
-        log_det = sum(float(np.log(np.diag(root)).sum()) for root in roots)
-        return -0.5 * (sum(one.power for one in every) - gain) - log_det
+        half = 0.5 * _log_determinant([self._whole(every), *(one.root for one in every)])
+        return -0.5 * (sum(one.power for one in every) - gain) - half
+
+
+def _log_determinant(roots: Sequence[Matrix]) -> float:
+    """That of the matrix of these blocks, from their Cholesky factors."""
+    return 2 * sum(float(np.log(np.diag(root)).sum()) for root in roots)
 
 
 def _root(matrix: Matrix) -> Matrix:

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Float32, Int
 
 from darklens.detection.band_fit import BandFit
 from darklens.detection.bands import REGISTRATION_SIZE, Band, Bands, States, Target
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
 from darklens.detection.gauss_newton import Linearised, linearise, optimise_flexible
 from darklens.detection.joint_solution import JointProblem
 from darklens.detection.priors import FlexibilityPriors, prior_of
@@ -25,14 +25,19 @@ from darklens.modelling.parameters import Parameter
 from darklens.observations.alignment import band_offsets
 from darklens.observations.observation import Observation
 
-__all__ = ["LensFit", "LensFitter", "best_evidence"]
+__all__ = ["LensFit", "LensFitter"]
 
 Image = Float[np.ndarray, "h w"]
 Vector = Float[np.ndarray, " k"]
 
 _STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the source's field over its envelope
 _SCALES = (0.08, 0.2, 0.5, 1.25)  # of its covariance over the Sersic radius
+_WIDTHS = (0.3, 1.0, 3.0)  # of the prior of the multipoles over the given one
 _ROUNDS = 2
+_CORRECTIONS = 2
+_SHARE, _NEGLIGIBLE = 0.5, 0.2  # standard errors of the slope
+_STRUCTURE = 0.02  # of the source's light, beyond its profile, from which its prior adapts to it
+_ADAPTATIONS, _WORTH = 2, 30.0  # and the gain of log-evidence from which it does so once more
 _SATELLITE = 0.05  # Einstein radius of a satellite from which the fit starts [arcsec]
 
 
@@ -49,6 +54,7 @@ class LensFit:
         deviations: Prior standard deviations.
         log_evidence: Logarithm of the evidence, a perturber held where it is.
         starts: The parametric fits from which it began.
+        pull: Change of the prior mean of the slope that stands for the determinant.
     """
 
     bands: Bands
@@ -57,6 +63,7 @@ class LensFit:
     deviations: Vector
     log_evidence: float
     starts: tuple[SmoothFit, ...]
+    pull: float
 
     @cached_property
     def views(self) -> tuple[BandFit, ...]:
@@ -179,20 +186,68 @@ class LensFitter:
             starts.append(start)
         every = Bands(tuple(bands))
         states = tuple(b.lens.state(s.parameters) for b, s in zip(bands, starts, strict=True))
-        return self.refit(every, every.moved(states, every.vector(states)), tuple(starts))
+        fit = self.refit(every, every.moved(states, every.vector(states)), tuple(starts))
+        return self._adapted(fit)
 
-    def refit(self, bands: Bands, states: States, starts: tuple[SmoothFit, ...]) -> LensFit:
-        """Optimise from a state, with the strength of the source's field by the evidence."""
+    def _adapted(self, fit: LensFit) -> LensFit:
+        """The fit with a prior of the source that follows the source, where that is more likely."""
+        if max(view.departure for view in fit.views) < _STRUCTURE:
+            return fit
+        for _ in range(_ADAPTATIONS):
+            bands, states = [], []
+            for band, state in zip(fit.bands.bands, fit.here.states, strict=True):
+                source, coefficients = band.lens.source.adapted(state.parameters, state.source)
+                bands.append(replace(band, lens=replace(band.lens, source=source)))
+                states.append(replace(state, source=coefficients))
+            again = self.refit(Bands(tuple(bands)), tuple(states), fit.starts)
+            gain = again.log_evidence - fit.log_evidence
+            fit = again if gain > 0 else fit
+            if gain < _WORTH:
+                break
+        return fit
+
+    def refit(
+        self,
+        bands: Bands,
+        states: States,
+        starts: tuple[SmoothFit, ...],
+        *,
+        pull: float | None = None,
+    ) -> LensFit:
+        """Optimise from a state, with the strength of the source's field by the evidence.
+
+        Args:
+            bands: The images with their models.
+            states: Where to start.
+            starts: The parametric fits.
+            pull: Change of the prior mean of the slope that stands for the determinant; found
+                here if None.
+        """
         means, deviations = self._prior(bands, states, starts)
-        here = linearise(bands, states, means, deviations)
+        slope = bands.first.lens.free.index(Parameter.LENS_SLOPE)
+        moved = means.copy()
+        moved[slope] += pull or 0.0
+        here = linearise(bands, states, moved, deviations)
         for _ in range(_ROUNDS):
-            _, chosen = best_evidence(here, bands, deviations, _radii(starts))
+            chosen = _best_priors(
+                here, bands, deviations, _radii(starts), multipole=self.priors.multipole
+            )
             if np.array_equal(chosen, deviations) and here.converged:
                 break
             deviations = chosen
-            here = optimise_flexible(bands, here.states, means, deviations)
+            here = optimise_flexible(bands, here.states, moved, deviations)
+        for _ in range(_CORRECTIONS if pull is None else 0):
+            wanted = means[slope] + _pull_of_determinant(bands, here, means, deviations, slope)
+            error = float(np.sqrt(here.problem.covariance(deviations, slope + 1)[slope, slope]))
+            if abs(wanted - moved[slope]) * error < _NEGLIGIBLE * deviations[slope] ** 2:
+                break
+            moved[slope] = wanted
+            here = optimise_flexible(bands, here.states, moved, deviations)
+        end = linearise(bands, here.states, means, deviations)
+        here = replace(end, converged=here.converged, steps=here.steps)
         evidence = _evidence(here, deviations)
-        return LensFit(bands, here, means, deviations, evidence, starts)
+        pull = float(moved[slope] - means[slope])
+        return LensFit(bands, here, means, deviations, evidence, starts, pull)
 
     def _prior(
         self, bands: Bands, states: States, starts: tuple[SmoothFit, ...]
@@ -214,15 +269,25 @@ class LensFitter:
         return bands.joined(states, means, known), bands.joined(states, deviations, free)
 
 
-def best_evidence(
-    here: Linearised, bands: Bands, deviations: Vector, radii: Sequence[float]
-) -> tuple[float, Vector]:
-    """The largest evidence over the strength and scale of the source's field, and its priors.
+def _best_priors(
+    here: Linearised,
+    bands: Bands,
+    deviations: Vector,
+    radii: Sequence[float],
+    *,
+    multipole: float,
+) -> Vector:
+    """Priors of the largest evidence: of the source's field in each band, then of the multipoles.
 
-    Those of one band are chosen after those of another.
+    Args:
+        here: The lens about its state.
+        bands: The images with their models.
+        deviations: Standard deviations of the priors.
+        radii: Sersic radius of the source in each band [arcsec].
+        multipole: Given standard deviation of the multipoles.
     """
     grid = [(strength, scale) for strength in _STRENGTHS for scale in _SCALES]
-    best, chosen = -np.inf, deviations
+    chosen = deviations
     dropped = _perturber(here)
     kept = np.setdiff1d(np.arange(len(deviations)), dropped)
     problem = here.problem.without(dropped) if len(dropped) else here.problem
@@ -238,7 +303,42 @@ def best_evidence(
         for evidence, trial in zip(evidences, trials, strict=True):
             if evidence > best:
                 best, chosen = evidence, trial
-    return best, chosen
+    free = len(bands.first.lens.free)
+    masses = slice(free, free + len(MULTIPOLES))
+    trials = [chosen.copy() for _ in _WIDTHS]
+    for width, trial in zip(_WIDTHS, trials, strict=True):
+        trial[masses] = width * multipole
+    return max(trials, key=lambda trial: problem.log_evidence(trial[kept]))
+
+
+def _pull_of_determinant(
+    bands: Bands, here: Linearised, means: Vector, deviations: Vector, slope: int
+) -> float:
+    r"""Change of the prior mean of the slope that takes the optimum to that of the evidence.
+
+    The evidence is :math:`-\frac{1}{2} (\Phi + \ln \det A)` with the objective
+    :math:`\Phi`, and the determinant, which says how much of the field the data constrain, depends
+    on the lens, most of all on the slope of its mass. With the derivative `g` of its logarithm by
+    the slope, all else moving along, a prior mean lower by :math:`g \sigma^2 / 2` has the same
+    effect.
+
+    Args:
+        bands: The images with their models.
+        here: The optimum.
+        means: Prior means.
+        deviations: Prior standard deviations.
+        slope: Where the slope stands.
+    """
+    covariance = here.problem.covariance(deviations, len(deviations))
+    along = covariance[:, slope] / covariance[slope, slope]
+    step = _SHARE * float(np.sqrt(covariance[slope, slope]))
+    values = bands.vector(here.states)
+    ends = [
+        linearise(bands, bands.moved(here.states, values + sign * step * along), means, deviations)
+        for sign in (1, -1)
+    ]
+    high, low = (end.problem.log_determinant(deviations) for end in ends)
+    return -0.5 * (high - low) / (2 * step) * float(deviations[slope]) ** 2
 
 
 def _satellites(

@@ -86,6 +86,7 @@ def prior_of(
         mean[k], spread[k] = 0.0, 0.3
     for k in (Parameter.SOURCE_SERSIC_INDEX, Parameter.LENS_LIGHT_SERSIC_INDEX):
         spread[k] = 3.0
+    spread[Parameter.SOURCE_LOG_RADIUS] = 1.0
     spread[Parameter.BACKGROUND] = _SKY * noise
     free, p = list(lens.free), len(start.perturber)
     satellites = len(lens.satellites) // SATELLITE_SIZE

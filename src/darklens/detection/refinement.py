@@ -87,7 +87,7 @@ def refine(
             bands = smooth.bands.with_perturbation(family)
             perturber = np.array([candidate.x, candidate.y, candidate.log_mass])
             states = bands.with_perturber(smooth.here.states, perturber)
-            ends.append((k, fitter.refit(bands, states, smooth.starts)))
+            ends.append((k, fitter.refit(bands, states, smooth.starts, pull=smooth.pull)))
     first = max((fit for k, fit in ends if k == 0), key=lambda fit: fit.log_evidence)
     kind, chosen = 0, first
     for k, fit in ends:
@@ -102,7 +102,7 @@ def refine(
 def _again(fitter: LensFitter, smooth: LensFit, other: LensFit) -> LensFit:
     """The better of the smooth fit and one that starts from a fit with a subhalo."""
     states = smooth.bands.with_perturber(other.here.states, np.zeros(0))
-    again = fitter.refit(smooth.bands, states, smooth.starts)
+    again = fitter.refit(smooth.bands, states, smooth.starts, pull=smooth.pull)
     return max(smooth, again, key=lambda fit: fit.log_evidence)
 
 

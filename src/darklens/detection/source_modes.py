@@ -4,8 +4,10 @@ The surface brightness of the source is its Sersic profile plus
 
 .. math:: w(\beta) \sum_{jk} c_{jk} \, \sin(j \pi u) \, \sin(k \pi v)
 
-where `u`, `v` run from 0 to 1 across the box and `w` is an envelope that follows the profile. The
-coefficients have independent Gaussian priors, of variance
+where `u`, `v` run from 0 to 1 across the box and `w` is an envelope: the root of the profile or, in
+a second fit, the brightness that the first one found (priors that adapt to the brightness were
+introduced by Nightingale et al. 2018, arXiv:1708.07377). The coefficients have independent Gaussian
+priors, of variance
 
 .. math:: S_{jk} \propto \sigma^2 \, \big(1 + (l \kappa_{jk})^2\big)^{-5/2}, \quad
           \kappa_{jk} = \pi \sqrt{j^2 + k^2} / L
@@ -15,13 +17,15 @@ which is a Matern covariance of smoothness 3/2 with the scale `l`, in the basis 
 matter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
 from numba import njit
+from scipy.interpolate import RectBivariateSpline
+from scipy.ndimage import gaussian_filter
 
 from darklens.lensing.profiles import sersic_b
 from darklens.lensing.special_functions import FASTMATH
@@ -37,6 +41,10 @@ _HALF_WIDTH = 2.6  # of the box, in Sersic radii along the major axis
 _FEWEST, _MOST = 12, 36
 _CAP = 10.0  # brightness over that at the Sersic radius, above which the envelope is flat
 _FAINTEST = 1e-3  # of the envelope: nothing is evaluated beyond
+_NODES = 3  # for each half wave, of an envelope that follows what was found
+_SMOOTHED = 0.5  # half waves, standard deviation
+_LEAST = 0.1  # of the profile, that such an envelope follows at least
+_RIDGE = 1e-6
 _SMOOTHNESS = 2.5
 
 
@@ -48,11 +56,14 @@ class SourceModes:
         parameters: Parameter vector whose source gives the envelope.
         half_width: Half the side of the box [arcsec].
         order: Largest number of half waves across the box.
+        envelope_map: The envelope on evenly spaced nodes from edge to edge of the box, rows along
+            y; None if it follows the profile.
     """
 
     parameters: Parameters
     half_width: float
     order: int
+    envelope_map: Float[np.ndarray, "g g"] | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -83,22 +94,90 @@ class SourceModes:
 
     def envelope(self, x: Rays, y: Rays) -> tuple[Rays, Rays, Rays]:
         """The envelope at places in the source plane, and its gradient; 0 outside the box."""
-        p = self.parameters
-        index = p[Parameter.SOURCE_SERSIC_INDEX]
-        light = sersic_rays(x, y, p, Parameter.SOURCE_X, sersic_b(float(index)), 0.0)
-        unit = np.exp(p[Parameter.SOURCE_X + LightParameter.LOG_AMPLITUDE])
-        level = light[LightRow.BRIGHTNESS] / unit
-        value = np.sqrt(level / (1 + level / _CAP))
-        slope = 0.5 * value / np.maximum(level, 1e-30) / (1 + level / _CAP)
+        if self._spline is None:
+            light = _profile(self.parameters, x, y)
+            level = light[LightRow.BRIGHTNESS] / self._unit
+            value = _root(level)
+            slope = 0.5 * value / np.maximum(level, 1e-30) / (1 + level / _CAP)
+            by_x, by_y = slope * light[LightRow.BY_X], slope * light[LightRow.BY_Y]
+        else:
+            value = self._spline.ev(y, x)
+            by_x, by_y = (
+                self._unit * self._spline.ev(y, x, dx=down, dy=1 - down) for down in (0, 1)
+            )
         x0, y0 = self.centre
         outside = np.maximum(np.abs(x - x0), np.abs(y - y0)) >= self.half_width
         off = outside | (value < _FAINTEST)
-        value[off], slope[off] = 0.0, 0.0
+        for part in (value, by_x, by_y):
+            part[off] = 0.0
+        return self._unit * value, by_x, by_y
+
+    def adapted(
+        self, parameters: Parameters, coefficients: Float[np.ndarray, " m"]
+    ) -> tuple["SourceModes", Float[np.ndarray, " m"]]:
+        """The basis with an envelope that follows a source that was found.
+
+        Args:
+            parameters: Parameter vector of the fit that found it.
+            coefficients: Those of its field.
+
+        Returns:
+            The basis, and the coefficients of nearly the same field in it.
+        """
+        half_width = self.half_width / self.growth(parameters)
+        basis = replace(self, parameters=parameters.copy(), half_width=half_width)
+        nodes = np.linspace(-half_width, half_width, _NODES * self.order + 1)
+        x0, y0 = basis.centre
+        x, y = (rays.ravel() for rays in np.meshgrid(x0 + nodes, y0 + nodes))
+        field = self.field(coefficients, *self.frame(parameters, x, y))[0]
+        profile = _profile(parameters, x, y)[LightRow.BRIGHTNESS]
+        side = len(nodes)
+        found = gaussian_filter((profile + field).reshape(side, side), _SMOOTHED * _NODES)
+        level = np.maximum(found, _LEAST * profile.reshape(side, side))
+        basis = replace(basis, envelope_map=level / basis._unit)
+        images = basis.images(x[np.newaxis], y[np.newaxis]).astype(np.float64)
+        products = images @ images.T
+        products[np.diag_indices_from(products)] += _RIDGE * float(np.trace(products)) / len(self)
+        return basis, np.linalg.solve(products, images @ field)
+
+    def growth(self, parameters: Parameters) -> float:
+        """Size of the source's image over its size, over that when the basis was made.
+
+        Near an Einstein ring of an elliptical power law of slope s the source plane is stretched
+        by s - 1. The size of the box and of its envelope is thus that of the image, which is
+        seen, whatever the slope is: else the prior of the field would prefer some slopes.
+        """
+        k = Parameter.LENS_SLOPE
+        return float((self.parameters[k] - 1) / (parameters[k] - 1))
+
+    def frame(self, parameters: Parameters, x: Rays, y: Rays) -> tuple[Rays, Rays]:
+        """Places in the source plane, in the coordinates of the basis.
+
+        The field moves with the profile of the source, and grows as its image does.
+
+        Args:
+            parameters: Parameter vector of the source.
+            x: Places [arcsec].
+            y: Places [arcsec].
+        """
+        (x0, y0), growth = self.centre, self.growth(parameters)
         return (
-            unit * value,
-            slope * light[LightRow.BY_X],
-            slope * light[LightRow.BY_Y],
+            x0 + growth * (x - parameters[Parameter.SOURCE_X]),
+            y0 + growth * (y - parameters[Parameter.SOURCE_Y]),
         )
+
+    @property
+    def _unit(self) -> float:
+        """Brightness of the profile at its Sersic radius."""
+        return float(np.exp(self.parameters[Parameter.SOURCE_X + LightParameter.LOG_AMPLITUDE]))
+
+    @cached_property
+    def _spline(self) -> RectBivariateSpline | None:
+        if self.envelope_map is None:
+            return None
+        x0, y0 = self.centre
+        nodes = np.linspace(-self.half_width, self.half_width, len(self.envelope_map))
+        return RectBivariateSpline(y0 + nodes, x0 + nodes, self.envelope_map)
 
     def field(
         self, coefficients: Float[np.ndarray, " m"], x: Rays, y: Rays
@@ -125,19 +204,33 @@ class SourceModes:
         return np.ascontiguousarray(out.T)
 
 
-def source_modes(parameters: Parameters, *, resolution: float) -> SourceModes:
+def source_modes(
+    parameters: Parameters, *, resolution: float, extent: float = np.inf
+) -> SourceModes:
     """The basis about a fitted Sersic profile.
 
     Args:
         parameters: Parameter vector of the fit.
         resolution: Half a wave that the image can still resolve in the source plane [arcsec].
+        extent: Largest half width of the box [arcsec].
     """
     radius = float(np.exp(parameters[Parameter.SOURCE_LOG_RADIUS]))
     size = np.hypot(parameters[Parameter.SOURCE_E1], parameters[Parameter.SOURCE_E2])
     axis_ratio = max((1 - size) / (1 + size), 0.2)
-    half_width = _HALF_WIDTH * radius / np.sqrt(axis_ratio)
+    half_width = min(_HALF_WIDTH * radius / np.sqrt(axis_ratio), extent)
     order = int(np.clip(np.ceil(2 * half_width / resolution), _FEWEST, _MOST))
     return SourceModes(parameters.copy(), float(half_width), order)
+
+
+def _profile(parameters: Parameters, x: Rays, y: Rays) -> Float[np.ndarray, "r n"]:
+    """Rows of the Sersic profile of the source."""
+    b = sersic_b(float(parameters[Parameter.SOURCE_SERSIC_INDEX]))
+    return np.asarray(sersic_rays(x, y, parameters, Parameter.SOURCE_X, b, 0.0))
+
+
+def _root(level: Float[np.ndarray, "*n"]) -> Float[np.ndarray, "*n"]:
+    """The envelope of a brightness over that at the Sersic radius."""
+    return np.asarray(np.sqrt(level / (1 + level / _CAP)))
 
 
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)

@@ -16,7 +16,10 @@ from darklens.detection.flexible_lens import FlexibleLens
 from darklens.detection.light_modes import light_modes
 from darklens.detection.source_modes import source_modes
 from darklens.lensing.grid import PixelGrid
+from darklens.lensing.profiles import sersic_b
 from darklens.modelling.adaptation import adapt_preset
+from darklens.modelling.deflections import Deflection
+from darklens.modelling.derivatives import LightRow, power_law_rays, sersic_rays
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.model_from_preset import smooth_model
@@ -34,6 +37,7 @@ _DRAWS = 2000  # of the prior, from which the fit starts
 _SLOPES = (1.2, 2.8)
 _RESOLUTION = 0.8  # half a wave, in pixels of the source plane at a magnification of 4
 _FIELD = (2.0, 1.0)  # half side of what is kept: Einstein radii, and arcsec
+_SEEN, _MARGIN = 1.0, 1.2  # noise of a pixel from which light is seen; around it
 _MASS = slice(Parameter.EINSTEIN_RADIUS, Parameter.SOURCE_X)
 _SHAPE = slice(Parameter.SOURCE_X, Parameter.SOURCE_X + LightParameter.LOG_AMPLITUDE)
 
@@ -101,7 +105,11 @@ def band_of(
     )
     place = start.parameters[[Parameter.LENS_LIGHT_X, Parameter.LENS_LIGHT_Y]]
     light = light_modes(model.grid, *map(float, place))
-    source = source_modes(start.parameters, resolution=_RESOLUTION * pixel_scale)
+    source = source_modes(
+        start.parameters,
+        resolution=_RESOLUTION * pixel_scale,
+        extent=_seen_extent(model, start.parameters, noise),
+    )
     lens = FlexibleLens(model, source, light if lens_light else light[:0], satellites=satellites)
     weight = np.where(np.isfinite(noise), 1 / noise, 0.0)
     target = Target(np.where(weight > 0, np.nan_to_num(data), 0.0), weight)
@@ -145,6 +153,27 @@ def _anywhere(model: SmoothModel) -> SmoothModel:
         for k, side in zip((first, first + 1), half, strict=True):
             lower[k], upper[k] = min(lower[k], -share * side), max(upper[k], share * side)
     return replace(model, lower=lower, upper=upper)
+
+
+def _seen_extent(model: SmoothModel, p: Parameters, noise: Image) -> float:
+    """Half the side of the box in the source plane that holds what is seen of the source [arcsec].
+
+    Args:
+        model: The model.
+        p: Parameter vector.
+        noise: Noise of each pixel.
+    """
+    x, y = (side.ravel() for side in model.grid.coordinates())
+    alpha = power_law_rays(x, y, p)[Deflection.LENS]
+    g1, g2 = p[Parameter.GAMMA1], p[Parameter.GAMMA2]
+    x, y = x - alpha[0] - g1 * x - g2 * y, y - alpha[1] - g2 * x + g1 * y
+    b = sersic_b(float(p[Parameter.SOURCE_SERSIC_INDEX]))
+    light = sersic_rays(x, y, p, Parameter.SOURCE_X, b, 0.0)[LightRow.BRIGHTNESS]
+    seen = light * model.grid.pixel_area > _SEEN * noise.ravel()
+    if not seen.any():
+        return np.inf
+    sides = x[seen] - p[Parameter.SOURCE_X], y[seen] - p[Parameter.SOURCE_Y]
+    return _MARGIN * float(np.abs(sides).max())
 
 
 def _sides(start: SmoothFit, grid: PixelGrid) -> tuple[int, int]:

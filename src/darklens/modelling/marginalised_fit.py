@@ -91,6 +91,8 @@ class MarginalisedFit:
             of the priors as they are given.
         penalty: The same, in standard deviations of the priors as wide as they were chosen.
         widths: How wide the prior of each kind of nuisance was chosen, over the given one.
+        departures: Root mean square of the amplitudes of each kind, in standard deviations of the
+            prior as it is given; 0 of a kind without directions.
     """
 
     fit: SmoothFit
@@ -101,6 +103,7 @@ class MarginalisedFit:
     freedom: float
     penalty: float
     widths: dict[str, float]
+    departures: dict[str, float]
 
     @property
     def signal_to_noise(self) -> float:
@@ -277,6 +280,10 @@ class MarginalisedFitter:
             float(np.square(given[ends[0] :]).sum()),
             float(np.square(amplitudes[ends[0] :]).sum()),
             dict(widths),
+            {
+                kind: float(np.sqrt(np.square(given[group]).sum() / max(len(group), 1)))
+                for group, kind in zip(groups, kinds, strict=True)
+            },
         )
 
 

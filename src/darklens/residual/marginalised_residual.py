@@ -54,6 +54,9 @@ _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batc
 _LEAST_SHARE = 0.02  # of what is projected out
 _POINTS = 8  # that are added one after the other
 _GAINS = (1, 2, 4, 8)  # of chi-square, by so many points
+_DEPARTURES = dict(
+    zip(("multipoles", "source_structure", "psf_error", "lens_light"), KINDS, strict=True)
+)
 _COLUMNS = (
     "fit",
     "chi_square",
@@ -61,6 +64,7 @@ _COLUMNS = (
     "signal_to_noise",
     "magnification",
     "source_share",
+    *_DEPARTURES,
     "note",
 )
 _NOTE = (
@@ -202,6 +206,7 @@ class MarginalisedResidual:
             "signal_to_noise": smooth.signal_to_noise,
             "magnification": smooth.magnification,
             "source_share": smooth.source_share(found.blocks),
+            **{name: smooth.departures[kind] for name, kind in _DEPARTURES.items()},
             "note": _NOTE if found.estimated else None,
         }
 
