@@ -63,12 +63,17 @@ def test_a_clumpy_source_is_no_substructure(fitter: MarginalisedFitter, lens: Le
     found = fitter.fit(counts_of(lens, sources=(source, *clumps)))
     assert found.fit.chi_square < 1.06
     assert found.freedom > 20
+    smooth = fitter.fit(counts_of(lens))
+    kind = "structure of the source"
+    assert found.departures[kind] > 3 * smooth.departures[kind]
 
 
 def test_light_of_the_lens_is_taken_off(fitter: MarginalisedFitter, lens: Lens) -> None:
     light = Sersic(0.5 * lens.scene.sources[0].amplitude, 0.3, 1.5)
     counts = counts_of(lens, lens_light=(light,))
     found = fitter.fit(counts)
+    kind = "light of the lens"
+    assert found.departures[kind] > 10 * fitter.fit(counts_of(lens)).departures[kind]
     taken = counts - found.data
     x, y = load_preset(WIDE).grid.coordinates()
     inner = np.hypot(x, y) < 0.3

@@ -66,6 +66,8 @@ def test_an_image_without_a_lens_shows_in_the_numbers(
     assert told["source_share"][0] > 0.9 > 0.1 > told["source_share"][1]
     assert told["einstein_radius"][0] == pytest.approx(1.2, abs=0.4)
     assert told["magnification"][0] > 2
+    kinds = ("multipoles", "source_structure", "psf_error", "lens_light")
+    assert all(0 <= told[kind][0] < 2 for kind in kinds)
 
 
 def test_chi_square_is_the_same_everywhere_on_its_map(maps: dict[str, np.ndarray]) -> None:

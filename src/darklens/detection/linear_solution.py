@@ -25,6 +25,7 @@ Vector = Float[np.ndarray, " k"]
 Matrix = Float[np.ndarray, "k k"]
 
 _LEAST_SHARE = 0.02  # of a direction that the data constrain
+_FAINT = 1e-6  # of the brightest pixel of the rows that are not exact
 
 
 @dataclass(frozen=True)
@@ -72,14 +73,23 @@ class LinearProblem:
         exact: int,
     ) -> "LinearProblem":
         """The problem with its products summed over the pixels, those of `exact` rows in double."""
-        double = derivatives.astype(np.float64)
+        double = derivatives[:exact].astype(np.float64)
+        products = np.empty((len(derivatives), len(derivatives)))
+        pull = np.empty(len(derivatives))
         with np.errstate(invalid="ignore", over="ignore"):
-            products = (derivatives @ derivatives.T).astype(np.float64)
-            products[:exact] = double[:exact] @ double.T
-        products[:, :exact] = products[:exact].T
+            products[:exact, :exact] = double @ double.T
+            pull[:exact] = double @ residual
+            others = derivatives[exact:]
+            lit = np.abs(others).max(axis=0, initial=0.0)
+            lit = np.flatnonzero(lit > _FAINT * lit.max(initial=0.0))
+            others = np.ascontiguousarray(others[:, lit])
+            products[exact:, exact:] = others @ others.T
+            products[exact:, :exact] = others @ derivatives[:exact, lit].T
+            pull[exact:] = others @ residual[lit].astype(np.float32)
+        products[:exact, exact:] = products[exact:, :exact].T
         if not np.isfinite(products).all():
             raise BadInput("the fit of the lens diverged")
-        return cls(derivatives, residual, values, means, products, double @ residual)
+        return cls(derivatives, residual, values, means, products, pull)
 
     def of_some(self, kept: Int[np.ndarray, " j"]) -> "LinearProblem":
         """The problem with the other values held where they are."""

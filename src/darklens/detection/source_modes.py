@@ -199,9 +199,13 @@ class SourceModes:
             y: The same along y.
         """
         envelope = np.reshape(self.envelope(x.ravel(), y.ravel())[0], x.shape)
-        out = np.zeros((x.shape[1], len(self)), dtype=np.float32)
-        _images(x, y, envelope, self.pairs, self.order, *self.centre, self.half_width, out)
-        return np.ascontiguousarray(out.T)
+        lit = np.flatnonzero(envelope.any(axis=0))
+        out = np.zeros((len(lit), len(self)), dtype=np.float32)
+        rays = x[:, lit], y[:, lit], envelope[:, lit]
+        _images(*rays, self.pairs, self.order, *self.centre, self.half_width, out)
+        images = np.zeros((len(self), x.shape[1]), dtype=np.float32)
+        images[:, lit] = out.T
+        return images
 
 
 def source_modes(

@@ -272,15 +272,15 @@ class MarginalisedFitter:
             for group, (kind, part) in zip(groups, kinds.items(), strict=True)
         }
         return MarginalisedFit(
-            replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
-            basis.reshape(-1, *data.shape),
-            model,
-            data - changes[LENS_LIGHT],
-            np.sum(list(changes.values()), axis=0),
-            float(np.square(given[ends[0] :]).sum()),
-            float(np.square(amplitudes[ends[0] :]).sum()),
-            dict(widths),
-            {
+            fit=replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
+            basis=basis.reshape(-1, *data.shape),
+            model=model,
+            data=data - changes[LENS_LIGHT],
+            nuisance=np.sum(list(changes.values()), axis=0),
+            freedom=float(np.square(given[ends[0] :]).sum()),
+            penalty=float(np.square(amplitudes[ends[0] :]).sum()),
+            widths=dict(widths),
+            departures={
                 kind: float(np.sqrt(np.square(given[group]).sum() / max(len(group), 1)))
                 for group, kind in zip(groups, kinds, strict=True)
             },

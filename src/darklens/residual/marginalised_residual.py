@@ -231,8 +231,9 @@ class MarginalisedResidual:
             raise BadData(f"the fit takes {self._preset.grid.shape} pixels, not {image[0].shape}")
         try:
             counts = any_counts(image[0], central_sky(self._preset))
+            estimated = counts.source == "estimated"
             blocks = self._fitter.binned(counts.image)
-            smooth = self._fitter.fit(blocks, known_gain=counts.source != "estimated")
+            smooth = self._fitter.fit(blocks, known_gain=not estimated)
             parts = self._parts(smooth)
             maps = self._detect(parts)
             points = pursue_points(self._point_filters, *parts, maps, count=_POINTS)
@@ -242,7 +243,6 @@ class MarginalisedResidual:
         except BadInput as error:
             raise BadData(str(error)) from None
         beside = self._point_filters(*self._parts(line))
-        estimated = counts.source == "estimated"
         return _Found(smooth, maps, points, line, beside, estimated, blocks)
 
     @cached_property
