@@ -13,8 +13,7 @@ priors, of variance
           \kappa_{jk} = \pi \sqrt{j^2 + k^2} / L
 
 which is a Matern covariance of smoothness 3/2 with the scale `l`, in the basis of Solin & Särkkä
-2020, arXiv:1401.5508. With the box `L` several times larger than the source, its walls do not
-matter.
+2020, arXiv:1401.5508. The box, of side `L`, holds what is seen of the source with a margin.
 """
 
 from dataclasses import dataclass, replace

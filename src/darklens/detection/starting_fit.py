@@ -38,6 +38,9 @@ _SLOPES = (1.2, 2.8)
 _RESOLUTION = 0.8  # half a wave, in pixels of the source plane at a magnification of 4
 _FIELD = (2.0, 1.0)  # half side of what is kept: Einstein radii, and arcsec
 _SEEN, _MARGIN = 1.0, 1.2  # noise of a pixel from which light is seen; around it
+_MOST_RAYS = 4  # a side of a pixel
+_DARK = -50.0  # logarithm of a brightness
+_UNSEEN = 1.0  # squared change of the image in units of the noise
 _MASS = slice(Parameter.EINSTEIN_RADIUS, Parameter.SOURCE_X)
 _SHAPE = slice(Parameter.SOURCE_X, Parameter.SOURCE_X + LightParameter.LOG_AMPLITUDE)
 
@@ -95,7 +98,7 @@ def band_of(
         satellites: Start of the satellites, as in `LensState`, in the coordinates of this band.
     """
     noise, pixel_scale = seen.noise_and_scale()
-    model = _model_for(seen, lens_light)
+    model = _with_rays(_model_for(seen, lens_light), start.parameters, noise)
     rows, columns = _sides(start, model.grid)
     data, noise = (central_cutout(image, rows, columns) for image in (seen.image, noise))
     model = _with_slope(
@@ -131,6 +134,31 @@ def _model_for(seen: Observation, lens_light: bool) -> SmoothModel:
     grid = PixelGrid(noise.shape, pixel_scale)
     likelihood = GaussianLikelihood(noise)
     return _anywhere(replace(model, grid=grid, instrument=instrument, likelihood=likelihood))
+
+
+def _with_rays(model: SmoothModel, p: Parameters, noise: Image) -> SmoothModel:
+    """The model with so many rays that more of them change the arcs by less than can be seen.
+
+    The bright centre of a source between too few rays looks like a subhalo.
+
+    Args:
+        model: The model.
+        p: Parameter vector.
+        noise: Noise of each pixel.
+    """
+    arcs = p.copy()
+    arcs[Parameter.LENS_LIGHT_LOG_AMPLITUDE] = _DARK
+
+    def with_rays(rays: int) -> SmoothModel:
+        return replace(model, instrument=replace(model.instrument, supersampling=rays))
+
+    rays = model.instrument.supersampling
+    while rays < _MOST_RAYS:
+        change = with_rays(2 * rays).image(arcs) - with_rays(rays).image(arcs)
+        if float(np.nansum(np.square(change / noise))) < _UNSEEN:
+            break
+        rays += 1
+    return with_rays(rays)
 
 
 def _with_slope(model: SmoothModel) -> SmoothModel:
