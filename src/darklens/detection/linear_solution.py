@@ -84,8 +84,9 @@ class LinearProblem:
             lit = np.flatnonzero(lit > _FAINT * lit.max(initial=0.0))
             others = np.ascontiguousarray(others[:, lit])
             products[exact:, exact:] = others @ others.T
-            products[exact:, :exact] = others @ derivatives[:exact, lit].T
-            pull[exact:] = others @ residual[lit].astype(np.float32)
+            wide = others.astype(np.float64)
+            products[exact:, :exact] = wide @ double[:, lit].T
+            pull[exact:] = wide @ residual[lit]
         products[:exact, exact:] = products[exact:, :exact].T
         if not np.isfinite(products).all():
             raise BadInput("the fit of the lens diverged")

@@ -38,7 +38,7 @@ _SLOPES = (1.2, 2.8)
 _RESOLUTION = 0.8  # half a wave, in pixels of the source plane at a magnification of 4
 _FIELD = (2.0, 1.0)  # half side of what is kept: Einstein radii, and arcsec
 _SEEN, _MARGIN = 1.0, 1.2  # noise of a pixel from which light is seen; around it
-_MOST_RAYS = 4  # a side of a pixel
+_MOST_RAYS = 4  # a side of a pixel; even, as candidates lie on the centres of pixels
 _DARK = -50.0  # logarithm of a brightness
 _UNSEEN = 1.0  # squared change of the image in units of the noise
 _MASS = slice(Parameter.EINSTEIN_RADIUS, Parameter.SOURCE_X)
@@ -157,7 +157,7 @@ def _with_rays(model: SmoothModel, p: Parameters, noise: Image) -> SmoothModel:
         change = with_rays(2 * rays).image(arcs) - with_rays(rays).image(arcs)
         if float(np.nansum(np.square(change / noise))) < _UNSEEN:
             break
-        rays += 1
+        rays += 2
     return with_rays(rays)
 
 
