@@ -9,6 +9,9 @@ import pytest
 
 from darklens.detection import Detection, Distances, LensFit, SubhaloDetector
 from darklens.detection.bands import Bands, Target
+from darklens.detection.lens_fit import LensFitter
+from darklens.detection.linear_solution import FitDiverged
+from darklens.detection.refinement import refine
 from darklens.detection.scan import LOG_MASSES
 from darklens.detection.trust import arcs_chi_square, distrust
 from darklens.errors import BadInput
@@ -64,6 +67,26 @@ def test_a_heavy_subhalo_is_found_where_it_is(heavy: Detection) -> None:
     assert abs(heavy.significance - expected) < 3
     assert np.hypot(subhalo.x - 1.0, subhalo.y - 0.5) < 0.2
     assert abs(subhalo.log_mass - 10.0) < max(0.3, 3 * subhalo.mass_error)
+
+
+class _Diverging(LensFitter):
+    """No fit with a subhalo succeeds."""
+
+    def refit(self, *_: Any, **__: Any) -> LensFit:
+        raise FitDiverged
+
+
+def test_candidates_whose_fits_diverge_stay_those_of_the_scan(
+    detector: SubhaloDetector, heavy: Detection
+) -> None:
+    assert heavy.scan is not None
+    smooth, best, subhalo = refine(_Diverging(), heavy.smooth, heavy.scan, detector.families)
+    assert smooth is heavy.smooth
+    assert best is heavy.smooth
+    assert subhalo is not None
+    assert not subhalo.refined
+    assert subhalo.significance > 5
+    assert np.isnan(subhalo.mass_error)
 
 
 def test_maps_and_limits(smooth: Detection) -> None:

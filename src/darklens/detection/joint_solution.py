@@ -17,8 +17,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int
 from scipy.linalg import cho_solve, solve_triangular
 
-from darklens.detection.linear_solution import LinearProblem, constrained_directions
-from darklens.errors import BadInput
+from darklens.detection.linear_solution import FitDiverged, LinearProblem, constrained_directions
 
 __all__ = ["JointProblem", "Reduced"]
 
@@ -203,4 +202,4 @@ def _root(matrix: Matrix) -> Matrix:
     try:
         return np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
-        raise BadInput("the fit of the lens diverged") from None
+        raise FitDiverged from None

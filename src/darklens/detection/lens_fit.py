@@ -17,6 +17,7 @@ from darklens.detection.bands import REGISTRATION_SIZE, Band, Bands, States, Tar
 from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
 from darklens.detection.gauss_newton import Linearised, linearise, optimise_flexible
 from darklens.detection.joint_solution import JointProblem
+from darklens.detection.linear_solution import FitDiverged
 from darklens.detection.priors import FlexibilityPriors, prior_of
 from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.detection.starting_fit import band_of, starting_fit
@@ -199,7 +200,10 @@ class LensFitter:
                 source, coefficients = band.lens.source.adapted(state.parameters, state.source)
                 bands.append(replace(band, lens=replace(band.lens, source=source)))
                 states.append(replace(state, source=coefficients))
-            again = self.refit(Bands(tuple(bands)), tuple(states), fit.starts)
+            try:
+                again = self.refit(Bands(tuple(bands)), tuple(states), fit.starts)
+            except FitDiverged:
+                break
             gain = again.log_evidence - fit.log_evidence
             fit = again if gain > 0 else fit
             if gain < _WORTH:

@@ -19,13 +19,20 @@ from scipy.linalg import cho_solve, solve_triangular
 
 from darklens.errors import BadInput
 
-__all__ = ["LinearProblem", "LinearSolution", "constrained_directions"]
+__all__ = ["FitDiverged", "LinearProblem", "LinearSolution", "constrained_directions"]
 
 Vector = Float[np.ndarray, " k"]
 Matrix = Float[np.ndarray, "k k"]
 
 _LEAST_SHARE = 0.02  # of a direction that the data constrain
 _FAINT = 1e-6  # of the brightest pixel of the rows that are not exact
+
+
+class FitDiverged(BadInput):
+    """The image of a lens, or how it changes, is no number any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the fit of the lens diverged")
 
 
 @dataclass(frozen=True)
@@ -89,7 +96,7 @@ class LinearProblem:
             pull[exact:] = wide @ residual[lit]
         products[:exact, exact:] = products[exact:, :exact].T
         if not np.isfinite(products).all():
-            raise BadInput("the fit of the lens diverged")
+            raise FitDiverged
         return cls(derivatives, residual, values, means, products, pull)
 
     def of_some(self, kept: Int[np.ndarray, " j"]) -> "LinearProblem":
@@ -111,7 +118,7 @@ class LinearProblem:
         try:
             root = np.linalg.cholesky(matrix)
         except np.linalg.LinAlgError:
-            raise BadInput("the fit of the lens diverged") from None
+            raise FitDiverged from None
         pull = deviations * (self.pull + self.products @ shift)
         amplitudes = cho_solve((root, True), pull)
         power = float(

@@ -7,13 +7,15 @@ costs three parameters in :math:`\Delta \mathrm{BIC} = \Delta\chi^2 - 3 \ln N`.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from darklens.detection.lens_fit import LensFit, LensFitter
+from darklens.detection.linear_solution import FitDiverged
 from darklens.detection.perturbers import PerturberFamily
-from darklens.detection.scan import Scan
+from darklens.detection.scan import Candidate, Scan
 
 __all__ = ["Subhalo", "refine"]
 
@@ -76,10 +78,7 @@ def refine(
         return smooth, smooth, None
     best = candidates[0]
     if best.significance < _TRIED:
-        unknown = (np.nan, np.nan, np.nan)
-        place = (best.x, best.y, best.log_mass)
-        gain = best.significance**2
-        return smooth, smooth, Subhalo(families[best.family].name, *place, unknown, gain, False)
+        return smooth, smooth, _of_scan(best, families)
     ends = []
     for k, family in enumerate(families):
         own = [candidate for candidate in candidates if candidate.family == k]
@@ -87,9 +86,13 @@ def refine(
             bands = smooth.bands.with_perturbation(family)
             perturber = np.array([candidate.x, candidate.y, candidate.log_mass])
             states = bands.with_perturber(smooth.here.states, perturber)
-            ends.append((k, fitter.refit(bands, states, smooth.starts, pull=smooth.pull)))
-    first = max((fit for k, fit in ends if k == 0), key=lambda fit: fit.log_evidence)
-    kind, chosen = 0, first
+            with suppress(FitDiverged):
+                ends.append((k, fitter.refit(bands, states, smooth.starts, pull=smooth.pull)))
+    if not ends:
+        return smooth, smooth, _of_scan(best, families)
+    kind = min(k for k, _ in ends)
+    first = max((fit for k, fit in ends if k == kind), key=lambda fit: fit.log_evidence)
+    chosen = first
     for k, fit in ends:
         if 2 * (fit.log_evidence - first.log_evidence) > _PREFERRED and k > 0:
             kind, chosen = k, fit
@@ -97,6 +100,14 @@ def refine(
         smooth = _again(fitter, smooth, chosen)
     gain = 2 * (chosen.log_evidence - smooth.log_evidence)
     return smooth, chosen, _subhalo(families[kind].name, chosen, gain)
+
+
+def _of_scan(candidate: Candidate, families: Sequence[PerturberFamily]) -> Subhalo:
+    """A candidate that was not fitted together with the lens."""
+    unknown = (np.nan, np.nan, np.nan)
+    place = (candidate.x, candidate.y, candidate.log_mass)
+    gain = candidate.significance**2
+    return Subhalo(families[candidate.family].name, *place, unknown, gain, False)
 
 
 def _again(fitter: LensFitter, smooth: LensFit, other: LensFit) -> LensFit:
