@@ -18,7 +18,13 @@ from darklens.lensing.substructure import Perturbers
 from darklens.modelling.fit import SmoothFit
 from darklens.modelling.parameters import PARAMETERS
 
-__all__ = ["Estimate", "conventional_parameters", "fit_estimates", "fitted_scene"]
+__all__ = [
+    "Estimate",
+    "conventional_parameters",
+    "fit_estimates",
+    "fitted_scene",
+    "named_estimates",
+]
 
 Parameters = Float[np.ndarray, " p"]
 
@@ -52,13 +58,30 @@ def fit_estimates(fit: SmoothFit) -> dict[str, Estimate]:
     Sizes and directions come after the second of their two components: `gamma1`, `gamma2`,
     `shear`, `shear_angle`.
     """
-    values, errors = fit.values, fit.errors
+    return named_estimates(fit.names, fit.parameters, fit.covariance)
+
+
+def named_estimates(
+    names: Sequence[str], parameters: Parameters, covariance: Float[np.ndarray, "k k"]
+) -> dict[str, Estimate]:
+    """The same for some parameters with their covariance.
+
+    Args:
+        names: Names of the free parameters.
+        parameters: Parameter vector, in the order of `PARAMETERS`.
+        covariance: Covariance of the free parameters.
+    """
+    values = {name: float(parameters[PARAMETERS.index(name)]) for name in names}
+    errors = dict(zip(names, map(float, np.sqrt(np.diag(covariance))), strict=True))
     estimates = {}
-    for name in fit.names:
+    for name in names:
         estimates[name] = Estimate(values[name], errors[name])
         for pair, words in _PAIRS.items():
             if name == pair[1] and pair[0] in values:
-                estimates |= dict(zip(words, _size_and_angle(fit, pair), strict=True))
+                places = [names.index(one) for one in pair]
+                both = covariance[np.ix_(places, places)]
+                found = _size_and_angle(pair, [values[one] for one in pair], both)
+                estimates |= dict(zip(words, found, strict=True))
         if name in _LOGARITHMS:
             value = float(np.exp(values[name]))
             estimates[_LOGARITHMS[name]] = Estimate(value, value * errors[name])
@@ -92,11 +115,11 @@ def conventional_parameters(
     return made
 
 
-def _size_and_angle(fit: SmoothFit, pair: tuple[str, str]) -> tuple[Estimate, Estimate]:
+def _size_and_angle(
+    pair: tuple[str, str], values: Sequence[float], covariance: Float[np.ndarray, "2 2"]
+) -> tuple[Estimate, Estimate]:
     """Shear or axis ratio, and the direction, from two components."""
-    a, b = (fit.values[name] for name in pair)
-    places = [fit.names.index(name) for name in pair]
-    covariance = fit.covariance[np.ix_(places, places)]
+    a, b = values
     size, twice = max(float(np.hypot(a, b)), 1e-12), np.arctan2(b, a)
     along = np.array([np.cos(twice), np.sin(twice)])
     across = np.array([-along[1], along[0]])

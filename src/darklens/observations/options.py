@@ -67,10 +67,11 @@ class ImageOptions:
         neighbours: Whether to mask galaxies and stars beyond the protected radius; by default they
             are kept.
         protected_radius: Around the centre nothing is masked as a neighbour [arcsec]; 3 by default.
-        satellites: Galaxies beside the lens whose mass is to be modelled, by `detect`: up to three
-            places as in `centre`, separated by semicolons, such as `131,88; 60,97`.
-        lens: Name of the lens: images with the same name are bands of one lens, which `detect`
-            searches together; the first of them is the one that places refer to.
+        satellites: Galaxies beside the lens whose mass is to be modelled, by `detect` and
+            `fit --flexible`: up to three places as in `centre`, separated by semicolons, such as
+            `131,88; 60,97`.
+        lens: Name of the lens: images with the same name are bands of one lens, which `detect` and
+            `fit --flexible` take together; the first is the one that places refer to.
         resample: Pixel scale to resample to [arcsec/pixel]; flux is conserved. Not by default.
     """
 

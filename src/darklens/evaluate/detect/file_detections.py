@@ -6,13 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from darklens.detection import Distances, SubhaloDetector
-from darklens.evaluate.detect.coolest import write_coolest
 from darklens.evaluate.detect.figures import detection_figure
-from darklens.evaluate.detect.fits_maps import write_maps
-from darklens.evaluate.detect.lens_images import LensImages, lens_images
+from darklens.evaluate.detect.maps import lens_summary, write_detection
 from darklens.evaluate.detect.table import FileDetection, detection_row, detection_table
 from darklens.evaluate.figures import save_figure
 from darklens.evaluate.image_files import ImageRun, attempt, only_images
+from darklens.evaluate.lenses import LensImages, counted, lens_images, title_of, write_coolest
 from darklens.files.atomic import atomic_file
 from darklens.observations import ImageOptions
 
@@ -77,7 +76,7 @@ def detect(
         work = partial(detect_in_lens, detector=detector, lens_light=lens_light)
         lenses = lens_images(only_images(run.targets))
         rows = []
-        stage = f"looking for subhalos in {_what(lenses)}"
+        stage = f"looking for subhalos in {counted(lenses)}"
         for name, found in run.results(work, lenses, stage):
             _write_images(name, found, maps, figures)
             rows.append(detection_row(found))
@@ -106,13 +105,6 @@ def detect_in_lens(
     return attempt(search, lens, failed)
 
 
-def _what(lenses: list[LensImages]) -> str:
-    """What is searched, and how many of them."""
-    single = all(len(lens.targets) == 1 for lens in lenses)
-    one, several = ("image", "images") if single else ("lens", "lenses")
-    return f"{len(lenses)} {one if len(lenses) == 1 else several}"
-
-
 def _write_images(name: str, row: FileDetection, maps: Path | None, figures: Path | None) -> None:
     """The maps, the lens as COOLEST JSON and the picture of one search."""
     if row.seen is None or row.detection is None:
@@ -120,10 +112,10 @@ def _write_images(name: str, row: FileDetection, maps: Path | None, figures: Pat
     stem = Path(name).stem
     if maps is not None:
         with atomic_file(maps / f"{stem}.fits") as temporary:
-            write_maps(temporary, (row.seen, *row.others), row.detection)
+            write_detection(temporary, (row.seen, *row.others), row.detection)
         with atomic_file(maps / f"{stem}.coolest.json") as temporary:
-            write_coolest(temporary, row.seen, row.detection)
+            lens, meta = row.detection.lens, lens_summary(row.detection)
+            write_coolest(temporary, row.seen, lens, row.detection.distances, meta)
     if figures is not None:
-        title = str(Path(row.path.parent.name, row.path.name))
         with atomic_file(figures / name) as temporary:
-            save_figure(detection_figure(row.detection, title=title), temporary)
+            save_figure(detection_figure(row.detection, title=title_of(row.path)), temporary)

@@ -9,9 +9,7 @@ import numpy as np
 import pandas as pd
 
 from darklens.detection import Detection
-from darklens.detection.flexible_lens import MULTIPOLES
-from darklens.detection.satellites import SATELLITE_SIZE
-from darklens.modelling.parameters import PARAMETERS, Parameter
+from darklens.evaluate.lenses import image_cells, lens_cells, lens_table
 from darklens.naming import visible
 from darklens.observations import Observation
 
@@ -41,10 +39,7 @@ _FIRST = (
     "magnification",
     "noise",
 )
-_OF_LENS = ("lens", "bands")
-_OF_SATELLITE = ("x", "y", "einstein_radius")
-_LAST = ("prepared", "error")
-_TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise", *_LAST)
+_TEXT = ("path", "verdict", "reason", "mass_unit", "profile", "noise")
 
 
 @dataclass(frozen=True)
@@ -99,55 +94,11 @@ def detection_row(row: FileDetection) -> dict[str, Any]:
         "expected_subhalos": found.expected(5.0) if known else np.nan,
         "chi_square": found.chi_square,
         "magnification": found.lens.magnification,
-        "noise": _noise((seen, *row.others)),
     }
-    if row.lens:
-        head["bands"] = "; ".join(visible(view.band.name) for view in found.smooth.views)
-    prepared = _prepared((seen, *row.others))
-    return head | _smooth_lens(found) | {"prepared": prepared, "error": None}
-
-
-def _noise(images: Sequence[Observation]) -> str:
-    """Where the noise is from: `estimated` if that of any image is."""
-    origins = {image.noise_origin for image in images}
-    return "estimated" if "estimated" in origins else images[0].noise_origin
-
-
-def _prepared(images: Sequence[Observation]) -> str | None:
-    """What was done to the images, each named where there are several."""
-    if len(images) == 1:
-        return "; ".join(images[0].notes) or None
-    notes = [(visible(image.band or image.name), note) for image in images for note in image.notes]
-    return "; ".join(f"{name}: {note}" for name, note in notes) or None
+    images = image_cells((seen, *row.others), found.smooth, row.lens)
+    return head | images | lens_cells(found.lens) | {"error": None}
 
 
 def detection_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Table of the rows: the answer, the smooth lens, what was done to the image, the error."""
-    names = dict.fromkeys((*_FIRST, *(name for row in rows for name in row)))
-    named = [name for name in _OF_LENS if name in names]
-    columns = [*(name for name in names if name not in (*_OF_LENS, *_LAST)), *named, *_LAST]
-    table = pd.DataFrame(rows, columns=columns)
-    for name in _TEXT:
-        table[name] = table[name].astype("string")
-    return table
-
-
-def _smooth_lens(found: Detection) -> dict[str, float]:
-    """Parameters of the lens beside its subhalo, each followed by its marginal error."""
-    fit = found.lens
-    errors = fit.errors()
-    values: dict[str, float] = {}
-    for k, error in zip(fit.lens.free, errors, strict=False):
-        if k < Parameter.SOURCE_X:
-            name = PARAMETERS[k]
-            values |= {name: float(fit.state.parameters[k]), f"{name}_error": float(error)}
-    first = len(fit.lens.free)
-    for i, (order, phase) in enumerate(MULTIPOLES):
-        name = f"multipole{order}_{'sin' if phase else 'cos'}"
-        amplitude = float(fit.state.multipoles[i])
-        values |= {name: amplitude, f"{name}_error": float(errors[first + i])}
-    first += len(MULTIPOLES)
-    for i, value in enumerate(fit.state.satellites):
-        name = f"satellite{i // SATELLITE_SIZE + 1}_{_OF_SATELLITE[i % SATELLITE_SIZE]}"
-        values |= {name: float(value), f"{name}_error": float(errors[first + i])}
-    return values
+    return lens_table(rows, first=_FIRST, text=_TEXT)

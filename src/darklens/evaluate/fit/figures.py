@@ -19,7 +19,7 @@ from darklens.lensing import PixelGrid, Scene
 from darklens.modelling import PARAMETERS, SmoothFit, SmoothModel, fit_estimates, fitted_scene
 from darklens.naming import in_figure
 
-__all__ = ["fit_figure"]
+__all__ = ["draw_image", "draw_residual", "fit_figure", "frame", "stretch_of"]
 
 Image = Float[np.ndarray, "h w"]
 Curve = Float[np.ndarray, "_ 2"]
@@ -47,15 +47,17 @@ def fit_figure(image: Image, fit: SmoothFit, model: SmoothModel, *, title: str =
         panels = figure.subplots(rows, 3 if model.lens_light else 4).ravel()
         scene = fitted_scene(fit.parameters)
         critical, caustics = critical_curves(scene, model.grid)
-        stretch = _stretch(fit.model, fit)
-        _draw(panels[0], image, model.grid, stretch, "data")
-        _draw(panels[1], fit.model, model.grid, stretch, "smooth model")
-        _residual(panels[2], fit, model.grid)
+        stretch = stretch_of(fit.model, fit.noise)
+        draw_image(panels[0], image, model.grid, stretch, "data")
+        draw_image(panels[1], fit.model, model.grid, stretch, "smooth model")
+        draw_residual(panels[2], fit.residual, fit.noise, model.grid)
         if model.lens_light:
             light = fit.model - _arcs(fit, model)
-            arcs = _stretch(fit.model - light, fit)
-            _draw(panels[3], image - light, model.grid, arcs, "data without the lens light")
-            _draw(panels[4], fit.model - light, model.grid, arcs, "model without the lens light")
+            arcs = stretch_of(fit.model - light, fit.noise)
+            draw_image(panels[3], image - light, model.grid, arcs, "data without the lens light")
+            draw_image(
+                panels[4], fit.model - light, model.grid, arcs, "model without the lens light"
+            )
         for panel in panels[[1, 4]] if model.lens_light else panels[1:2]:
             _curves(panel, critical, "critical curve")
         _source(panels[-1], scene, caustics)
@@ -80,11 +82,16 @@ def _arcs(fit: SmoothFit, model: SmoothModel) -> Image:
     return np.asarray(model.likelihood.moments(model.image(parameters), exposure).mean)
 
 
-def _stretch(model: Image, fit: SmoothFit) -> Normalize:
-    """A stretch linear at the level of the sky noise and logarithmic far above it."""
-    noise = float(np.median(fit.noise[np.isfinite(fit.noise)]))
-    low, high = float(np.percentile(model, 1)) - 2 * noise, float(model.max())
-    return AsinhNorm(linear_width=4 * noise, vmin=low, vmax=max(high, low + 4 * noise))
+def stretch_of(model: Image, noise: Image) -> Normalize:
+    """A stretch linear at the level of the sky noise and logarithmic far above it.
+
+    Args:
+        model: The image.
+        noise: Noise of each pixel, infinite for masked ones.
+    """
+    level = float(np.median(noise[np.isfinite(noise)]))
+    low, high = float(np.percentile(model, 1)) - 2 * level, float(model.max())
+    return AsinhNorm(linear_width=4 * level, vmin=low, vmax=max(high, low + 4 * level))
 
 
 def _ticks(norm: AsinhNorm) -> list[float]:
@@ -105,7 +112,7 @@ def _extent(grid: PixelGrid) -> tuple[float, float, float, float]:
     return (-columns, columns, -rows, rows)
 
 
-def _draw(axes: Axes, image: Image, grid: PixelGrid, norm: Normalize, title: str) -> None:
+def draw_image(axes: Axes, image: Image, grid: PixelGrid, norm: Normalize, title: str) -> None:
     """One image with its colour bar."""
     style: dict[str, Any] = {"origin": "lower", "interpolation": "nearest"}
     colours = "RdBu_r" if title.startswith("residual") else "inferno"
@@ -117,14 +124,14 @@ def _draw(axes: Axes, image: Image, grid: PixelGrid, norm: Normalize, title: str
         bar.minorticks_off()
     bar.ax.tick_params(labelsize=8)
     bar.outline.set_visible(False)
-    _frame(axes, title)
+    frame(axes, title)
 
 
-def _residual(axes: Axes, fit: SmoothFit, grid: PixelGrid) -> None:
+def draw_residual(axes: Axes, residual: Image, noise: Image, grid: PixelGrid) -> None:
     """The residual in units of the noise; masked pixels are grey."""
-    shown = np.where(np.isfinite(fit.noise), fit.residual, np.nan)
+    shown = np.where(np.isfinite(noise), residual, np.nan)
     axes.set_facecolor("#c4cad2")
-    _draw(axes, shown, grid, Normalize(-_LIMIT, _LIMIT), "residual [noise]")
+    draw_image(axes, shown, grid, Normalize(-_LIMIT, _LIMIT), "residual [noise]")
 
 
 def _source(axes: Axes, scene: Scene, caustics: list[Curve]) -> None:
@@ -140,7 +147,7 @@ def _source(axes: Axes, scene: Scene, caustics: list[Curve]) -> None:
     axes.imshow(light, origin="lower", extent=extent, cmap="inferno", vmin=0, vmax=largest)
     _curves(axes, caustics, "caustic")
     axes.set(xlim=extent[:2], ylim=extent[2:])
-    _frame(axes, "source plane (square root)")
+    frame(axes, "source plane (square root)")
 
 
 def _curves(axes: Axes, curves: list[Curve], label: str) -> None:
@@ -150,7 +157,8 @@ def _curves(axes: Axes, curves: list[Curve], label: str) -> None:
         axes.legend(loc="upper right", frameon=False, fontsize=8, labelcolor=_LINE)
 
 
-def _frame(axes: Axes, title: str) -> None:
+def frame(axes: Axes, title: str) -> None:
+    """Title and axes in arcsec of one panel."""
     axes.set_title(title, fontsize=10)
     axes.tick_params(labelsize=8)
     axes.set_xlabel("x [arcsec]", fontsize=8, labelpad=1)

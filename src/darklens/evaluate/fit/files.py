@@ -49,6 +49,10 @@ Made = TypeVar("Made")
 
 _KEPT = 8  # models of different grids and PSFs that are kept
 _OF_ALL = ("images", "extension", "noise_map", "noise_kind", "psf", "psf_pixel_scale", "search")
+_NO_SATELLITES = (
+    "--satellites are modelled by detect, not by fit, unless it fits the flexible lens: add "
+    "--flexible, or omit them"
+)
 
 
 @dataclass(frozen=True)
@@ -123,8 +127,14 @@ class FileFitter:
         """Fit one file; errors are reported in the result."""
         own = self._preset.general or target.options.noise_map is not None
         work = self._fit_observation if own else self._fit_as_preset
+
+        def checked(target: Target) -> FileFit:
+            if target.options.satellites is not None:
+                raise BadInput(_NO_SATELLITES)
+            return self._sampled(work(target))
+
         return attempt(
-            lambda one: self._sampled(work(one)),
+            checked,
             target,
             lambda path, reason: FileFit(path, error=reason),
         )
@@ -177,8 +187,6 @@ class FileFitter:
                     "preset, such as galaxy"
                 )
             said = replace(said, pixel_scale=preset.grid.pixel_scale)
-        if said.satellites is not None:
-            raise BadInput("--satellites are modelled by detect, not by fit: omit them")
         seen = prepare_observation(read_observation(target.path, said), said)
         noise, pixel_scale = seen.noise_and_scale()
         model = self._model(PixelGrid(seen.image.shape, pixel_scale), seen.psf)

@@ -2,16 +2,17 @@
 
 Galan et al. 2023, doi:10.21105/joss.05567. Radii are those of the intermediate axis, as ours;
 angles are degrees from the y axis towards the negative x axis, which is East of North where North
-is up. The departures from the parametric lens are left out; the subhalo is in `meta`.
+is up. The departures from the parametric lens are left out; what else is known is in `meta`.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from darklens.detection import Detection
+from darklens.detection import Distances, LensFit
 from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import PARAMETERS
 from darklens.observations import Observation
@@ -19,16 +20,32 @@ from darklens.observations import Observation
 __all__ = ["coolest_model", "write_coolest"]
 
 
-def write_coolest(path: Path, seen: Observation, found: Detection) -> None:
-    """Write the lens of a search as COOLEST JSON."""
-    text = json.dumps(coolest_model(seen, found), indent=2, allow_nan=False)
+def write_coolest(
+    path: Path,
+    seen: Observation,
+    fit: LensFit,
+    distances: Distances,
+    meta: Mapping[str, Any],
+) -> None:
+    """Write a lens as COOLEST JSON.
+
+    Args:
+        path: The file.
+        seen: The first image of the lens.
+        fit: The fit of the lens.
+        distances: Redshifts and cosmology.
+        meta: What else is known of the lens, in our own words.
+    """
+    text = json.dumps(coolest_model(seen, fit, distances, meta), indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
-    """The lens of a search as the dictionary that COOLEST stores."""
-    p = dict(zip(PARAMETERS, map(float, found.lens.state.parameters), strict=True))
-    z_lens, z_source = found.distances.redshifts
+def coolest_model(
+    seen: Observation, fit: LensFit, distances: Distances, meta: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The lens as the dictionary that COOLEST stores; see `write_coolest`."""
+    p = dict(zip(PARAMETERS, map(float, fit.state.parameters), strict=True))
+    z_lens, z_source = distances.redshifts
     size, angle = np.hypot(p["gamma1"], p["gamma2"]), _angle(p["gamma1"], p["gamma2"])
     shear = _profile("ExternalShear", gamma_ext=float(size), phi_ext=angle)
     place = {"center_x": p["lens_x"], "center_y": p["lens_y"]}
@@ -39,19 +56,23 @@ def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
         **_ellipse(p, "lens"),
         **place,
     )
-    light = [_sersic(p, "lens_light")] if found.lens.lens.model.lens_light else []
+    light = [_sersic(p, "lens_light")] if fit.lens.model.lens_light else []
     rows, columns = seen.image.shape
     _, pixel_scale = seen.noise_and_scale()
     half = [0.5 * side * pixel_scale for side in (columns, rows)]
     return {
         "standard": "COOLEST",
         "mode": "MAP",
-        "meta": _meta(found),
+        "meta": {
+            "software": "darklens",
+            "redshifts": "given" if distances.known else "assumed",
+            **meta,
+        },
         "coordinates_origin": _origin(seen),
         "cosmology": {
             "astropy_name": "FlatLambdaCDM",
-            "H0": found.distances.cosmology.H0,
-            "Om0": found.distances.cosmology.Om0,
+            "H0": distances.cosmology.H0,
+            "Om0": distances.cosmology.Om0,
         },
         "instrument": {"name": "", "pixel_size": pixel_scale},
         "observation": {
@@ -71,7 +92,7 @@ def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
                 "mass_model": [mass],
                 "light_model": light,
             },
-            *_satellites(found, z_lens),
+            *_satellites(fit, z_lens),
             {
                 "type": "Galaxy",
                 "name": "source",
@@ -83,9 +104,9 @@ def coolest_model(seen: Observation, found: Detection) -> dict[str, Any]:
     }
 
 
-def _satellites(found: Detection, redshift: float) -> list[dict[str, Any]]:
+def _satellites(fit: LensFit, redshift: float) -> list[dict[str, Any]]:
     """The satellites of the lens, each a galaxy with its mass."""
-    values = found.lens.state.satellites.reshape(-1, SATELLITE_SIZE)
+    values = fit.state.satellites.reshape(-1, SATELLITE_SIZE)
     return [
         {
             "type": "Galaxy",
@@ -96,22 +117,6 @@ def _satellites(found: Detection, redshift: float) -> list[dict[str, Any]]:
         }
         for number, (x, y, theta) in enumerate(values.tolist(), 1)
     ]
-
-
-def _meta(found: Detection) -> dict[str, Any]:
-    """The answer, in our own words."""
-    meta: dict[str, Any] = {"software": "darklens", "verdict": found.verdict}
-    meta["redshifts"] = "given" if found.distances.known else "assumed"
-    if found.verdict == "subhalo" and found.subhalo is not None:
-        subhalo = found.subhalo
-        meta["subhalo"] = {
-            "profile": subhalo.family,
-            "x": subhalo.x,
-            "y": subhalo.y,
-            "log10_mass": subhalo.log_mass,
-            "significance": found.significance,
-        }
-    return meta
 
 
 def _origin(seen: Observation) -> dict[str, str]:
