@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from darklens.detection import Distances, TruncatedNFW
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import FlexibleLens
+from darklens.detection.lens_state import LensState
 from darklens.detection.light_modes import light_modes
 from darklens.detection.source_modes import source_modes
 from darklens.lensing import (

@@ -9,8 +9,9 @@ import pytest
 
 from darklens.detection import Distances, LensFit, LensFitter, SubhaloDetector
 from darklens.detection.bands import Band, Bands, Target
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import FlexibleLens
 from darklens.detection.gauss_newton import linearise
+from darklens.detection.lens_state import LensState
 from darklens.detection.priors import FlexibilityPriors, prior_of
 from darklens.detection.scan import LOG_MASSES, scan_positions, scan_subhalos
 from darklens.detection.trust import arcs_chi_squares, distrust
@@ -159,6 +160,7 @@ def test_a_subhalo_is_sqrt_two_times_as_significant_in_two_images(
         few = slice(None, None, 12)
         scan = scan_subhalos(
             fit.views,
+            fit.settled_residual(),
             fit.basis(),
             families,
             (rows[few], columns[few]),

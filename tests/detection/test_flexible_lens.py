@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
+from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens
+from darklens.detection.lens_state import LensState
 from darklens.lensing import Multipole, PixelPSF, render
 from darklens.modelling import PARAMETERS, GaussianLikelihood, Parameter, SmoothModel
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from darklens.detection import LensFit
-from darklens.detection.gauss_newton import optimise_flexible
+from darklens.detection.gauss_newton import linearise, optimise_flexible
 from darklens.detection.lens_fit import LensFitter
 from darklens.detection.trust import arcs_chi_square
 from darklens.lensing import GaussianPSF, Sersic, render
@@ -58,6 +58,7 @@ def test_the_slope_is_that_of_the_largest_evidence(clumpy: LensFit) -> None:
         means, deviations = clumpy.means.copy(), clumpy.deviations.copy()
         means[k], deviations[k] = values[k] + shift, 1e-4
         start = clumpy.bands.moved(clumpy.here.states, values + shift * along)
-        here = optimise_flexible(clumpy.bands, start, means, deviations)
+        begin = linearise(clumpy.bands, start, means, deviations)
+        here = optimise_flexible(clumpy.bands, begin, means, deviations)
         evidences.append(here.problem.log_evidence(deviations))
     assert evidences[1] > max(evidences[0], evidences[2])

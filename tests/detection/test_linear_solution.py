@@ -67,3 +67,22 @@ def test_what_is_not_finite_is_refused() -> None:
     rows = np.full((2, 5), np.inf, dtype=np.float32)
     with pytest.raises(BadInput, match="diverged"):
         LinearProblem.of(rows, np.ones(5), np.zeros(2), np.zeros(2), 2)
+
+
+def test_damping_holds_what_is_not_linear_where_it_is() -> None:
+    problem, deviations, *_ = _problem()
+    best = problem.solve(deviations).values
+    held = problem.damped(1e9).solve(deviations).values
+    assert np.allclose(held[:3], problem.values[:3], atol=1e-6)
+    rest = problem.of_some(np.array([3, 4, 5])).solve(deviations[3:]).values
+    assert np.allclose(held[3:], rest, atol=1e-5)
+    assert np.allclose(problem.damped(1e-9).solve(deviations).values, best, atol=1e-6)
+
+
+def test_residual_at_other_values_is_linear() -> None:
+    problem, deviations, residual, _ = _problem()
+    assert np.allclose(problem.residual_at(problem.means), residual, atol=1e-5)
+    best = problem.solve(deviations).values
+    left = problem.residual_at(best)
+    basis = problem.basis(deviations).astype(np.float64)
+    assert np.allclose(left, residual - (basis @ residual) @ basis, atol=1e-4)

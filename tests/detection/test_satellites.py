@@ -14,7 +14,8 @@ from jaxtyping import Float
 
 from darklens.cli.main import main
 from darklens.detection import Distances, SubhaloDetector
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import FlexibleLens
+from darklens.detection.lens_state import LensState
 from darklens.detection.satellites import satellite_deflection, satellite_fields
 from darklens.lensing import EPL, SIE, GaussianPSF, PixelGrid, Sersic, Shear
 from darklens.observations import observation_of

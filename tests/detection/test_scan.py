@@ -36,6 +36,7 @@ def scanned(flexible: FlexibleLens, lens: Any) -> tuple[Scan, Any, Any, Any]:
     rows, columns = (c.astype(float) for c in np.nonzero(places))
     scan = scan_subhalos(
         [BandFit(band, state, here.images[0], here.gradients[0], residual)],
+        residual.ravel(),
         basis,
         FAMILIES,
         (rows, columns),

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from darklens.detection.bands import Band
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import FlexibleLens
+from darklens.detection.lens_state import LensState
 from darklens.modelling.parameters import Parameter
 
 __all__ = ["BandFit"]

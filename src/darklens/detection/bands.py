@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Float32, Int
 
-from darklens.detection.flexible_lens import FlexibleLens, LensState, Perturbation
+from darklens.detection.flexible_lens import FlexibleLens, Perturbation
+from darklens.detection.lens_state import LensState
 from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import Parameter
 
@@ -175,6 +176,16 @@ class Bands:
         x = self.bands[k].places(state)
         moves = [rows[places].sum(axis=0, keepdims=True) for places in (x, x + 1)]
         return np.concatenate([*moves, rows])
+
+    def of_some_modes(self, kept: Sequence[Places]) -> "Bands":
+        """The same lens with some modes of the field in the source of each band only."""
+        every = zip(self.bands, kept, strict=True)
+        return Bands(
+            tuple(
+                replace(band, lens=replace(band.lens, source=band.lens.source.of_some(some)))
+                for band, some in every
+            )
+        )
 
     def moved(self, states: States, vector: Vector) -> States:
         """The states with other free values."""

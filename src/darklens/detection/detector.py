@@ -206,6 +206,7 @@ class SubhaloDetector:
             return None
         return scan_subhalos(
             smooth.views,
+            smooth.settled_residual(),
             basis,
             self.families,
             scan_positions(arcs, smooth.lens.model.grid.pixel_scale),

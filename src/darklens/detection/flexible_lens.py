@@ -14,23 +14,22 @@ with the whole source `S`, its field included, and the PSF `P`.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Float32
-from scipy import fft
 
+from darklens.detection.convolution import convolve_many, kernel_image
+from darklens.detection.lens_state import LensState
 from darklens.detection.satellites import satellite_deflection, satellite_fields
 from darklens.detection.source_modes import SourceModes
-from darklens.lensing.instrument import GaussianPSF
 from darklens.lensing.profiles import MassProfile, Multipole, sersic_b
 from darklens.modelling.deflections import PARAMETER_OF, Deflection
 from darklens.modelling.derivatives import LightRow, power_law_rays, sersic_rays
 from darklens.modelling.parameters import LightParameter, Parameter
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["MULTIPOLES", "FlexibleLens", "LensState", "Perturbation"]
+__all__ = ["MULTIPOLES", "FlexibleLens", "Perturbation"]
 
 Image = Float[np.ndarray, "h w"]
 Rays = Float[np.ndarray, " n"]
@@ -41,58 +40,9 @@ MULTIPOLES = tuple((order, phase) for order in (1, 3, 4) for phase in (0.0, 0.5 
 
 _INDEX_STEP = 1e-5
 _PLACE_STEP, _MASS_STEP = 2e-3, 0.02  # of numerical derivatives: arcsec, dex
-_BATCH = 64
 
 Perturbation = Callable[[float, float, float], MassProfile]
 """A perturber with its place x, y [arcsec] and the logarithm (base 10) of its mass."""
-
-
-@dataclass(frozen=True)
-class LensState:
-    """Values of everything that is free.
-
-    Args:
-        parameters: Parameter vector of the smooth lens.
-        multipoles: Amplitude of each of `MULTIPOLES` over the Einstein radius.
-        source: Coefficients of the field in the source.
-        light: Coefficients of the lens light.
-        psf: Relative change of the width of the PSF, and its two ellipticities.
-        perturber: Place x, y [arcsec] and logarithm of the mass, or empty.
-        satellites: Place x, y and Einstein radius [arcsec] of one satellite after another.
-    """
-
-    parameters: Float[np.ndarray, " p"]
-    multipoles: Float[np.ndarray, " a"]
-    source: Float[np.ndarray, " m"]
-    light: Float[np.ndarray, " l"]
-    psf: Float[np.ndarray, " b"]
-    perturber: Float[np.ndarray, " c"]
-    satellites: Float[np.ndarray, " v"] = field(default_factory=lambda: np.zeros(0))
-
-    def vector(self, free: tuple[int, ...]) -> Float[np.ndarray, " k"]:
-        """All free values, in the order of `FlexibleLens.directions`."""
-        return np.concatenate([self.parameters[list(free)], *self._parts()])
-
-    def moved(self, free: tuple[int, ...], vector: Float[np.ndarray, " k"]) -> "LensState":
-        """The state with other free values."""
-        parameters = self.parameters.copy()
-        parameters[list(free)] = vector[: len(free)]
-        ends = np.cumsum([len(free), *map(len, self._parts())])
-        multipoles, satellites, perturber, psf, light, source = (
-            vector[a:b] for a, b in pairwise(ends)
-        )
-        return LensState(parameters, multipoles, source, light, psf, perturber, satellites)
-
-    def _parts(self) -> tuple[Float[np.ndarray, " s"], ...]:
-        """What follows the parameters in a vector."""
-        return (
-            self.multipoles,
-            self.satellites,
-            self.perturber,
-            self.psf,
-            self.light,
-            self.source,
-        )
 
 
 @dataclass(frozen=True)
@@ -354,32 +304,12 @@ class FlexibleLens:
         return [variance * (xx + yy), variance * (xx - yy), variance * 2 * xy]
 
     def observe_many(self, images: Images) -> Images:
-        """Many images behind the PSF, by Fourier transforms; dark beyond the edge."""
-        kernel = self._kernel_image
-        if kernel is None or not len(images):
-            return images
-        rows, columns = self._shape
-        top, left = (side // 2 for side in kernel.shape)
-        shape = tuple(
-            fft.next_fast_len(a + b - 1, real=True)
-            for a, b in zip(self._shape, kernel.shape, strict=True)
-        )
-        spectrum = fft.rfft2(kernel.astype(np.float32), s=shape)
-        out = np.empty_like(images)
-        for k in range(0, len(images), _BATCH):
-            whole = fft.irfft2(fft.rfft2(images[k : k + _BATCH], s=shape) * spectrum, s=shape)
-            out[k : k + _BATCH] = whole[:, top : top + rows, left : left + columns]
-        return out
+        """Many images behind the PSF; dark beyond the edge."""
+        return convolve_many(images, self._kernel_image)
 
     @cached_property
     def _kernel_image(self) -> Image | None:
-        psf = self.model.instrument.psf
-        if psf is None:
-            return None
-        if isinstance(psf, GaussianPSF):
-            row = psf.kernel(self._scale)
-            return np.outer(row, row)
-        return np.asarray(psf.pixels / psf.pixels.sum(), dtype=np.float64)
+        return kernel_image(self.model.instrument.psf, self._scale)
 
 
 _PROFILE_ROWS = {

@@ -6,18 +6,20 @@ import numpy as np
 from jaxtyping import Float
 
 from darklens.detection.bands import Bands, States
-from darklens.detection.flexible_lens import FlexibleLens, LensState
+from darklens.detection.flexible_lens import FlexibleLens
 from darklens.detection.joint_solution import JointProblem
+from darklens.detection.lens_state import LensState
 from darklens.detection.linear_solution import LinearProblem
 from darklens.detection.satellites import SATELLITE_SIZE
+from darklens.detection.thinning import thinned
 from darklens.modelling.parameters import Parameter, inside_bounds
 
 __all__ = ["Linearised", "linearise", "optimise_flexible"]
 
 Vector = Float[np.ndarray, " k"]
 
-_STEPS, _TOLERANCE = 25, 0.3
-_SHORTENED = (1.0, 0.5, 0.2, 0.05)
+_STEPS, _TOLERANCE, _PROMISE = 25, 0.3, 1.0
+_DAMPING = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
 _ALL_MASSES = (5.0, 12.0)  # logarithm of the mass
 
 
@@ -31,7 +33,7 @@ class Linearised:
         problem: The linear problem about it.
         gradients: Gradient of the lensed source before the PSF in each [flux / arcsec].
         objective: Squared residuals and squared departures from the prior.
-        converged: Whether the last step, or each of two shortened ones, hardly changed it.
+        converged: Whether the last step, or each of two damped ones, hardly changed it.
         steps: Number of steps.
     """
 
@@ -42,6 +44,19 @@ class Linearised:
     objective: float
     converged: bool = False
     steps: int = 0
+
+    def under(self, bands: Bands, means: Vector, deviations: Vector) -> "Linearised":
+        """The same about the same state, under other priors.
+
+        Args:
+            bands: The images with their models.
+            means: Prior means.
+            deviations: Prior standard deviations.
+        """
+        problem = self.problem.with_means(means)
+        vector = bands.vector(self.states)
+        objective = _objective(problem.residual, vector, means, deviations)
+        return replace(self, problem=problem, objective=objective)
 
 
 def linearise(bands: Bands, states: States, means: Vector, deviations: Vector) -> Linearised:
@@ -65,40 +80,58 @@ def linearise(bands: Bands, states: States, means: Vector, deviations: Vector) -
 
 def optimise_flexible(
     bands: Bands,
-    start: States,
+    start: Linearised,
     means: Vector,
     deviations: Vector,
     *,
     steps: int = _STEPS,
 ) -> Linearised:
-    """Gauss-Newton steps, shortened where the objective would grow.
+    """Gauss-Newton steps, damped where the objective would grow (Levenberg 1944, Marquardt 1963).
+
+    Modes of the field that its prior makes too faint to be seen stay dark on the way.
 
     Args:
         bands: The images with their models.
-        start: State to start from.
+        start: The lens about the state to start from, under any prior.
         means: Prior means.
         deviations: Prior standard deviations.
         steps: Largest number of steps.
     """
+    few = thinned(bands, start.states, start.problem, deviations)
+    end = _descend(few.bands, few.states, means[few.places], deviations[few.places], steps)
+    here = linearise(bands, few.restored(end.states), means, deviations)
+    return replace(here, converged=end.converged, steps=end.steps)
+
+
+def _descend(
+    bands: Bands, start: States, means: Vector, deviations: Vector, steps: int
+) -> Linearised:
+    """The steps, with all modes that the bands have."""
     here = linearise(bands, start, means, deviations)
-    values = bands.vector(start)
-    gain = np.inf
+    gain, level = np.inf, 0
     for step in range(steps):
-        end = here.problem.best(deviations)
-        for share in _SHORTENED:
-            wanted = values + share * (end - values)
-            trial = _inside(bands, bands.moved(here.states, wanted))
+        for level in range(level, len(_DAMPING)):  # noqa: B020  goes on where it was
+            problem = here.problem.damped(_DAMPING[level]) if level else here.problem
+            trial = _inside(bands, bands.moved(here.states, problem.best(deviations)))
             vector = bands.vector(trial)
             objective = _objective(_residual(bands, trial), vector, means, deviations)
             if objective < here.objective:
                 break
         else:
-            return replace(here, converged=True, steps=step)
+            return replace(here, converged=_is_best(here, means, deviations), steps=step)
         before, gain = gain, here.objective - objective
-        here, values = linearise(bands, trial, means, deviations), vector
-        if gain < _TOLERANCE and (share == 1.0 or before < _TOLERANCE):
+        here = linearise(bands, trial, means, deviations)
+        if gain < _TOLERANCE and (level == 0 or before < _TOLERANCE):
             return replace(here, converged=True, steps=step + 1)
+        level = max(level - 1, 0)
     return replace(here, steps=steps)
+
+
+def _is_best(here: Linearised, means: Vector, deviations: Vector) -> bool:
+    """Whether the linear problem promises hardly anything better."""
+    best = here.problem.best(deviations)
+    promised = _objective(here.problem.residual_at(best), best, means, deviations)
+    return here.objective - promised < _PROMISE
 
 
 def _residual(bands: Bands, states: States) -> Float[np.ndarray, " n"]:

@@ -10,7 +10,7 @@ so the information and the evidence of the bands add up. A single band is solved
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -76,13 +76,31 @@ class JointProblem:
 
     def without(self, dropped: Places) -> "JointProblem":
         """The problem with some values held where they are."""
-        left = np.setdiff1d(np.arange(len(self.values)), dropped)
+        return self.of_some(np.setdiff1d(np.arange(len(self.values)), dropped))
+
+    def of_some(self, left: Places) -> "JointProblem":
+        """The problem with all other values held where they are."""
         parts, places = [], []
         for part, place in zip(self.parts, self.places, strict=True):
             kept = np.flatnonzero(np.isin(place, left))
             parts.append(part.of_some(kept))
             places.append(np.searchsorted(left, place[kept]))
         return JointProblem(tuple(parts), tuple(places))
+
+    def with_means(self, means: Vector) -> "JointProblem":
+        """The problem with other prior means."""
+        every = zip(self.parts, self.places, strict=True)
+        parts = tuple(replace(part, means=means[place]) for part, place in every)
+        return replace(self, parts=parts)
+
+    def damped(self, damping: float) -> "JointProblem":
+        """The problem that keeps nearer to the values in which the images are not linear."""
+        return replace(self, parts=tuple(part.damped(damping) for part in self.parts))
+
+    def residual_at(self, values: Vector) -> Float[np.ndarray, " n"]:
+        """The residual at other values, as far as the images are linear."""
+        every = zip(self.parts, self.places, strict=True)
+        return np.concatenate([part.residual_at(values[place]) for part, place in every])
 
     def best(self, deviations: Vector) -> Vector:
         """The most probable values under priors of these standard deviations."""

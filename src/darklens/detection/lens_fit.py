@@ -10,13 +10,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int
+from jaxtyping import Bool, Float, Float32
 
 from darklens.detection.band_fit import BandFit
 from darklens.detection.bands import REGISTRATION_SIZE, Band, Bands, States, Target
-from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
+from darklens.detection.evidence import (
+    best_priors,
+    log_evidence,
+    pull_of_determinant,
+    without_perturber,
+)
+from darklens.detection.flexible_lens import FlexibleLens
 from darklens.detection.gauss_newton import Linearised, linearise, optimise_flexible
-from darklens.detection.joint_solution import JointProblem
+from darklens.detection.lens_state import LensState
 from darklens.detection.linear_solution import FitDiverged
 from darklens.detection.priors import FlexibilityPriors, prior_of
 from darklens.detection.satellites import SATELLITE_SIZE
@@ -31,12 +37,10 @@ __all__ = ["LensFit", "LensFitter"]
 Image = Float[np.ndarray, "h w"]
 Vector = Float[np.ndarray, " k"]
 
-_STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)  # of the source's field over its envelope
-_SCALES = (0.08, 0.2, 0.5, 1.25)  # of its covariance over the Sersic radius
-_WIDTHS = (0.3, 1.0, 3.0)  # of the prior of the multipoles over the given one
+_FIELD = (0.1, 0.2)  # strength and scale of the source's field from which the fit starts
 _ROUNDS = 2
 _CORRECTIONS = 2
-_SHARE, _NEGLIGIBLE = 0.5, 0.2  # standard errors of the slope
+_NEGLIGIBLE = 0.2  # standard errors of the slope
 _STRUCTURE = 0.02  # of the source's light, beyond its profile, from which its prior adapts to it
 _ADAPTATIONS, _WORTH = 2, 30.0  # and the gain of log-evidence from which it does so once more
 _SATELLITE = 0.05  # Einstein radius of a satellite from which the fit starts [arcsec]
@@ -133,12 +137,23 @@ class LensFit:
         """Flux of the source with the lens over that without."""
         return self.views[0].magnification
 
+    def settled_residual(self) -> Float[np.ndarray, " n"]:
+        """Residual at the optimum of the linear problem, the pixels of the bands one after another.
+
+        The steps end near the optimum. A heavy perturber, nearly all of whose change the smooth
+        lens takes up, would take the rest of the way for its own.
+        """
+        means = self.means.copy()
+        means[self.lens.free.index(Parameter.LENS_SLOPE)] += self.pull
+        best = self.here.problem.with_means(means).best(self.deviations)
+        return self.here.problem.residual_at(best)
+
     def basis(self) -> Float32[np.ndarray, "r n"]:
         """Root of the projection that marginalises everything but a perturber.
 
         The pixels of the bands follow one another.
         """
-        problem, spread = _without_perturber(self.here, self.deviations)
+        problem, spread = without_perturber(self.here, self.deviations)
         return problem.basis(spread)
 
     def errors(self) -> Vector:
@@ -232,26 +247,31 @@ class LensFitter:
         moved = means.copy()
         moved[slope] += pull or 0.0
         here = linearise(bands, states, moved, deviations)
+        here, deviations = self._under_best_priors(bands, here, moved, deviations, starts)
+        if pull is None:
+            here, pull = _with_pull(bands, here, means, deviations, slope)
+        here = here.under(bands, means, deviations)
+        evidence = log_evidence(here, deviations)
+        return LensFit(bands, here, means, deviations, evidence, starts, pull)
+
+    def _under_best_priors(
+        self,
+        bands: Bands,
+        here: Linearised,
+        means: Vector,
+        deviations: Vector,
+        starts: tuple[SmoothFit, ...],
+    ) -> tuple[Linearised, Vector]:
+        """The optimum under the priors of the largest evidence, and their deviations."""
         for _ in range(_ROUNDS):
-            chosen = _best_priors(
+            chosen = best_priors(
                 here, bands, deviations, _radii(starts), multipole=self.priors.multipole
             )
             if np.array_equal(chosen, deviations) and here.converged:
                 break
             deviations = chosen
-            here = optimise_flexible(bands, here.states, moved, deviations)
-        for _ in range(_CORRECTIONS if pull is None else 0):
-            wanted = means[slope] + _pull_of_determinant(bands, here, means, deviations, slope)
-            error = float(np.sqrt(here.problem.covariance(deviations, slope + 1)[slope, slope]))
-            if abs(wanted - moved[slope]) * error < _NEGLIGIBLE * deviations[slope] ** 2:
-                break
-            moved[slope] = wanted
-            here = optimise_flexible(bands, here.states, moved, deviations)
-        end = linearise(bands, here.states, means, deviations)
-        here = replace(end, converged=here.converged, steps=here.steps)
-        evidence = _evidence(here, deviations)
-        pull = float(moved[slope] - means[slope])
-        return LensFit(bands, here, means, deviations, evidence, starts, pull)
+            here = optimise_flexible(bands, here, means, deviations)
+        return here, deviations
 
     def _prior(
         self, bands: Bands, states: States, starts: tuple[SmoothFit, ...]
@@ -263,7 +283,7 @@ class LensFitter:
         ):
             lens, weight = band.lens, band.target.weight
             noise = float(np.median(1 / weight[weight > 0]))
-            first = lens.source.deviations(_STRENGTHS[2], _SCALES[1] * radius)
+            first = lens.source.deviations(_FIELD[0], _FIELD[1] * radius)
             begin = replace(lens.state(start.parameters), perturber=state.perturber)
             mean, deviation = prior_of(lens, begin, first, noise, self.priors)
             means.append(mean)
@@ -273,76 +293,19 @@ class LensFitter:
         return bands.joined(states, means, known), bands.joined(states, deviations, free)
 
 
-def _best_priors(
-    here: Linearised,
-    bands: Bands,
-    deviations: Vector,
-    radii: Sequence[float],
-    *,
-    multipole: float,
-) -> Vector:
-    """Priors of the largest evidence: of the source's field in each band, then of the multipoles.
-
-    Args:
-        here: The lens about its state.
-        bands: The images with their models.
-        deviations: Standard deviations of the priors.
-        radii: Sersic radius of the source in each band [arcsec].
-        multipole: Given standard deviation of the multipoles.
-    """
-    grid = [(strength, scale) for strength in _STRENGTHS for scale in _SCALES]
-    chosen = deviations
-    dropped = _perturber(here)
-    kept = np.setdiff1d(np.arange(len(deviations)), dropped)
-    problem = here.problem.without(dropped) if len(dropped) else here.problem
-    for k, (band, radius) in enumerate(zip(bands.bands, radii, strict=True)):
-        field = here.problem.places[k][-len(band.lens.source) :]
-        begin, best = chosen, -np.inf
-        trials = []
-        for strength, scale in grid:
-            trial = begin.copy()
-            trial[field] = band.lens.source.deviations(strength, scale * radius)
-            trials.append(trial)
-        evidences = problem.log_evidences(k, [trial[kept] for trial in trials])
-        for evidence, trial in zip(evidences, trials, strict=True):
-            if evidence > best:
-                best, chosen = evidence, trial
-    free = len(bands.first.lens.free)
-    masses = slice(free, free + len(MULTIPOLES))
-    trials = [chosen.copy() for _ in _WIDTHS]
-    for width, trial in zip(_WIDTHS, trials, strict=True):
-        trial[masses] = width * multipole
-    return max(trials, key=lambda trial: problem.log_evidence(trial[kept]))
-
-
-def _pull_of_determinant(
+def _with_pull(
     bands: Bands, here: Linearised, means: Vector, deviations: Vector, slope: int
-) -> float:
-    r"""Change of the prior mean of the slope that takes the optimum to that of the evidence.
-
-    The evidence is :math:`-\frac{1}{2} (\Phi + \ln \det A)` with the objective
-    :math:`\Phi`, and the determinant, which says how much of the field the data constrain, depends
-    on the lens, most of all on the slope of its mass. With the derivative `g` of its logarithm by
-    the slope, all else moving along, a prior mean lower by :math:`g \sigma^2 / 2` has the same
-    effect.
-
-    Args:
-        bands: The images with their models.
-        here: The optimum.
-        means: Prior means.
-        deviations: Prior standard deviations.
-        slope: Where the slope stands.
-    """
-    covariance = here.problem.covariance(deviations, len(deviations))
-    along = covariance[:, slope] / covariance[slope, slope]
-    step = _SHARE * float(np.sqrt(covariance[slope, slope]))
-    values = bands.vector(here.states)
-    ends = [
-        linearise(bands, bands.moved(here.states, values + sign * step * along), means, deviations)
-        for sign in (1, -1)
-    ]
-    high, low = (end.problem.log_determinant(deviations) for end in ends)
-    return -0.5 * (high - low) / (2 * step) * float(deviations[slope]) ** 2
+) -> tuple[Linearised, float]:
+    """The optimum with a slope of the largest evidence, and the pull of its prior that gives it."""
+    moved = means.copy()
+    for _ in range(_CORRECTIONS):
+        wanted = means[slope] + pull_of_determinant(bands, here, means, deviations, slope)
+        error = float(np.sqrt(here.problem.covariance(deviations, slope + 1)[slope, slope]))
+        if abs(wanted - moved[slope]) * error < _NEGLIGIBLE * deviations[slope] ** 2:
+            break
+        moved[slope] = wanted
+        here = optimise_flexible(bands, here, moved, deviations)
+    return here, float(moved[slope] - means[slope])
 
 
 def _satellites(
@@ -362,28 +325,3 @@ def _satellites(
 def _radii(starts: Sequence[SmoothFit]) -> list[float]:
     """Sersic radius of the source in each band [arcsec]."""
     return [float(np.exp(start.parameters[Parameter.SOURCE_LOG_RADIUS])) for start in starts]
-
-
-def _evidence(here: Linearised, deviations: Vector) -> float:
-    """Logarithm of the evidence, a perturber held where it is."""
-    problem, spread = _without_perturber(here, deviations)
-    return problem.log_evidence(spread)
-
-
-def _without_perturber(
-    here: Linearised, deviations: Vector
-) -> tuple[JointProblem, Float[np.ndarray, " j"]]:
-    """The linear problem with the perturber held, and the other priors."""
-    dropped = _perturber(here)
-    if not len(dropped):
-        return here.problem, deviations
-    kept = np.setdiff1d(np.arange(len(deviations)), dropped)
-    return here.problem.without(dropped), deviations[kept]
-
-
-def _perturber(here: Linearised) -> Int[np.ndarray, " c"]:
-    """Where the values of the perturber stand."""
-    state = here.states[0]
-    values = len(here.problem.parts[0].values)
-    last = values - len(state.source) - len(state.light) - len(state.psf)
-    return np.arange(last - len(state.perturber), last)

@@ -11,7 +11,7 @@ is marginalised. Its inverse is :math:`I - B^T B` with a root `B` that has a row
 that the data constrain.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float32, Int
@@ -61,6 +61,7 @@ class LinearProblem:
         means: Prior means.
         products: `F F^T`.
         pull: `F` times the residual.
+        exact: Number of the first rows, of values in which the image is not linear.
     """
 
     derivatives: Float32[np.ndarray, "k n"]
@@ -69,6 +70,7 @@ class LinearProblem:
     means: Vector
     products: Matrix
     pull: Vector
+    exact: int
 
     @classmethod
     def of(
@@ -97,7 +99,7 @@ class LinearProblem:
         products[:exact, exact:] = products[exact:, :exact].T
         if not np.isfinite(products).all():
             raise FitDiverged
-        return cls(derivatives, residual, values, means, products, pull)
+        return cls(derivatives, residual, values, means, products, pull, exact)
 
     def of_some(self, kept: Int[np.ndarray, " j"]) -> "LinearProblem":
         """The problem with the other values held where they are."""
@@ -108,7 +110,24 @@ class LinearProblem:
             self.means[kept],
             self.products[np.ix_(kept, kept)],
             self.pull[kept],
+            int(np.count_nonzero(kept < self.exact)),
         )
+
+    def damped(self, damping: float) -> "LinearProblem":
+        """The problem with a further prior about the values in which the image is not linear.
+
+        Args:
+            damping: Its information over that of the image on each alone.
+        """
+        products = self.products.copy()
+        places = np.arange(self.exact)
+        products[places, places] *= 1 + damping
+        return replace(self, products=products)
+
+    def residual_at(self, values: Vector) -> Float[np.ndarray, " n"]:
+        """The residual at other values, as far as the image is linear."""
+        moved = (values - self.values).astype(np.float32)
+        return np.asarray(self.residual - moved @ self.derivatives)
 
     def solve(self, deviations: Vector) -> LinearSolution:
         """The most probable values under priors of these standard deviations."""

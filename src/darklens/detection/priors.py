@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens, LensState
+from darklens.detection.flexible_lens import MULTIPOLES, FlexibleLens
+from darklens.detection.lens_state import LensState
 from darklens.detection.satellites import SATELLITE_SIZE
 from darklens.modelling.parameters import Parameter
 
@@ -53,6 +54,7 @@ class FlexibilityPriors:
 
 
 _FLAT = 10.0
+_SOURCE_INDEX, _LENS_INDEX = (2.0, 1.5), (4.0, 1.5)  # Sersic indices
 _SKY = 1e3  # in units of the noise
 
 
@@ -84,9 +86,10 @@ def prior_of(
             mean[k] = start.parameters[k - Parameter.LENS_X + Parameter.LENS_LIGHT_X]
     for k in (Parameter.SOURCE_E1, Parameter.SOURCE_E2):
         mean[k], spread[k] = 0.0, 0.3
-    for k in (Parameter.SOURCE_SERSIC_INDEX, Parameter.LENS_LIGHT_SERSIC_INDEX):
-        spread[k] = 3.0
-    spread[Parameter.SOURCE_LOG_RADIUS] = 1.0
+    mean[Parameter.SOURCE_SERSIC_INDEX], spread[Parameter.SOURCE_SERSIC_INDEX] = _SOURCE_INDEX
+    mean[Parameter.LENS_LIGHT_SERSIC_INDEX], spread[Parameter.LENS_LIGHT_SERSIC_INDEX] = _LENS_INDEX
+    for k in (Parameter.SOURCE_LOG_RADIUS, Parameter.LENS_LIGHT_LOG_RADIUS):
+        spread[k] = 1.0
     spread[Parameter.BACKGROUND] = _SKY * noise
     free, p = list(lens.free), len(start.perturber)
     satellites = len(lens.satellites) // SATELLITE_SIZE

@@ -21,7 +21,8 @@ __all__ = ["Subhalo", "refine"]
 
 _STARTS, _APART = 2, 0.4
 _TRIED = 3.0  # sigma of the scan below which nothing is refined
-_PREFERRED = 6.0  # gain by which a compact mass must be better than a halo
+_BEHIND = 1.5  # sigma by which a candidate may be less significant than the best
+_PREFERRED = 10.0  # gain by which a compact mass must be better than a halo
 _AGAIN = 3.0
 
 
@@ -79,15 +80,17 @@ def refine(
     best = candidates[0]
     if best.significance < _TRIED:
         return smooth, smooth, _of_scan(best, families)
-    ends = []
+    ends, least = [], best.significance - _BEHIND
     for k, family in enumerate(families):
-        own = [candidate for candidate in candidates if candidate.family == k]
+        own = [c for c in candidates if c.family == k and c.significance > least]
         for candidate in own[: _STARTS if k == 0 else 1]:
             bands = smooth.bands.with_perturbation(family)
             perturber = np.array([candidate.x, candidate.y, candidate.log_mass])
             states = bands.with_perturber(smooth.here.states, perturber)
             with suppress(FitDiverged):
-                ends.append((k, fitter.refit(bands, states, smooth.starts, pull=smooth.pull)))
+                fit = fitter.refit(bands, states, smooth.starts, pull=smooth.pull)
+                if fit.here.converged:
+                    ends.append((k, fit))
     if not ends:
         return smooth, smooth, _of_scan(best, families)
     kind = min(k for k, _ in ends)

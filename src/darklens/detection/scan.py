@@ -158,6 +158,7 @@ def scan_positions(
 
 def scan_subhalos(
     views: Sequence[BandFit],
+    residual: Float[np.ndarray, " n"],
     basis: Float32[np.ndarray, "r n"],
     families: Sequence[PerturberFamily],
     positions: tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]],
@@ -169,8 +170,9 @@ def scan_subhalos(
 
     Args:
         views: The fit as each band shows it, everything but a perturber marginalised.
-        basis: Root of the projection, with orthogonal rows; the pixels of the bands follow one
-            another.
+        residual: Data less the image of the most probable lens, in units of the noise, the pixels
+            of one band after those of another.
+        basis: Root of the projection, with orthogonal rows, at the same pixels.
         families: Families of perturbers.
         positions: Rows and columns of the positions in the first band.
         draws: Number of residuals drawn without a subhalo.
@@ -181,7 +183,6 @@ def scan_subhalos(
     middle = [0.5 * (side - 1) for side in shape]
     x, y = (columns - middle[1]) * scale, (rows - middle[0]) * scale
     weight = np.concatenate([view.weight.ravel() for view in views])
-    residual = np.concatenate([view.residual.ravel() for view in views])
     drawn = _draws(basis, weight, draws, rng)
     both = np.concatenate([residual.reshape(1, -1).astype(np.float32), drawn])
     out = np.empty((3, len(families), len(LOG_MASSES), len(rows)))

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32, Int
 from numba import njit
-from scipy.interpolate import RectBivariateSpline
 from scipy.ndimage import gaussian_filter
 
+from darklens.detection.cubic_spline import CubicSpline
 from darklens.lensing.profiles import sersic_b
 from darklens.lensing.special_functions import FASTMATH
 from darklens.modelling.derivatives import LightRow, sersic_rays
@@ -57,12 +57,14 @@ class SourceModes:
         order: Largest number of half waves across the box.
         envelope_map: The envelope on evenly spaced nodes from edge to edge of the box, rows along
             y; None if it follows the profile.
+        kept: Which of the modes the basis has, by their numbers; all of them if None.
     """
 
     parameters: Parameters
     half_width: float
     order: int
     envelope_map: Float[np.ndarray, "g g"] | None = None
+    kept: Int[np.ndarray, " _"] | None = None
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -72,13 +74,18 @@ class SourceModes:
         """Half waves of each mode along x and y."""
         j, k = np.meshgrid(*2 * [np.arange(1, self.order + 1)], indexing="ij")
         inside = j * j + k * k <= (self.order + 0.5) ** 2
-        return np.stack([j[inside], k[inside]], axis=1)
+        pairs = np.stack([j[inside], k[inside]], axis=1)
+        return pairs if self.kept is None else pairs[self.kept]
 
     @property
     def centre(self) -> tuple[float, float]:
         """Middle of the box [arcsec]."""
         x, y = self.parameters[[Parameter.SOURCE_X, Parameter.SOURCE_Y]]
         return float(x), float(y)
+
+    def of_some(self, kept: Int[np.ndarray, " _"]) -> "SourceModes":
+        """The basis with some of its modes only."""
+        return replace(self, kept=kept)
 
     def deviations(self, strength: float, scale: float) -> Float[np.ndarray, " m"]:
         """Prior standard deviation of each coefficient.
@@ -100,10 +107,8 @@ class SourceModes:
             slope = 0.5 * value / np.maximum(level, 1e-30) / (1 + level / _CAP)
             by_x, by_y = slope * light[LightRow.BY_X], slope * light[LightRow.BY_Y]
         else:
-            value = self._spline.ev(y, x)
-            by_x, by_y = (
-                self._unit * self._spline.ev(y, x, dx=down, dy=1 - down) for down in (0, 1)
-            )
+            value, by_x, by_y = self._spline.at(x, y)
+            by_x, by_y = self._unit * by_x, self._unit * by_y
         x0, y0 = self.centre
         outside = np.maximum(np.abs(x - x0), np.abs(y - y0)) >= self.half_width
         off = outside | (value < _FAINTEST)
@@ -165,24 +170,27 @@ class SourceModes:
             y0 + growth * (y - parameters[Parameter.SOURCE_Y]),
         )
 
+    @cached_property
+    def _highest(self) -> int:
+        """Largest number of half waves of the modes of the basis."""
+        return int(self.pairs.max(initial=1))
+
     @property
     def _unit(self) -> float:
         """Brightness of the profile at its Sersic radius."""
         return float(np.exp(self.parameters[Parameter.SOURCE_X + LightParameter.LOG_AMPLITUDE]))
 
     @cached_property
-    def _spline(self) -> RectBivariateSpline | None:
+    def _spline(self) -> CubicSpline | None:
         if self.envelope_map is None:
             return None
-        x0, y0 = self.centre
-        nodes = np.linspace(-self.half_width, self.half_width, len(self.envelope_map))
-        return RectBivariateSpline(y0 + nodes, x0 + nodes, self.envelope_map)
+        return CubicSpline.through(self.envelope_map, self.centre, self.half_width)
 
     def field(
         self, coefficients: Float[np.ndarray, " m"], x: Rays, y: Rays
     ) -> tuple[Rays, Rays, Rays]:
         """Surface brightness of the field at places in the source plane, and its gradient."""
-        table = np.zeros((self.order, self.order))
+        table = np.zeros((self._highest, self._highest))
         table[self.pairs[:, 0] - 1, self.pairs[:, 1] - 1] = coefficients
         out = np.zeros((3, x.size))
         _field(x, y, np.stack(self.envelope(x, y)), table, *self.centre, self.half_width, out)
@@ -201,7 +209,7 @@ class SourceModes:
         lit = np.flatnonzero(envelope.any(axis=0))
         out = np.zeros((len(lit), len(self)), dtype=np.float32)
         rays = x[:, lit], y[:, lit], envelope[:, lit]
-        _images(*rays, self.pairs, self.order, *self.centre, self.half_width, out)
+        _images(*rays, self.pairs, self._highest, *self.centre, self.half_width, out)
         images = np.zeros((len(self), x.shape[1]), dtype=np.float32)
         images[:, lit] = out.T
         return images
