@@ -15,7 +15,7 @@ from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file
 from darklens.files.places import OwnFolder, check_file
 from darklens.files.plain_yaml import dump_yaml
-from darklens.files.remote import sent_file, url_of
+from darklens.files.remote import sent_file, shown_path, url_of
 
 __all__ = [
     "FLAT_GROUP",
@@ -101,4 +101,4 @@ def _plain(value: Any) -> Any:
         return value.value
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    return str(value)
+    return shown_path(value) if isinstance(value, Path) else str(value)

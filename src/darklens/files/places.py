@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from darklens.errors import BadInput
+from darklens.files.remote import url_of
 
 __all__ = [
     "OwnFolder",
@@ -110,6 +111,7 @@ def check_added_folder(path: Path) -> None:
     Raises:
         BadInput: If `path` is neither a folder nor a valid name for one, or is not writable.
     """
+    _check_here(path, "folder")
     if os.path.isdir(path):  # noqa: PTH112 - false for names that the system does not accept
         if os.access(path, os.W_OK | os.X_OK):
             return
@@ -149,7 +151,13 @@ def check_apart(output: Path, inputs: Iterable[Path]) -> None:
             raise BadInput(f"{output} contains the input {item}; choose another output folder")
 
 
+def _check_here(path: Path, what: str) -> None:
+    if (url := url_of(path)) is not None:
+        raise BadInput(f"cannot write {url}: this {what} is made on this machine; give a path here")
+
+
 def _check_place(path: Path, what: str) -> None:
+    _check_here(path, what)
     if path.name in ("", "..") or "\0" in str(path):
         raise BadInput(f"{str(path)!r} is not a valid name for a new {what}")
     try:

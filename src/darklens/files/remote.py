@@ -3,7 +3,7 @@
 A store is made in a folder of this machine, where it can be continued after a stop, and sent when
 it is complete. The file that makes it a store, `zarr.json`, is sent last: a store that can be
 opened is whole. A table is sent when it is written. An input is copied to a folder of this machine
-first.
+first, and errors name its URL in place of the copy.
 
 S3 is read and written by Arrow, which finds credentials, region and endpoint as the AWS tools do
 (`AWS_ACCESS_KEY_ID`, `AWS_PROFILE`, `AWS_REGION`, `AWS_ENDPOINT_URL`, ...) and tries again when a
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darklens.errors import BadInput
+from darklens.errors import BadInput, DarklensError
 
 __all__ = [
     "FetchedFiles",
@@ -131,10 +131,14 @@ def sent_to(output: Path) -> Iterator[Path]:
 
 @contextmanager
 def fetched(source: Path) -> Iterator[Path]:
-    """A store on this machine; a copy of what is at a URL is removed at the end.
+    """A data set on this machine; a copy of what is at a URL is removed at the end.
+
+    Args:
+        source: A path, which is its own place, or the URL of a store, of a folder, all of which is
+            copied, or of a file.
 
     Raises:
-        BadInput: If there is no store at the URL, or it cannot be read.
+        BadInput: If there is nothing at the URL, or it cannot be read.
     """
     url = url_of(source)
     if url is None:
@@ -144,13 +148,15 @@ def fetched(source: Path) -> Iterator[Path]:
         place = Path(folder) / source.name
         with _in_words(url, "read"):
             files, root = _file_system(url)
-            if not files.exists(f"{root}/{_LAST}"):
+            names = [root] if _is_file(files, root) else files.find(root)
+            if source.suffix.lower() == ".zarr" and f"{root}/{_LAST}" not in names:
                 raise BadInput(f"there is no store at {url}")
-            for name in files.find(root):
-                local = place / Path(name).relative_to(root)
-                local.parent.mkdir(parents=True, exist_ok=True)
-                files.get_file(name, str(local))
-        yield place
+            for name in names:
+                _copy(files, name, place, name.removeprefix(root))
+        if not names:
+            raise BadInput(f"there are no data at {url}")
+        with _known_in_errors(FetchedFiles([], {place: url})):
+            yield place
 
 
 @dataclass(frozen=True)
@@ -203,7 +209,8 @@ def fetched_files(inputs: Sequence[str], endings: Sequence[str]) -> Iterator[Fet
             place = Path(name) / str(number)
             copies, found.tops[place] = _fetch(url, place, tuple(endings))
             found.inputs.extend(map(str, copies))
-        yield found
+        with _known_in_errors(found):
+            yield found
 
 
 def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path], str]:
@@ -212,23 +219,49 @@ def _fetch(url: str, place: Path, endings: tuple[str, ...]) -> tuple[list[Path],
         files, root = _file_system(url)
         depth = 1  # of what is copied below the folder, in parts of the URL
         magic = _MAGIC.search(root)
-        folder_meant = magic is None and not files.isfile(root)
+        above = root if magic is None else root[: magic.start()].rpartition("/")[0]
+        folder_meant = not _is_file(files, above) and magic is None
         if magic is not None:
             names, depth = sorted(files.glob(root)), 1 + root.count("/", magic.start())
         elif not folder_meant:
             names = [root]
         else:
             names = [name for name in sorted(files.find(root)) if name.lower().endswith(endings)]
+        if not folder_meant:  # the folder above may be that of a class
+            depth = max(depth, min(depth + 1, root.strip("/").count("/")))
         top, folder = (text.rsplit("/", depth)[0] for text in (url.rstrip("/"), root))
-        copies = []
-        for name in names:
-            local = place / name.removeprefix(folder).lstrip("/")
-            local.parent.mkdir(parents=True, exist_ok=True)
-            files.get_file(name, str(local))
-            copies.append(local)
+        copies = [_copy(files, name, place, name.removeprefix(folder)) for name in names]
     if not copies:
         raise BadInput(f"no images found at {url}")
     return ([place / Path(root).name] if folder_meant else copies), top
+
+
+def _is_file(files: Any, path: str) -> bool:
+    """Whether there is a file; unlike fsspec's own `isfile`, it does not hide why none is seen."""
+    try:
+        return bool(files.info(path)["type"] == "file")
+    except FileNotFoundError:
+        return False
+
+
+def _copy(files: Any, name: str, place: Path, below: str) -> Path:
+    """Copy a file to a path below a place on this machine."""
+    if ".." in below.split("/"):  # object stores allow such names
+        raise BadInput(f"{name} is not copied: .. in its name leads out of the folder")
+    local = place / below.lstrip("/")
+    local.parent.mkdir(parents=True, exist_ok=True)
+    files.get_file(name, str(local))
+    return local
+
+
+@contextmanager
+def _known_in_errors(copies: FetchedFiles) -> Iterator[None]:
+    """Errors of the block name URLs in place of the copies."""
+    try:
+        yield
+    except DarklensError as error:
+        error.args = tuple(copies.known_text(str(part)) for part in error.args)
+        raise
 
 
 def _send(place: Path, files: Any, root: str) -> None:

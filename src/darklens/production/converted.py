@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,14 @@ from darklens.files.atomic import writing
 from darklens.files.configuration import check_configuration, write_configuration
 from darklens.files.locks import only_writer
 from darklens.files.places import check_folder_name
+from darklens.files.remote import fetched_files, sent_to, shown_path
 from darklens.naming import visible
 from darklens.production.outputs import WrittenImages, configuration_place
 from darklens.progress import progress, say
 
 __all__ = ["convert"]
 
+_ANY = ("",)  # of a folder at a URL all files are meant: it may be a store
 _SHARD = 512
 _SHOWN = 20  # images of which a reason is printed
 
@@ -46,9 +48,10 @@ def convert(
     are read and checked before anything is written.
 
     Args:
-        inputs: Image files, stacks (.npy or .npz), folders, globs and stores.
+        inputs: Image files, stacks (.npy or .npz), folders, globs and stores, or their URLs.
         output: Where to write. A name ending in .zarr gives a store, any other name a folder of
-            .npy files with a subfolder for each class.
+            .npy files with a subfolder for each class. A URL ending in .zarr gets the store when
+            it is complete.
         split: Part of a split folder, such as train.
         stack: Whether 2 to 16 planes in a .npy file are separate images (true) or the channels
             of one image (false).
@@ -62,16 +65,18 @@ def convert(
         BadInput: If images cannot be used or differ in shape, or the output cannot be written.
     """
     settings = dict(locals())
-    check_folder_name(output, "write a store (.zarr) or a folder of .npy files (no ending)")
-    check_configuration(configuration_place(output))
-    found = collect_images(inputs, split=split, stacked=stack, extension=extension)
-    check_found(found)
-    bar = partial(progress, total=len(found), quiet=quiet)
-    checked = _check(found, lambda items: bar(items, f"reading {len(found)} images"))
-    say(f"writing {output}", quiet=quiet)
-    with only_writer(output), writing(output):
-        _write(output, found, checked)
-        write_configuration(configuration_place(output), "convert", settings)
+    with sent_to(output) as place, fetched_files(inputs, _ANY) as here:
+        check_folder_name(place, "write a store (.zarr) or a folder of .npy files (no ending)")
+        check_configuration(configuration_place(place))
+        found = collect_images(here.inputs, split=split, stacked=stack, extension=extension)
+        found = [replace(item, name=here.known_text(item.name)) for item in found]
+        check_found(found)
+        bar = partial(progress, total=len(found), quiet=quiet)
+        checked = _check(found, lambda items: bar(items, f"reading {len(found)} images"))
+        say(f"writing {shown_path(output)}", quiet=quiet)
+        with only_writer(place), writing(place):
+            _write(place, found, checked)
+            write_configuration(configuration_place(place), "convert", settings)
     counts = Counter(item.label or UNLABELLED for item in found)
     classes = order_classes(counts)
     return WrittenImages(output, len(found), classes, tuple(counts[name] for name in classes))

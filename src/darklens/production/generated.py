@@ -21,6 +21,7 @@ from darklens.files.atomic import atomic_file, writing
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
 from darklens.files.places import check_added_folder
+from darklens.files.remote import sent_to
 from darklens.hub import ModelCard, card_of, load_generator
 from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
 from darklens.progress import ProgressBar, progress_bar
@@ -55,7 +56,8 @@ def generate(
         guidance: Strength of the class condition: 1 as it was learned, more exaggerates it.
         seed: The same seed gives the same images.
         output: Where to write. A name ending in .png gives a grid of up to 400 lenses, .zarr a
-            store, any other name a folder of .npy files with a subfolder for each class.
+            store, any other name a folder of .npy files with a subfolder for each class. A URL
+            ending in .zarr gets the store when it is complete.
         expected: Leave out the observational effects: photon noise, or compression.
         batch: Images per batch; affects memory but not the images.
         figures: Folder for a film strip of the first image as it emerges from noise.
@@ -70,23 +72,24 @@ def generate(
         BadModel: If the model cannot be loaded.
     """
     settings = dict(locals())
-    kind = kind_of_output(output, count)
-    if figures is not None:
-        check_added_folder(figures)
-    generator = load_generator(model, device)
-    options = SamplingOptions(steps, guidance, seed, batch, expected)
-    generator.check(options)
-    work = _Work(generator, card_of(generator), label, options)
-    with only_writer(output), writing(output):
-        if kind == "png":
-            work.draw(output, count, quiet=quiet)
-        else:
-            work.write(output, count, store=kind == "zarr", quiet=quiet)
+    with sent_to(output) as place:
+        kind = kind_of_output(place, count)
         if figures is not None:
-            frames = generator.film(options, label=label)
-            with atomic_file(figures / "film.png") as temporary:
-                write_picture(temporary, grid_picture(frames, columns=len(frames)))
-        write_configuration(configuration_place(output), "generate", settings)
+            check_added_folder(figures)
+        generator = load_generator(model, device)
+        options = SamplingOptions(steps, guidance, seed, batch, expected)
+        generator.check(options)
+        work = _Work(generator, card_of(generator), label, options)
+        with only_writer(place), writing(place):
+            if kind == "png":
+                work.draw(place, count, quiet=quiet)
+            else:
+                work.write(place, count, store=kind == "zarr", quiet=quiet)
+            if figures is not None:
+                frames = generator.film(options, label=label)
+                with atomic_file(figures / "film.png") as temporary:
+                    write_picture(temporary, grid_picture(frames, columns=len(frames)))
+            write_configuration(configuration_place(place), "generate", settings)
     return WrittenImages(output, count, work.classes)
 
 

@@ -6,7 +6,7 @@ stopped when the same call is made again, and ends with the same bytes.
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,7 @@ from darklens.errors import BadInput
 from darklens.files.atomic import atomic_file, writing
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
-from darklens.files.remote import sent_to, url_of
+from darklens.files.remote import sent_to, shown_path
 from darklens.production.outputs import WrittenImages, configuration_place, kind_of_output
 from darklens.progress import progress_bar, say
 from darklens.simulation import Simulator
@@ -98,26 +98,23 @@ def simulate(
         BadInput: If an argument does not fit, or the output cannot be written.
         BadPreset: If the preset is not valid or draws impossible values.
     """
-    if url_of(output) is not None:
-        with sent_to(output) as place:
-            made = simulate(place, preset, count, seed, classes, format, workers, cluster, quiet)
-        return replace(made, path=output)
+    settings = dict(locals())
     if workers < 0:
         raise BadInput(f"workers {workers} must not be negative")
-    settings = dict(locals())
-    kind = kind_of_output(output, count, format)
-    chosen = None if classes is None else tuple(part.strip() for part in classes.split(","))
-    simulator = Simulator(preset, classes=chosen)
-    for index in range(min(count, len(simulator.classes))):
-        simulator.lens(index, seed=seed)  # a preset that draws impossible values fails here
-    with only_writer(output), writing(output):
-        if kind == "png":
-            _write_grid(output, simulator, count, seed)
-        else:
-            job = _Job(output, simulator, preset_text(preset), count, seed, kind == "zarr")
-            with open_workers(cluster, workers, quiet=quiet) as opened:
-                _write_images(job, opened, quiet)
-        write_configuration(configuration_place(output), "simulate", settings)
+    with sent_to(output) as place:
+        kind = kind_of_output(place, count, format)
+        chosen = None if classes is None else tuple(part.strip() for part in classes.split(","))
+        simulator = Simulator(preset, classes=chosen)
+        for index in range(min(count, len(simulator.classes))):
+            simulator.lens(index, seed=seed)  # a preset that draws impossible values fails here
+        with only_writer(place), writing(place):
+            if kind == "png":
+                _write_grid(place, simulator, count, seed)
+            else:
+                job = _Job(place, simulator, preset_text(preset), count, seed, kind == "zarr")
+                with open_workers(cluster, workers, quiet=quiet) as opened:
+                    _write_images(job, opened, shown_path(output), quiet)
+            write_configuration(configuration_place(place), "simulate", settings)
     return WrittenImages(output, count, simulator.classes)
 
 
@@ -132,13 +129,13 @@ def _write_grid(output: Path, simulator: Simulator, count: int, seed: int) -> No
         write_picture(temporary, grid_picture(images, columns=columns))
 
 
-def _write_images(job: _Job, workers: int | Workers, quiet: bool) -> None:
+def _write_images(job: _Job, workers: int | Workers, shown: str, quiet: bool) -> None:
     """Write the images that are still missing, in several processes."""
     writer = job.writer()
     pending = writer.pending()
     remaining = sum(stop - start for start, stop in pending)
     if remaining < job.count and not quiet:
-        say(f"{job.output}: {job.count - remaining} of {job.count} images are already there")
+        say(f"{shown}: {job.count - remaining} of {job.count} images are already there")
     line = f"simulating {remaining} images of {job.simulator.preset.name}"
     with (
         progress_bar(remaining, "simulating", line, quiet=quiet) as bar,

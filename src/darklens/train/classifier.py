@@ -70,7 +70,7 @@ def train_classifier(
 
     Args:
         name: Name of the model.
-        data: Training data: a folder, a store, or a simulation preset.
+        data: Training data: a folder, a store, the URL of one, or a simulation preset.
         preprocessing: Steps from a raw image to the network's input, each {step: {parameters}};
             by default those of the model in init, or min_max.
         network: Name and settings of the network, as for build_network; by default those of the
@@ -119,14 +119,16 @@ class ClassifierSettings(RunSettings):
             raise BadConfig("give either --init or --pretrained")
 
 
-def _train(settings: ClassifierSettings) -> TrainedModel:
-    """Train one model."""
-    with open_run(settings, ClassifierTask.METRICS) as run:
+def _train(settings: ClassifierSettings, data_place: Path | None = None) -> TrainedModel:
+    """Train one model, on images that may have been copied to a place on this machine."""
+    with open_run(settings, ClassifierTask.METRICS, data_place) as run:
         start = starting_point(settings, network=NETWORK, preprocessing=PREPROCESSING)
         settings = resolved(settings, start)
         steps = model_preprocessing(start.preprocessing)
         began = time.monotonic()
-        data = training_data(settings.data, steps, run.folder, quiet=run.quiet)
+        data = training_data(
+            settings.data, steps, run.folder, place=run.data_place, quiet=run.quiet
+        )
         preparation = time.monotonic() - began
         _check_monitor(settings.run, data)
         task = _task(settings, start, data, run)

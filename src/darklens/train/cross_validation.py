@@ -20,6 +20,7 @@ from darklens.nn import can_resume, is_first_process
 from darklens.progress import say
 from darklens.train.data import PREPARED
 from darklens.train.results import CrossValidation, TrainedModel
+from darklens.train.run import data_here
 from darklens.train.settings import RunSettings
 
 __all__ = ["SUMMARY", "cross_validate"]
@@ -30,12 +31,12 @@ Settings = TypeVar("Settings", bound=RunSettings)
 
 
 def cross_validate(
-    train: Callable[[Settings], TrainedModel], settings: Settings
+    train: Callable[[Settings, Path], TrainedModel], settings: Settings
 ) -> CrossValidation:
     """Train a model for each fold and write a summary of their scores.
 
     Args:
-        train: Trains one model.
+        train: Trains one model, on images at a place on this machine.
         settings: The settings of the run, with `data.fold` all.
 
     Raises:
@@ -49,14 +50,16 @@ def cross_validate(
     places = [folder / f"fold-{number}" for number in range(1, data.folds + 1)]
     begun = _begun(folder, places, resume=settings.resume)
     models = []
-    for number, place in enumerate(places, 1):
-        if (place / "model" / "card.yaml").is_file():
-            say(f"fold {number} of {data.folds}: done before", quiet=quiet)
-            models.append(TrainedModel(place / "model", load_card(place / "model")))
-            continue
-        say(f"fold {number} of {data.folds}", quiet=quiet)
-        fold = replace(data, fold=number, cache=data.cache or folder / PREPARED)
-        models.append(train(replace(settings, data=fold, output=place, resume=place in begun)))
+    with data_here(data.path, quiet=quiet) as images:  # copied once for all folds
+        for number, place in enumerate(places, 1):
+            if (place / "model" / "card.yaml").is_file():
+                say(f"fold {number} of {data.folds}: done before", quiet=quiet)
+                models.append(TrainedModel(place / "model", load_card(place / "model")))
+                continue
+            say(f"fold {number} of {data.folds}", quiet=quiet)
+            fold = replace(data, fold=number, cache=data.cache or folder / PREPARED)
+            own = replace(settings, data=fold, output=place, resume=place in begun)
+            models.append(train(own, images))
     if is_first_process():
         write_configuration(folder / "config.yaml", settings.verb, vars(settings))
         _summarise(models, folder / SUMMARY, quiet=quiet)

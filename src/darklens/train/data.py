@@ -14,6 +14,7 @@ from darklens.data import FreshImages, ImageDataset, Preprocessing, build_prepro
 from darklens.data.survey import survey_images
 from darklens.errors import BadConfig, BadData
 from darklens.files.locks import in_turn
+from darklens.files.remote import shown_path
 from darklens.progress import say
 from darklens.simulation import Simulator
 from darklens.train.data_check import DataNeeds, check_data, check_values, report_left_out
@@ -83,6 +84,7 @@ def training_data(
     folder: Path,
     *,
     needs: DataNeeds = NEEDS,
+    place: Path | None = None,
     quiet: bool = False,
 ) -> TrainingData:
     """Open or simulate the data of a run, and report how each part is used.
@@ -92,6 +94,7 @@ def training_data(
         steps: The model's preprocessing.
         folder: Folder of the run, for prepared images and the list of images.
         needs: Requirements of the verb on the data.
+        place: Where the images of a path are on this machine; by default there.
         quiet: Show no progress.
 
     Raises:
@@ -116,8 +119,9 @@ def training_data(
         open_workers(options.cluster, options.workers, quiet=quiet) as workers,
     ):
         if options.path is not None:
+            place = place or options.path
             return _from_disk(
-                options.path, options, steps, folder, needs=needs, workers=workers, quiet=quiet
+                place, options, steps, folder, needs=needs, workers=workers, quiet=quiet
             )
         if prepared:
             return _prepared(options, steps, folder, workers=workers, quiet=quiet)
@@ -125,7 +129,7 @@ def training_data(
 
 
 def _from_disk(
-    path: Path,
+    place: Path,
     options: DataOptions,
     steps: Preprocessing,
     folder: Path,
@@ -136,16 +140,17 @@ def _from_disk(
 ) -> TrainingData:
     if options.fold == "all":
         raise BadConfig("--data.fold: all trains several models, which is not possible here")
-    division = divide(path, folds=options.folds, fold=options.fold, seed=options.split_seed)
+    path = options.path or place
+    division = divide(place, folds=options.folds, fold=options.fold, seed=options.split_seed)
     parts = division.parts
     classes = parts["train"].classes
     if len(classes) < needs.classes:
         raise BadData(
-            f"{path} has only the class {classes[0]!r}; a classifier needs at least two classes,"
-            " each in its own folder"
+            f"{shown_path(path)} has only the class {classes[0]!r}; a classifier needs at least"
+            " two classes, each in its own folder"
         )
     for line in division.lines():
-        say(line, quiet=quiet)
+        say(line.replace(str(place), shown_path(path)), quiet=quiet)
     check_data(parts, needs, folder, root=path, quiet=quiet)
     example, _ = parts["val"][0]
     if not (steps.explains or options.mix):

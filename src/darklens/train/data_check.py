@@ -16,6 +16,7 @@ from darklens.data import ImageDataset
 from darklens.data.parts_list import PARTS_FILE, parts_rows, read_parts, write_parts
 from darklens.data.survey import ImageProblem, Survey, problems_in_words, survey_images
 from darklens.errors import BadConfig, BadData
+from darklens.files.remote import shown_path
 from darklens.files.tables import write_table
 from darklens.nn import can_resume, is_first_process
 from darklens.progress import progress, say
@@ -58,7 +59,7 @@ def check_data(
         parts: The raw images.
         needs: Requirements on the images.
         folder: Folder of the run.
-        root: Their folder, for messages.
+        root: Their folder, or its URL, for messages.
         quiet: Show no progress.
 
     Raises:
@@ -105,7 +106,7 @@ def report_left_out(problems: Sequence[ImageProblem], total: int, folder: Path, 
         problems: The images.
         total: Number of all images.
         folder: Folder of the run, for the list of the images.
-        root: Their folder, for messages.
+        root: Their folder, or its URL, for messages.
     """
     if problems and is_first_process():
         say(f"left out: {_in_words(problems, total, folder, root)}")
@@ -113,9 +114,9 @@ def report_left_out(problems: Sequence[ImageProblem], total: int, folder: Path, 
 
 def _in_words(problems: Sequence[ImageProblem], total: int, folder: Path, root: Path) -> str:
     """What is wrong with images, in one line; several are listed in a file."""
-    words = f"{root}: {problems_in_words(problems, total)}"
+    words = f"{shown_path(root)}: {problems_in_words(problems, total)}"
     if len(problems) >= _LISTED_FROM and is_first_process():
-        rows = [(item.part, str(root / item.name), item.reason) for item in problems]
+        rows = [(item.part, shown_path(root / item.name), item.reason) for item in problems]
         folder.mkdir(parents=True, exist_ok=True)
         write_table(pd.DataFrame(rows, columns=["part", "path", "reason"]), folder / BAD_FILES)
         words += f"; all of them are listed in {folder / BAD_FILES}"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from darklens.errors import BadConfig
+from darklens.files.remote import url_of
 
 __all__ = ["DataOptions"]
 
@@ -14,9 +15,10 @@ class DataOptions:
     """Where the images come from and how they are split.
 
     Attributes:
-        path: Folder in the DeepLense layout, or a store, with parts train, val and test. Without
-            test, the reference protocol splits val 90:10 into selection and test; without val,
-            one fold is held out for validation.
+        path: Folder in the DeepLense layout, or a store, with parts train, val and test, or the URL
+            of one, which is copied to this machine first. Without test, the reference protocol
+            splits val 90:10 into selection and test; without val, one fold is held out for
+            validation.
         preset: Without a path, train on simulations of this preset (name or YAML file), by default
             an endless stream. With prepared_images a list of presets may be given, which take
             turns.
@@ -81,6 +83,8 @@ class DataOptions:
         """
         if self.validation_images < 1 or self.epoch_images < 1 or self.prepared_images < 0:
             raise BadConfig("--data.validation-images and --data.epoch-images must be positive")
+        if self.cache is not None and (url := url_of(self.cache)) is not None:
+            raise BadConfig(f"--data.cache {url}: prepared images are kept in a folder here")
         if self.path is None and not self.presets:
             raise BadConfig("give the training data: either --data.path or --data.preset")
         if self.mix and (self.path is None or not self.presets or not self.prepared_images):

@@ -72,7 +72,7 @@ def train_generator(
 
     Args:
         name: Name of the model.
-        data: Training data: a folder, a store, or a simulation preset.
+        data: Training data: a folder, a store, the URL of one, or a simulation preset.
         preprocessing: Steps from a raw image to the network's values, each {step: {parameters}},
             undone for generated images; by default those of the model in init, or none.
         normalise: Measure mean and standard deviation of the data and add the step that brings
@@ -166,7 +166,9 @@ def _images(
     steps = model_preprocessing(start.preprocessing)
     undo_preprocessing(steps.spec)  # a step that cannot be undone is an error now
     needs = value_needs(settings.images)
-    data = training_data(settings.data, steps, run.folder, needs=needs, quiet=run.quiet)
+    data = training_data(
+        settings.data, steps, run.folder, needs=needs, place=run.data_place, quiet=run.quiet
+    )
     if settings.normalise:
         last = normalising_step(data)
         steps = model_preprocessing([*steps.spec, last])

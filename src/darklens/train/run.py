@@ -14,6 +14,7 @@ from darklens.data import Augmentation, LensDataModule
 from darklens.errors import BadConfig
 from darklens.files.configuration import write_configuration
 from darklens.files.locks import only_writer
+from darklens.files.remote import fetched, url_of
 from darklens.nn import (
     Budget,
     BudgetedTask,
@@ -31,7 +32,7 @@ from darklens.train.data import TrainingData
 from darklens.train.run_folder import prepare_folder
 from darklens.train.settings import RunSettings
 
-__all__ = ["Run", "open_run"]
+__all__ = ["Run", "data_here", "open_run"]
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,14 @@ class Run:
         trainer: Lightning's trainer.
         stop: Signals that end the run.
         quiet: Show no progress.
+        data_place: Where the images of `data.path` are on this machine, if there is such a path.
     """
 
     folder: Path
     trainer: Trainer
     stop: StopSignals
     quiet: bool
+    data_place: Path | None = None
 
     def train(
         self,
@@ -97,19 +100,23 @@ class Run:
 
 
 @contextmanager
-def open_run(settings: RunSettings, metrics: Sequence[str]) -> Iterator[Run]:
+def open_run(
+    settings: RunSettings, metrics: Sequence[str], data_place: Path | None = None
+) -> Iterator[Run]:
     """Open a run, and end it properly when the process receives SIGINT or SIGTERM.
 
     Errors in the settings of the run itself (its name, budget, folder, monitored metric, trainer)
-    and damaged checkpoints are reported here, before any data are read or simulated. All randomness
-    starts from the seed.
+    and damaged checkpoints are reported here, before any data are read or simulated. Data at a URL
+    are copied to this machine, and the copy is removed at the end. All randomness starts from the
+    seed.
 
     Args:
         settings: The settings of the run.
         metrics: Names of the validation metrics.
+        data_place: Where the images of `data.path` are, if they have been copied already.
 
     Raises:
-        BadInput: If the folder cannot be used.
+        BadInput: If the folder cannot be used, or data at a URL cannot be read.
         BadConfig: If a setting is wrong.
         BadModel: If the run is to be resumed and its checkpoints are damaged.
         Stopped: If a signal ended the work.
@@ -124,12 +131,31 @@ def open_run(settings: RunSettings, metrics: Sequence[str]) -> Iterator[Run]:
                 held.enter_context(only_writer(folder))
                 prepare_folder(folder, resume=settings.resume, report=say)
             seed_everything(settings.seed, verbose=False)
-            yield Run(folder, trainer, stop, quiet)
+            if data_place is None and settings.data.path is not None:
+                data_place = held.enter_context(data_here(settings.data.path, quiet=quiet))
+            yield Run(folder, trainer, stop, quiet, data_place)
         except Stopped:
             if is_first_process():
                 on = "; --resume continues the run" if can_resume(folder) else ""
                 say(f"darklens: stopped{on}")
             raise
+
+
+@contextmanager
+def data_here(path: Path, *, quiet: bool) -> Iterator[Path]:
+    """Where the images of a run are on this machine; a copy of those at a URL ends with the block.
+
+    Args:
+        path: Folder, store or URL.
+        quiet: Do not say what is copied.
+
+    Raises:
+        BadInput: If there is nothing at a URL, or it cannot be read.
+    """
+    if (url := url_of(path)) is not None:
+        say(f"copying {url} to this machine", quiet=quiet)
+    with fetched(path) as place:
+        yield place
 
 
 def _trainer(settings: RunSettings, folder: Path, stop: StopSignals, *, quiet: bool) -> Trainer:

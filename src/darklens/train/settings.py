@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 from darklens.data import Augmentation
+from darklens.errors import BadInput
+from darklens.files.remote import shown_path, url_of
 from darklens.hub import InitialModel, check_name, initial_model
 from darklens.nn import Budget, OptimiserConfig, RunConfig, is_first_process
 from darklens.progress import say
@@ -68,8 +70,14 @@ class RunSettings:
 
         Raises:
             BadModel: If a model cannot have this name.
+            BadInput: If the folder is at a URL, where no run can keep its checkpoints.
         """
         check_name(self.name)
+        if self.output is not None and (url := url_of(self.output)) is not None:
+            raise BadInput(
+                f"--output {url}: a run keeps its checkpoints on this machine; give a folder here,"
+                " and copy its folder model when it is done"
+            )
         return Path("runs") / self.name if self.output is None else self.output
 
 
@@ -125,8 +133,9 @@ def resolved(settings: Settings, start: Start) -> Settings:
         BadConfig: If the options of the data contradict each other.
     """
     data = settings.data.resolved()
-    if settings.data.presets and not data.presets:
-        words = f"training on {data.path} alone; --data.mix adds the simulations of the recipe"
+    if data.path is not None and settings.data.presets and not data.presets:
+        place = shown_path(data.path)
+        words = f"training on {place} alone; --data.mix adds the simulations of the recipe"
         say(words, quiet=settings.quiet or not is_first_process())
     network, preprocessing = start.network, start.preprocessing
     return replace(settings, data=data, network=network, preprocessing=preprocessing)

@@ -2,7 +2,8 @@
 
 import datetime
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ from darklens.evaluate.folder import EVALUATION
 from darklens.files.atomic import atomic_folder
 from darklens.files.configuration import write_configuration
 from darklens.files.places import check_folder
-from darklens.files.remote import fetched, url_of
+from darklens.files.remote import fetched
 from darklens.hub import Metric, ModelCard, card_of, find_model, load_classifier, record_metrics
 from darklens.progress import progress, say
 from darklens.simulation import Simulator
@@ -79,7 +80,7 @@ def evaluate_classifier(
 
     Args:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        data: Folder in the DeepLense layout, a store, or the URL of a store, to evaluate on.
+        data: Folder in the DeepLense layout, a store, or the URL of one, to evaluate on.
         split: Part of the data, such as test; all of it by default.
         run: Folder of a training run: evaluate its model, unless --model names another, on
             exactly the images of --part in that run. --data gives their present location.
@@ -113,9 +114,6 @@ def evaluate_classifier(
         BadModel: If the model cannot be loaded.
     """
     settings = dict(locals())
-    if data is not None and url_of(data) is not None:
-        with fetched(data) as place:
-            return evaluate_classifier(**{**settings, "data": place})
     if run is not None and (preset is not None or split is not None):
         raise BadInput("--run takes the images of the run: give neither --preset nor --split")
     if run is None and (data is None) == (preset is None) and not (stress and preset is None):
@@ -125,46 +123,47 @@ def evaluate_classifier(
     check_coverage(coverage)
     check_folder(output, replaces=EVALUATION)
     of_run = run is not None and model == "default"
-    chosen = _of_run(run, part, data) if run is not None else None
-    folder = find_model(run / "model" if of_run and run is not None else model)
-    classifier = load_classifier(folder, device)
-    card = card_of(classifier)
-    base = base_preset(card, preset) if stress else preset
-    if chosen is None and data is not None:
-        chosen = _of_data(data, split)
-    elif chosen is None:
-        chosen = _of_preset(str(base), count, seed)
-    labels = labels_for(chosen.images, card.classes)
-    shifts = None
-    with open_workers(cluster, workers, quiet=quiet) as opened:
-        answers = answer_images(
-            classifier,
-            chosen.images,
-            coverage=coverage,
-            batch=batch,
-            workers=opened,
-            progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
-        )
-        if stress:
-            shifts = stress_classifier(
-                model=str(folder),
-                preset=base,
-                count=stress_count,
-                seed=seed,
+    with ExitStack() as held:  # of copies of data at URLs
+        chosen = held.enter_context(_of_run(run, part, data)) if run is not None else None
+        folder = find_model(run / "model" if of_run and run is not None else model)
+        classifier = load_classifier(folder, device)
+        card = card_of(classifier)
+        base = base_preset(card, preset) if stress else preset
+        if chosen is None and data is not None:
+            chosen = held.enter_context(_of_data(data, split))
+        elif chosen is None:
+            chosen = _of_preset(str(base), count, seed)
+        labels = labels_for(chosen.images, card.classes)
+        shifts = None
+        with open_workers(cluster, workers, quiet=quiet) as opened:
+            answers = answer_images(
+                classifier,
+                chosen.images,
                 coverage=coverage,
                 batch=batch,
                 workers=opened,
-                device=device,
-                quiet=quiet,
+                progress=lambda loop: progress(loop, f"classifying {chosen.words}", quiet=quiet),
             )
-    say("bootstrap intervals, figures and report", quiet=quiet)
-    probabilities = stated_probabilities(answers)
-    scores = score_classifier(
-        labels, probabilities, card.classes, answers=answers, resamples=resamples
-    )
-    with atomic_folder(output, replaces=EVALUATION) as temporary:
-        _write_report(temporary, chosen, labels, answers, scores, card, shifts)
-        write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
+            if stress:
+                shifts = stress_classifier(
+                    model=str(folder),
+                    preset=base,
+                    count=stress_count,
+                    seed=seed,
+                    coverage=coverage,
+                    batch=batch,
+                    workers=opened,
+                    device=device,
+                    quiet=quiet,
+                )
+        say("bootstrap intervals, figures and report", quiet=quiet)
+        probabilities = stated_probabilities(answers)
+        scores = score_classifier(
+            labels, probabilities, card.classes, answers=answers, resamples=resamples
+        )
+        with atomic_folder(output, replaces=EVALUATION) as temporary:
+            _write_report(temporary, chosen, labels, answers, scores, card, shifts)
+            write_configuration(temporary / "config.yaml", "evaluate classifier", settings)
     if record:
         command = f"darklens evaluate classifier --model {card.name} {chosen.source}"
         record_metrics(folder, _card_metrics(scores, data=chosen.words, command=command))
@@ -180,15 +179,19 @@ class _Chosen:
     source: str
 
 
-def _of_run(run: Path, part: str, data: Path | None) -> _Chosen:
+@contextmanager
+def _of_run(run: Path, part: str, data: Path | None) -> Iterator[_Chosen]:
     words = f"the part {part} of the run {run.name}"
-    return _Chosen(open_held_out(run, part, data), words, f"--run {run.name} --part {part}")
+    with open_held_out(run, part, data) as images:
+        yield _Chosen(images, words, f"--run {run.name} --part {part}")
 
 
-def _of_data(data: Path, split: str | None) -> _Chosen:
+@contextmanager
+def _of_data(data: Path, split: str | None) -> Iterator[_Chosen]:
     words = f"{data.name}, {split}" if split else data.name
     source = f"--data {data.name}" + (f" --split {split}" if split else "")
-    return _Chosen(open_dataset(data, split), words, source)
+    with fetched(data) as place:
+        yield _Chosen(open_dataset(place, split), words, source)
 
 
 def _of_preset(preset: str, count: int, seed: int) -> _Chosen:

@@ -1,25 +1,29 @@
 """Open the images that a training run held out, to evaluate its model on them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from darklens.data import ImageDataset
 from darklens.data.parts_list import PARTS_FILE, open_listed
 from darklens.errors import BadConfig, BadInput
 from darklens.files.plain_yaml import read_yaml
+from darklens.files.remote import fetched
 
 __all__ = ["open_held_out"]
 
 
-def open_held_out(run: Path, part: str, data: Path | None) -> ImageDataset:
-    """Open the images of one part of a run.
+@contextmanager
+def open_held_out(run: Path, part: str, data: Path | None) -> Iterator[ImageDataset]:
+    """The images of one part of a run; a copy of those at a URL is removed at the end.
 
     Args:
         run: Folder of the run.
         part: `train`, `val` or `test`.
-        data: Present location of the data; that of the run if None.
+        data: Present location of the data, or its URL; that of the run if None.
 
     Raises:
-        BadInput: If the run keeps no list of its images.
+        BadInput: If the run keeps no list of its images, or a URL cannot be read.
         BadData: If it had no such part, or an image is missing or has changed.
     """
     listed = run / PARTS_FILE
@@ -28,7 +32,8 @@ def open_held_out(run: Path, part: str, data: Path | None) -> ImageDataset:
             f"{run} has no {PARTS_FILE}, the list of a run's images: give the folder of a run on"
             " --data.path with --run, or evaluate on --data or --preset"
         )
-    return open_listed(listed, part, _data_of(run) if data is None else data)
+    with fetched(_data_of(run) if data is None else data) as place:
+        yield open_listed(listed, part, place)
 
 
 def _data_of(run: Path) -> Path:

@@ -42,7 +42,7 @@ from darklens.evaluate.generator.protocols import (
     check_counts,
     named_protocols,
 )
-from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions
+from darklens.evaluate.generator.sets import EvaluatedSets, SetOptions, sets_here
 from darklens.files.atomic import atomic_folder
 from darklens.files.configuration import write_configuration
 from darklens.files.places import check_folder
@@ -92,10 +92,10 @@ def evaluate_generator(
 
     Args:
         model: Name of a shipped model, path of a model folder, or owner/name on the hub.
-        generated: Folder, store or stack of generated images, instead of a model. A folder
-            without class folders is one set of unknown class.
+        generated: Folder, store or stack of generated images, or its URL, instead of a model. A
+            folder without class folders is one set of unknown class.
         data: Folder in the DeepLense layout or without class folders, store or stack of real
-            images.
+            images, or its URL.
         split: Part of the data, such as test; all of it by default.
         folds: Use as real images the fold held out in training with this many folds, and the
             rest as training images.
@@ -104,9 +104,9 @@ def evaluate_generator(
         count: Number of images in each set. By default 3,000 simulations, or all images.
         seed: Seed of simulations, generated images, order and random splits.
         expected: Compare expected counts without photon noise; noise is added for classifiers.
-        training: Folder, store or stack of the training images, to find memorised ones. By default
-            the other folds, or simulations: if the model learned from those of --preset, they are
-            simulated again.
+        training: Folder, store or stack of the training images, or its URL, to find memorised ones.
+            By default the other folds, or simulations: if the model learned from those of
+            --preset, they are simulated again.
         training_count: Number of training images. By default all of a folder and 3,000
             simulations.
         steps: Number of sampling steps. By default that of the model.
@@ -141,32 +141,33 @@ def evaluate_generator(
         raise BadInput("--count, --splits, --per-class and --batch must be at least 1")
     protocols = named_protocols(inception_protocol)
     check_folder(output, replaces=EVALUATION)
-    sets = EvaluatedSets.open(options)
-    check_counts(protocols, real=len(sets.real), generated=len(sets.generated))
-    tools = _Tools(batch=batch, quiet=quiet)
-    tools.load_protocols(protocols, inception, device)
-    peeks = {name: _first(image_set) for name, image_set in sets.parts().items()}
-    _check_shapes(peeks)
-    tools.load(classifier, inception, device, peeks["real"].shape[1:])
-    measured, statistics = _measure(sets, peeks, tools, seed=seed, expected=expected)
-    scores = score_generator(
-        measured["real"],
-        measured["generated"],
-        measured.get("training"),
-        classes=sets.real.classes,
-        known={name: found.classes for name, found in tools.classifiers.items()},
-        not_computed=tools.missing,
-        protocols=protocols,
-        splits=splits,
-        per_class=per_class,
-        seed=seed,
-        say=partial(say, quiet=quiet),
-    )
-    with atomic_folder(output, replaces=EVALUATION) as temporary:
-        _write_metrics(temporary / "metrics.json", scores, sets)
-        _write_figures(temporary, scores, measured, statistics)
-        _write_report(temporary, scores, measured, sets, seed)
-        write_configuration(temporary / "config.yaml", "evaluate generator", settings)
+    with sets_here(options) as here:
+        sets = EvaluatedSets.open(here)
+        check_counts(protocols, real=len(sets.real), generated=len(sets.generated))
+        tools = _Tools(batch=batch, quiet=quiet)
+        tools.load_protocols(protocols, inception, device)
+        peeks = {name: _first(image_set) for name, image_set in sets.parts().items()}
+        _check_shapes(peeks)
+        tools.load(classifier, inception, device, peeks["real"].shape[1:])
+        measured, statistics = _measure(sets, peeks, tools, seed=seed, expected=expected)
+        scores = score_generator(
+            measured["real"],
+            measured["generated"],
+            measured.get("training"),
+            classes=sets.real.classes,
+            known={name: found.classes for name, found in tools.classifiers.items()},
+            not_computed=tools.missing,
+            protocols=protocols,
+            splits=splits,
+            per_class=per_class,
+            seed=seed,
+            say=partial(say, quiet=quiet),
+        )
+        with atomic_folder(output, replaces=EVALUATION) as temporary:
+            _write_metrics(temporary / "metrics.json", scores, sets)
+            _write_figures(temporary, scores, measured, statistics)
+            _write_report(temporary, scores, measured, sets, seed)
+            write_configuration(temporary / "config.yaml", "evaluate generator", settings)
     if record and sets.card is not None:
         record_metrics(find_model(str(model)), _card_metrics(scores, options, sets, classifier))
     return scores

@@ -1,16 +1,19 @@
 """The image sets in the evaluation of a generator: real, generated, training."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from darklens.data import open_images, stratified_folds
 from darklens.diffusion import SamplingOptions
 from darklens.errors import BadInput
 from darklens.evaluate import ImageSet, generated_image_set, read_image_set, simulated_image_set
+from darklens.files.remote import fetched
 from darklens.hub import ModelCard, TrainingCard, card_of, load_generator
 from darklens.simulation import Simulator, preset_names
 
-__all__ = ["EvaluatedSets", "SetOptions"]
+__all__ = ["EvaluatedSets", "SetOptions", "sets_here"]
 
 _SIMULATIONS = 3000
 _NEUTRAL = (
@@ -48,6 +51,26 @@ class SetOptions:
             raise BadInput("--training-count must be at least 1")
         if self.folds is not None and self.data is None:
             raise BadInput("--folds splits --data: give both")
+
+
+@contextmanager
+def sets_here(options: SetOptions) -> Iterator[SetOptions]:
+    """The options with images at URLs on this machine; the copies are removed at the end.
+
+    Raises:
+        BadInput: If there is nothing at a URL, or it cannot be read.
+    """
+    with ExitStack() as held:
+
+        def here(path: Path | None) -> Path | None:
+            return None if path is None else held.enter_context(fetched(path))
+
+        yield replace(
+            options,
+            generated=here(options.generated),
+            data=here(options.data),
+            training=here(options.training),
+        )
 
 
 @dataclass(frozen=True)
