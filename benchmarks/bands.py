@@ -14,7 +14,6 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
-import json
 import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import add_rows_option, keep_row, kept_rows
 from lens_mocks import BANDS, Z_LENS, Z_SOURCE, draw_bands
 
 from darklens.detection import Distances, SubhaloDetector
@@ -145,14 +145,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=3, help="mocks of each kind")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--rows",
-        type=Path,
-        help="file of the single results, a line of JSON each; what it holds is not done again",
-    )
+    add_rows_option(parser)
     given = parser.parse_args()
-    lines = given.rows.read_text().splitlines() if given.rows and given.rows.is_file() else []
-    rows = [json.loads(line) for line in lines]
+    rows = kept_rows(given.rows)
     done = {(row["kind"], row["seed"], row["which"]) for row in rows}
     cases = [
         case
@@ -164,9 +159,7 @@ def main() -> None:
     with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
         for row in pool.map(search, cases):
             rows.append(row)
-            if given.rows:
-                with given.rows.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+            keep_row(given.rows, row)
             print(row, flush=True)
     head = [
         "# One lens in two bands",

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import add_rows_option, keep_row, kept_rows
 from lens_mocks import KINDS, PIXEL_SCALE, PSF_WIDTH, Z_LENS, Z_SOURCE, draw_mock
 
 from darklens.detection import Distances, SubhaloDetector
@@ -147,11 +148,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(KINDS))
     parser.add_argument("--first", type=int, default=0, help="first seed")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--rows",
-        type=Path,
-        help="file of the single results, a line of JSON each; what it holds is not done again",
-    )
+    add_rows_option(parser)
     parser.add_argument(
         "--table", action="store_true", help="only make the table of what --rows holds"
     )
@@ -163,15 +160,13 @@ def main() -> None:
         for subhalo in (False, True)
         for kind in arguments.kinds
     ]
-    rows = _kept(arguments.rows)
+    rows = kept_rows(arguments.rows)
     done = {(row["seed"], row["kind"], row["subhalo"]) for row in rows}
     missing = [] if arguments.table else [case for case in cases if case not in done]
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         for row in pool.map(search, missing):
             rows.append(row)
-            if arguments.rows:
-                with arguments.rows.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+            keep_row(arguments.rows, row)
             print(json.dumps({k: _short(v) for k, v in row.items()}), flush=True)
     head = [
         "# Search for subhalos on mocks by lenstronomy",
@@ -186,13 +181,6 @@ def main() -> None:
     arguments.output.parent.mkdir(exist_ok=True)
     arguments.output.write_text(text)
     print(text)
-
-
-def _kept(path: Path | None) -> list[dict[str, Any]]:
-    """Results of earlier runs."""
-    if path is None or not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def _short(value: Any) -> Any:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kept_rows import add_rows_option, keep_row, kept_rows
 from lens_mocks import KINDS, Z_LENS, Z_SOURCE, Camera, draw_mock
 from scipy import stats
 
@@ -134,17 +135,12 @@ def main() -> None:
     parser.add_argument("--injections", type=int, default=20, help="into each lens")
     parser.add_argument("--first", type=int, default=500, help="first seed")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--rows",
-        type=Path,
-        help="file of the single results, a line of JSON each; what it holds is not done again",
-    )
+    add_rows_option(parser)
     parser.add_argument(
         "--table", action="store_true", help="only make the table of what --rows holds"
     )
     arguments = parser.parse_args()
-    kept = arguments.rows if arguments.rows and arguments.rows.is_file() else None
-    rows = [json.loads(line) for line in kept.read_text().splitlines()] if kept else []
+    rows = kept_rows(arguments.rows)
     done = {(row["seed"], row["number"]) for row in rows}
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         seeds = range(arguments.first, arguments.first + arguments.lenses)
@@ -155,9 +151,7 @@ def main() -> None:
         ]
         for row in pool.map(injected, missing):
             rows.append(row)
-            if arguments.rows:
-                with arguments.rows.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+            keep_row(arguments.rows, row)
             print(json.dumps(row), flush=True)
     lenses = len({row["seed"] for row in rows})
     text = (
