@@ -24,6 +24,7 @@ from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.model_from_preset import smooth_model
 from darklens.modelling.parameters import LightParameter, Parameter
+from darklens.modelling.posterior import with_free_slope
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.observations.observation import Observation
 from darklens.simulation.presets import load_preset
@@ -34,7 +35,6 @@ Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 
 _DRAWS = 2000  # of the prior, from which the fit starts
-_SLOPES = (1.2, 2.8)
 _RESOLUTION = 0.8  # half a wave, in pixels of the source plane at a magnification of 4
 _FIELD = (2.0, 1.0)  # half side of what is kept: Einstein radii, and arcsec
 _SEEN, _MARGIN = 1.0, 1.2  # noise of a pixel from which light is seen; around it
@@ -101,7 +101,7 @@ def band_of(
     model = _with_rays(_model_for(seen, lens_light), start.parameters, noise)
     rows, columns = _sides(start, model.grid)
     data, noise = (central_cutout(image, rows, columns) for image in (seen.image, noise))
-    model = _with_slope(
+    model = with_free_slope(
         replace(
             model, grid=PixelGrid(data.shape, pixel_scale), likelihood=GaussianLikelihood(noise)
         )
@@ -159,14 +159,6 @@ def _with_rays(model: SmoothModel, p: Parameters, noise: Image) -> SmoothModel:
             break
         rays += 2
     return with_rays(rays)
-
-
-def _with_slope(model: SmoothModel) -> SmoothModel:
-    """The model with a free slope of the mass."""
-    lower, upper = model.lower.copy(), model.upper.copy()
-    lower[Parameter.LENS_SLOPE], upper[Parameter.LENS_SLOPE] = _SLOPES
-    free = tuple(sorted({*model.free, Parameter.LENS_SLOPE}))
-    return replace(model, free=free, lower=lower, upper=upper)
 
 
 def _anywhere(model: SmoothModel) -> SmoothModel:

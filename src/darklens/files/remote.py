@@ -172,7 +172,7 @@ class FetchedFiles:
     tops: dict[Path, str]
 
     def known_path(self, path: Path) -> Path:
-        """The path or URL that the user knows a file by."""
+        """The path that the user knows a file by; it may stand for a URL, as in `url_of`."""
         for place, top in self.tops.items():
             if path.is_relative_to(place):
                 return Path(f"{top}/{path.relative_to(place)}")
