@@ -59,3 +59,16 @@ def test_constant_features_say_nothing_and_nothing_is_printed(capsys) -> None:
 def test_equal_images_have_no_score() -> None:
     with pytest.raises(NotComputed, match="too few different images"):
         pqmass(np.ones((30, 2)), np.ones((30, 2)), divisions=2)
+
+
+def test_few_different_images_have_no_score_and_no_warning() -> None:
+    far = np.random.default_rng(0).standard_cauchy(size=(2, 30, 50))  # a few outliers decide
+    with pytest.raises(NotComputed, match="of 30 and 30, most of 15 regions hold none"):
+        pqmass(*far, divisions=10)
+
+
+def test_divisions_with_empty_regions_are_left_out() -> None:
+    many = np.random.default_rng(2).normal(size=(2, 150, 300))  # in 5 of 50 divisions
+    found = pqmass(*many)
+    assert found.regions == 75
+    assert found.chi_square == pytest.approx(1.0, abs=0.1)

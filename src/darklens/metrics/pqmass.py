@@ -2,13 +2,15 @@ r"""PQMass: is the share of images in any region of feature space the same in bo
 
 Space is divided into the Voronoi cells of some images of both sets. If the sets have the same
 distribution, the counts in :math:`n` cells differ by a chi-square of :math:`n - 1` degrees of
-freedom. The divisions are repeated, and averaged. Computed by the authors' package `pqm`, of the
+freedom. The divisions are repeated, and averaged; those in which most cells are empty, as happens
+with few images or few different ones, are left out. Computed by the authors' package `pqm`, of the
 extra `features`.
 
 References:
     Lemos et al. 2024, arXiv:2402.04355.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +20,8 @@ from darklens.errors import NotComputed
 from darklens.random_state import seeded_global_generator
 
 __all__ = ["RegionScore", "pqmass"]
+
+_SPARSE = r"\s*Less than half of the Voronoi cells"  # how the package warns of empty cells
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def pqmass(
         seed: Of the divisions.
 
     Raises:
-        NotComputed: If `pqm` is not installed, or nearly all images are equal.
+        NotComputed: If `pqm` is not installed, or in most divisions most regions hold no image.
     """
     try:
         from pqm import pqm_chi2, pqm_pvalue
@@ -63,16 +67,26 @@ def pqmass(
         raise NotComputed("PQMass needs pip install 'darklens[features]'") from None
     count = max(2, min(regions, (len(first) + len(second)) // 4))
     sets = _standardised(first, second)
-    squares, chances = np.empty(divisions), np.empty(divisions)
-    with seeded_global_generator(seed):
-        for k, own in enumerate(np.random.randint(2**31, size=divisions)):  # noqa: NPY002
-            for values, test in ((squares, pqm_chi2), (chances, pqm_pvalue)):
+    found = []
+    with seeded_global_generator(seed), warnings.catch_warnings():
+        warnings.filterwarnings("error", _SPARSE, UserWarning)
+        for own in np.random.randint(2**31, size=divisions):  # noqa: NPY002
+            values = []
+            for test in (pqm_chi2, pqm_pvalue):
                 np.random.seed(own)  # noqa: NPY002  the same regions for both
                 try:
-                    values[k] = test(*sets, num_refs=count)
-                except ValueError:  # all images lie in one region
-                    raise NotComputed("too few different images for PQMass") from None
-    squares /= count - 1
+                    values.append(test(*sets, num_refs=count))
+                except (ValueError, UserWarning):  # one region holds all images, or most hold none
+                    break
+            else:
+                found.append(values)
+    if 2 * len(found) < divisions:
+        raise NotComputed(
+            f"too few different images for PQMass: of {len(first)} and {len(second)}, most of "
+            f"{count} regions hold none"
+        )
+    squares, chances = np.array(found).T
+    squares = squares / (count - 1)
     return RegionScore(
         float(squares.mean()), float(squares.std()), float(np.median(chances)), count
     )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,22 @@ def test_a_report_without_figures_and_model_lists_what_is_missing(
     assert "give the training images with --training" in html
     assert "The model" not in html
     assert "Agreement with classifiers" not in html, "none of them knows the classes"
+
+
+def test_few_different_images_have_no_pqmass(
+    measured: dict[str, Measured], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)  # a few outliers decide
+    real, generated = (
+        replace(
+            measured[name],
+            features={"neutral": rng.standard_cauchy((36, 50)).astype(np.float32)},
+            embeddings={},
+        )
+        for name in ("real", "generated")
+    )
+    scores = score_generator(real, generated, classes=CLASSES, splits=1)
+    assert scores.features["neutral"].pqmass is None
+    show(scores, output=tmp_path, quiet=True)
+    reason = "not computed: too few different images for PQMass: of 18 and 18, most of 9 regions"
+    assert f"pqmass          {reason} hold none (features of neutral)" in capsys.readouterr().out

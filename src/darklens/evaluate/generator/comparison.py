@@ -7,7 +7,7 @@ this value that is compared with the baseline.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -113,7 +113,8 @@ class FeatureScores:
         coverage: Precision, recall, density and coverage, between halves.
         coverage_baseline: The same between two halves of the real images.
         two_sample: How well a classifier tells the sets apart, by the classifier's name.
-        pqmass: Counts of half of the images in random regions; None without the package `pqm`.
+        pqmass: Counts of half of the images in random regions; None without the package `pqm`, or
+            with too few different images.
         pqmass_baseline: The same between two halves of the real images.
         transfer: Accuracy on real images after training on generated images; the baseline is for
             training on as many real images. None if the classes are unknown.
@@ -127,6 +128,7 @@ class FeatureScores:
     pqmass: RegionScore | None
     pqmass_baseline: RegionScore | None
     transfer: ScoreWithBaseline | None
+    not_computed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,12 @@ def score_features(
     first, second = stratified_halves(real_labels, generator)
     made, _ = stratified_halves(generated_labels, generator)
     size = min(len(first), len(made))
+    regions, baseline, missing = None, None, {}
+    try:
+        regions = pqmass(real[first[:size]], generated[made[:size]], seed=seed)
+        baseline = pqmass(real[first[:size]], real[second[:size]], seed=seed)
+    except NotComputed as error:
+        missing["pqmass"] = str(error)
     return FeatureScores(
         frechet=frechet,
         kernel=_with_baseline(
@@ -200,17 +208,11 @@ def score_features(
             )
             for name, scorer in _SCORERS.items()
         },
-        pqmass=_regions(real[first[:size]], generated[made[:size]], seed),
-        pqmass_baseline=_regions(real[first[:size]], real[second[:size]], seed),
+        pqmass=regions,
+        pqmass_baseline=baseline,
         transfer=_transfer(real, generated, real_labels, generated_labels, (first, second), made),
+        not_computed=missing,
     )
-
-
-def _regions(first: Real, second: Generated, seed: int) -> RegionScore | None:
-    try:
-        return pqmass(first, second, seed=seed)
-    except NotComputed:
-        return None
 
 
 def score_frechet(

@@ -141,6 +141,7 @@ def score_generator(
             inception = score_frechet(*pair, *labels, splits=splits, seed=seed)
         else:
             features[name] = score_features(*pair, *labels, splits=splits, seed=seed)
+    missing |= _missing(features)
     by_protocol = {}
     for name, protocol in named.items():
         say(f"the Inception FID of {name}")
@@ -174,6 +175,15 @@ def score_generator(
         notes=_notes(real, generated, kinds),
         not_computed=missing,
     )
+
+
+def _missing(features: Mapping[str, FeatureScores]) -> dict[str, str]:
+    """Reasons for scores that are missing in some features."""
+    reasons: dict[str, list[str]] = {}
+    for kind, found in features.items():
+        for name, why in found.not_computed.items():
+            reasons.setdefault(name, []).append(f"{why} (features of {kind})")
+    return {name: f"not computed: {'; '.join(why)}" for name, why in reasons.items()}
 
 
 def _by_protocol(
