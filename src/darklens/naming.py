@@ -7,8 +7,9 @@ characters that change the direction of writing as `\u202e`. All other text is u
 
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
-__all__ = ["in_figure", "in_spreadsheet", "sides", "visible"]
+__all__ = ["from_home", "in_figure", "in_spreadsheet", "sides", "visible"]
 
 _JOINERS = "\u200c\u200d"  # only affect the shape of letters, for example in Persian and Hindi
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -42,6 +43,18 @@ def in_figure(name: object) -> str:
     \$x^2_\$.npy
     """
     return visible(name).replace("$", r"\$")
+
+
+def from_home(path: Path) -> str:
+    """A path with `~` for the user's home, which reports are not to show.
+
+    >>> from_home(Path.home() / "weights.pth"), from_home(Path("weights.pth"))
+    ('~/weights.pth', 'weights.pth')
+    """
+    try:
+        return f"~/{path.relative_to(Path.home()).as_posix()}"
+    except (ValueError, RuntimeError):  # it is elsewhere, or there is no home
+        return str(path)
 
 
 def sides(shape: Sequence[int]) -> str:

@@ -35,6 +35,9 @@ def test_weights_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(NotComputed, match=f"weights not found at {tmp_path}/hub/checkpoints/"):
         load_inception()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(NotComputed, match="weights not found at ~/hub/checkpoints/"):
+        load_inception()
 
 
 def test_a_failed_download_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from torch import nn
 from torch.nn.functional import interpolate
 
 from darklens.errors import NotComputed
+from darklens.naming import from_home
 
 __all__ = ["NEUTRAL_SIZE", "Features", "load_neutral", "neutral_features"]
 
@@ -119,7 +120,7 @@ def _weights() -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise NotComputed(f"ImageNet weights not found at {path}") from error
+        raise NotComputed(f"ImageNet weights not found at {from_home(path)}") from error
     if hashlib.sha256(data).hexdigest() != _SHA256:
-        raise NotComputed(f"the ImageNet weights at {path} are not the expected ones")
+        raise NotComputed(f"the ImageNet weights at {from_home(path)} are not the expected ones")
     return data

@@ -19,6 +19,7 @@ from torch import nn
 
 from darklens.errors import NotComputed
 from darklens.evaluate.generator.features import Features
+from darklens.naming import from_home
 
 __all__ = ["INCEPTION_PIXELS", "INCEPTION_SIZE", "Inception", "eight_bits", "load_inception"]
 
@@ -119,7 +120,7 @@ def _cached() -> Path:
             )
         except (OSError, RuntimeError) as error:
             raise NotComputed(
-                f"weights not found at {path}, and they cannot be downloaded "
+                f"weights not found at {from_home(path)}, and they cannot be downloaded "
                 f"({type(error).__name__}); give the file with --inception"
             ) from error
     return path
@@ -131,11 +132,13 @@ def _checked(path: Path) -> Path:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise NotComputed(f"weights not found at {path}") from error
+        raise NotComputed(f"weights not found at {from_home(path)}") from error
     if not digest.startswith(_SHA256_STARTS):
-        raise NotComputed(f"{path} is not {_FILE}: its sha256 must start with {_SHA256_STARTS}")
+        raise NotComputed(
+            f"{from_home(path)} is not {_FILE}: its sha256 must start with {_SHA256_STARTS}"
+        )
     try:
         torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity does not check
     except Exception as error:  # a damaged file raises many kinds of errors
-        raise NotComputed(f"{path} is damaged ({type(error).__name__})") from error
+        raise NotComputed(f"{from_home(path)} is damaged ({type(error).__name__})") from error
     return path
