@@ -20,6 +20,7 @@ Vector = Float[np.ndarray, " k"]
 
 _STEPS, _TOLERANCE, _PROMISE = 25, 0.3, 1.0
 _DAMPING = (0.0, 0.01, 0.1, 1.0, 10.0, 100.0)
+_FARTHEST = np.array([0.15, 0.15, 0.5])  # step of a perturber: arcsec, arcsec, dex
 _ALL_MASSES = (5.0, 12.0)  # logarithm of the mass
 
 
@@ -112,7 +113,8 @@ def _descend(
     for step in range(steps):
         for level in range(level, len(_DAMPING)):  # noqa: B020  goes on where it was
             problem = here.problem.damped(_DAMPING[level]) if level else here.problem
-            trial = _inside(bands, bands.moved(here.states, problem.best(deviations)))
+            wanted = bands.moved(here.states, problem.best(deviations))
+            trial = _inside(bands, _near(bands, wanted, here.states))
             vector = bands.vector(trial)
             objective = _objective(_residual(bands, trial), vector, means, deviations)
             if objective < here.objective:
@@ -153,6 +155,15 @@ def _inside(bands: Bands, states: States) -> States:
         _within(band.lens, state) for band, state in zip(bands.bands, states, strict=True)
     )
     return inside if len(bands) == 1 else bands.moved(inside, bands.vector(inside))
+
+
+def _near(bands: Bands, wanted: States, here: States) -> States:
+    """The wanted states with a perturber that moves no further than the image is linear in it."""
+    before = here[0].perturber
+    if not len(before):
+        return wanted
+    step = np.clip(wanted[0].perturber - before, -_FARTHEST, _FARTHEST)
+    return bands.with_perturber(wanted, before + step)
 
 
 def _within(lens: FlexibleLens, state: LensState) -> LensState:
