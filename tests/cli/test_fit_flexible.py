@@ -13,6 +13,7 @@ from PIL import Image
 from darklens.cli.fit import show
 from darklens.cli.main import main
 from darklens.detection import LensFitter
+from darklens.detection.source_plane import multiply_imaged
 from darklens.evaluate.fit import fit_flexible, flexible_row, flexible_table
 from darklens.evaluate.lenses import LensImages
 from darklens.lensing import EPL, SIE, GaussianPSF, PixelGrid, Scene, Sersic, Shear, render
@@ -178,20 +179,20 @@ def test_maps_covariance_coolest_and_pictures(made: Path, rows: dict[str, dict[s
 def test_a_companion_does_not_pass_for_a_source(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The fit ends at an optimum, and its source is hardly magnified."""
+    """Its light has one image, whatever it is magnified."""
     said = ImageOptions(noise_map=str(folder / "pair_rms.fits"), psf=WIDTH)
     lens = LensImages((Target(folder / "pair.fits", said),))
     found = fit_flexible(lens, fitter=LensFitter())
     assert found.fit is not None
-    assert found.fit.here.converged
     row = flexible_row(found)
     assert row["converged"] is False
-    assert "times only: it may be a companion" in row["reason"]
-    assert row["magnification"] < 1.8
+    assert "may be a companion" in row["reason"]
+    assert row["magnification"] < 3
+    assert multiply_imaged(found.fit.views[0]) < 0.1
     assert show(flexible_table([row]), output=None, flexible=True, quiet=True) == 0
     shown = capsys.readouterr()
-    assert "1 of 1 fits are not trusted: the source is magnified" in shown.err
-    assert "it may be a companion" in shown.out
+    assert "1 of 1 fits are not trusted: " in shown.err
+    assert "may be a companion" in shown.out
 
 
 def test_without_it_neither_satellites_nor_bands_are_ignored_in_silence(

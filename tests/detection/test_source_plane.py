@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from darklens.detection.band_fit import BandFit
 from darklens.detection.bands import Band, Target
-from darklens.detection.source_plane import source_brightness
+from darklens.detection.source_plane import multiply_imaged, source_brightness
+from darklens.modelling import Parameter
 
 
 def test_the_source_is_that_of_the_image(flexible: Any, state: Any, lens: Any) -> None:
@@ -32,3 +34,21 @@ def test_the_source_is_that_of_the_image(flexible: Any, state: Any, lens: Any) -
     assert np.allclose(found, expected, atol=1e-6 * expected.max())
     profile = BandFit(band, replace(state, source=0 * state.source), expected, zeros, zeros[0])
     assert not np.allclose(source_brightness(profile, x[24], y[24]), found[24] / scale**2)
+
+
+@pytest.mark.parametrize(
+    ("place", "least", "most"), [(0.0, 0.99, 1.0), (1.0, 0.05, 0.95), (2.2, 0.0, 0.01)]
+)
+def test_light_within_the_einstein_radius_has_several_images(
+    flexible: Any, lens: Any, place: float, least: float, most: float
+) -> None:
+    """The cut of an isothermal sphere is a circle of its Einstein radius, here 1 arcsec."""
+    parameters = lens.parameters.copy()
+    parameters[:8] = 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0
+    parameters[[Parameter.SOURCE_X, Parameter.SOURCE_Y]] = place, 0.0
+    bare = flexible.with_perturbation(None)
+    state = bare.state(parameters)
+    image = bare.source_only(state)
+    band = Band(bare, Target(image, np.ones_like(image)))
+    view = BandFit(band, state, image, np.zeros((2, *image.shape)), 0 * image)
+    assert least <= multiply_imaged(view) <= most

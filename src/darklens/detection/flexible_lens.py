@@ -116,6 +116,14 @@ class FlexibleLens:
         total = np.asarray(total + state.parameters[Parameter.BACKGROUND])
         return total, np.concatenate([few, *fields]), gradient
 
+    def traced_pixels(
+        self, state: LensState
+    ) -> tuple[Float[np.ndarray, "2 h w"], Float[np.ndarray, "2 h w"]]:
+        """One ray of each pixel: where it is in the image, and in the source plane [arcsec]."""
+        every = self._rays, self._source_plane(state)
+        there, back = (np.stack([ray.reshape(-1, *self._shape)[0] for ray in xy]) for xy in every)
+        return there, back
+
     def source_only(self, state: LensState) -> Image:
         """Flux of the lensed source alone."""
         x, y = self._source_plane(state)

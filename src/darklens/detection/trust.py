@@ -1,8 +1,8 @@
 """Whether the fit of a lens can be trusted: checks that a wrong source does not pass.
 
 A fit whose source is a companion galaxy, or whose lens is a neighbour, can converge to a small
-chi-square. Its source is then not magnified as that of a strong lens is, or its Einstein ring does
-not lie within the image.
+chi-square. Its source is then not magnified or not seen more than once, as that of a strong lens
+is, or its Einstein ring does not lie within the image.
 """
 
 import numpy as np
@@ -10,6 +10,7 @@ from jaxtyping import Float32
 
 from darklens.detection.band_fit import BandFit
 from darklens.detection.lens_fit import LensFit
+from darklens.detection.source_plane import multiply_imaged
 from darklens.modelling.parameters import Parameter
 from darklens.naming import visible
 
@@ -17,6 +18,7 @@ __all__ = ["arcs_chi_square", "arcs_chi_squares", "distrust"]
 
 _SMALLEST_RADIUS = 2.0  # pixels
 _LEAST_MAGNIFICATION = 1.8  # a singly imaged point source behind an isothermal lens has at most 2
+_LEAST_MULTIPLE = 0.1  # share of the light of the source with more than one image
 _LEAST_SIGNAL = 15.0
 _LARGEST_CHI_SQUARE = 1.6
 _SLOPES = (1.3, 2.7)
@@ -64,7 +66,7 @@ def distrust(fit: LensFit, *chi_squares: float) -> str:
     scale = min(view.lens.model.grid.pixel_scale for view in fit.views)
     signal = float(np.sqrt(sum(view.signal**2 for view in fit.views)))
     brightest = max(fit.views, key=lambda view: view.signal)
-    magnification = brightest.magnification
+    magnification, multiple = brightest.magnification, multiply_imaged(brightest)
     worst = int(np.argmax(chi_squares))
     chi_square = chi_squares[worst]
     where = f" of {visible(fit.views[worst].band.name)}" if len(fit.views) > 1 else ""
@@ -86,6 +88,11 @@ def distrust(fit: LensFit, *chi_squares: float) -> str:
             magnification > _LEAST_MAGNIFICATION,
             f"the source is magnified {magnification:.1f} times only: it may be a companion "
             "in front of the lens or beside it",
+        ),
+        (
+            multiple > _LEAST_MULTIPLE,
+            f"only {100 * multiple:.0f} % of the light of the source has more than one image: it "
+            "may be a companion in front of the lens or beside it",
         ),
         (
             _SLOPES[0] < p[Parameter.LENS_SLOPE] < _SLOPES[1],
