@@ -11,7 +11,6 @@ from darklens.detection.flexible_lens import FlexibleLens
 from darklens.detection.gauss_newton import Linearised, linearise, optimise_flexible
 from darklens.detection.priors import FlexibilityPriors, prior_of
 
-
 PERTURBER = np.array([1.35, 0.15, 9.0])
 
 
