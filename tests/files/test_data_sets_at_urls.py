@@ -158,15 +158,10 @@ def test_what_training_cannot_read_or_write_is_one_line(
     assert line in error_line()
 
 
+@pytest.mark.usefixtures("_no_credentials")
 def test_training_without_credentials_is_one_line(
-    endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error_line: Callable[[], str]
+    tmp_path: Path, error_line: Callable[[], str]
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint + "1/closed")
     words = ["--data.path=s3://lenses/tree", f"--output={tmp_path / 'run'}", "--quiet"]
     assert main(["train", "classifier", *TINY, *words]) == 2
     error = error_line()

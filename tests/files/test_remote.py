@@ -53,15 +53,8 @@ def test_a_store_on_s3(tmp_path: Path, tiny_model: Path, error_line: Callable[[]
     assert f"{url} exists already" in error_line()
 
 
-def test_without_credentials_it_is_one_line(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch, error_line: Callable[[], str]
-) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint + "1/closed")
+@pytest.mark.usefixtures("_no_credentials")
+def test_without_credentials_it_is_one_line(error_line: Callable[[], str]) -> None:
     assert main(["simulate", "s3://lenses/b.zarr", *WORDS]) == 2
     error = error_line()
     assert "cannot write s3://lenses/b.zarr" in error

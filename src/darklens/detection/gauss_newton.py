@@ -109,9 +109,9 @@ def _descend(
 ) -> Linearised:
     """The steps, with all modes that the bands have."""
     here = linearise(bands, start, means, deviations)
-    gain, level = np.inf, 0
+    gain, first = np.inf, 0
     for step in range(steps):
-        for level in range(level, len(_DAMPING)):  # noqa: B020  goes on where it was
+        for level in range(first, len(_DAMPING)):
             problem = here.problem.damped(_DAMPING[level]) if level else here.problem
             wanted = bands.moved(here.states, problem.best(deviations))
             trial = _inside(bands, _near(bands, wanted, here.states))
@@ -125,7 +125,7 @@ def _descend(
         here = linearise(bands, trial, means, deviations)
         if gain < _TOLERANCE and (level == 0 or before < _TOLERANCE):
             return replace(here, converged=True, steps=step + 1)
-        level = max(level - 1, 0)
+        first = max(level - 1, 0)
     return replace(here, steps=steps)
 
 
