@@ -113,7 +113,7 @@ def scipy_fit(model: SmoothModel, data: np.ndarray, start: np.ndarray) -> np.nda
         if key not in cache:
             cache.clear()
             p[free] = values
-            flux, jacobian = model.derivatives(p)
+            flux, jacobian = model.image(p), model.derivatives(p)
             moments = model.likelihood.moments(flux, model.exposure(p))
             sigma = np.sqrt(moments.variance)
             scaled = moments.slope * jacobian / sigma

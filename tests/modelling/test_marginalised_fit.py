@@ -14,7 +14,8 @@ from darklens.modelling import (
     marginalised_fit,
     scene_parameters,
 )
-from darklens.modelling.marginalised_fit import _inverse_root, _measured_noise, _solution
+from darklens.modelling.linear_marginalisation import _inverse_root, linear_solution
+from darklens.modelling.marginalised_fit import _measured_noise
 from darklens.simulation import Lens, Simulator, load_preset
 
 WIDE = "common-test-1-wide"
@@ -164,8 +165,8 @@ def test_no_direction_has_numbers_that_are_slow(
 
     def watched(directions: np.ndarray, *others: object) -> object:
         smallest.append(abs(directions[directions != 0]).min())
-        return _solution(directions, *others)
+        return linear_solution(directions, *others)
 
-    monkeypatch.setattr(marginalised_fit, "_solution", watched)
+    monkeypatch.setattr(marginalised_fit, "linear_solution", watched)
     fitter.fit(lens.image[0].astype(np.float64))
     assert min(smallest) > np.finfo(np.float32).tiny

@@ -18,6 +18,7 @@ from darklens.lensing.special_functions import FASTMATH
 __all__ = ["PSF", "GaussianPSF", "Instrument", "PixelPSF"]
 
 Image = Float[np.ndarray, "h w"]
+Images = Float[np.ndarray, "*n h w"]
 
 _MOST_SUPERSAMPLING = 64
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
@@ -46,9 +47,11 @@ class GaussianPSF:
         """One-dimensional kernel; the PSF is its outer product with itself."""
         return _gaussian_kernel(self.fwhm / FWHM_PER_SIGMA / pixel_scale, self.truncation)
 
-    def convolve(self, image: Image, pixel_scale: float) -> Image:
-        """Convolve an image with the PSF; the shape is unchanged."""
-        return np.asarray(_convolve_separable(image, self.kernel(pixel_scale)))
+    def convolve(self, images: Images, pixel_scale: float) -> Images:
+        """Convolve images with the PSF; shape and precision are unchanged."""
+        stack = images.reshape(-1, *images.shape[-2:])
+        weights = self.kernel(pixel_scale).astype(images.dtype, copy=False)
+        return np.asarray(_convolve_separable(stack, weights)).reshape(images.shape)
 
 
 @lru_cache(maxsize=64)
@@ -79,17 +82,20 @@ class PixelPSF:
         if not np.isfinite(self.pixels).all() or self.pixels.sum() <= 0:
             raise BadPreset("psf: the pixels must be finite with a positive sum")
 
-    def convolve(self, image: Image, pixel_scale: float) -> Image:
-        """Convolve an image with the PSF, which must have the same `pixel_scale`."""
+    def convolve(self, images: Images, pixel_scale: float) -> Images:
+        """Convolve images with the PSF, which must have the same `pixel_scale`."""
+        rows, columns = images.shape[-2:]
+        stack = images.reshape(-1, rows, columns)
         if self.pixels.size < _LARGE_KERNEL:
-            return np.asarray(ndimage.convolve(image, self._normalised, mode="nearest"))
+            found = [ndimage.convolve(image, self._normalised, mode="nearest") for image in stack]
+            return np.reshape(found, images.shape)
         top, left = (side // 2 for side in self.pixels.shape)
-        padded = np.pad(image, ((top, top), (left, left)), mode="edge")
-        shape = tuple(fft.next_fast_len(side, real=True) for side in padded.shape)
+        padded = np.pad(stack, ((0, 0), (top, top), (left, left)), mode="edge")
+        shape = tuple(fft.next_fast_len(side, real=True) for side in padded.shape[1:])
         product = fft.rfft2(padded, s=shape) * self._spectrum(shape)
-        rows, columns = image.shape
         whole = fft.irfft2(product, s=shape)  # circular: wrap-around affects only the margins
-        return np.ascontiguousarray(whole[2 * top : 2 * top + rows, 2 * left : 2 * left + columns])
+        inside = whole[:, 2 * top : 2 * top + rows, 2 * left : 2 * left + columns]
+        return np.ascontiguousarray(inside).reshape(images.shape)
 
     @cached_property
     def _normalised(self) -> Image:
@@ -148,8 +154,8 @@ class Instrument:
             return 0.0
         return self.count_rate(self.sky_magnitude) * pixel_area
 
-    def observe(self, flux: Image, pixel_scale: float) -> Image:
-        """Flux convolved with the PSF."""
+    def observe(self, flux: Images, pixel_scale: float) -> Images:
+        """Flux of one or several images convolved with the PSF."""
         return flux if self.psf is None else self.psf.convolve(flux, pixel_scale)
 
 
@@ -159,36 +165,37 @@ _ROWS = 8
 
 
 @_kernel
-def _convolve_separable(image, weights):  # type: ignore[no-untyped-def]
+def _convolve_separable(images, weights):  # type: ignore[no-untyped-def]
     """Convolve rows, then columns, with a symmetric kernel; the edge pixel is repeated.
 
     Rows are padded on both sides and processed several at a time as one long row; mixing across
     the seams affects only the padding.
     """
-    rows, columns = image.shape
+    number, rows, columns = images.shape
     radius = weights.size // 2
     width = columns + 2 * radius
-    padded = np.zeros(rows * width + 2 * radius)
-    for i in range(rows):
-        row = padded[i * width : (i + 1) * width]
-        for j in range(width):
-            row[j] = image[i, min(max(j - radius, 0), columns - 1)]
-    across = np.empty((rows + 2 * radius, width))
+    padded = np.zeros(rows * width + 2 * radius, images.dtype)
+    across = np.empty((rows + 2 * radius, width), images.dtype)
     flat = across.ravel()
-    for begin in range(0, rows, _ROWS):
-        count = min(_ROWS, rows - begin) * width
-        _taps(flat[(begin + radius) * width :][:count], padded[begin * width :], weights, 1)
-    for i in range(radius):
-        across[i] = across[radius]
-        across[radius + rows + i] = across[radius + rows - 1]
-    out = np.empty((rows, columns))
-    some = np.empty((_ROWS, width))
-    for begin in range(0, rows, _ROWS):
-        count = min(_ROWS, rows - begin)
-        _taps(some.ravel()[: count * width], flat[begin * width :], weights, width)
-        for i in range(count):
-            for j in range(columns):
-                out[begin + i, j] = some[i, j]
+    out = np.empty((number, rows, columns), images.dtype)
+    some = np.empty((_ROWS, width), images.dtype)
+    for n in range(number):
+        for i in range(rows):
+            row = padded[i * width : (i + 1) * width]
+            for j in range(width):
+                row[j] = images[n, i, min(max(j - radius, 0), columns - 1)]
+        for begin in range(0, rows, _ROWS):
+            count = min(_ROWS, rows - begin) * width
+            _taps(flat[(begin + radius) * width :][:count], padded[begin * width :], weights, 1)
+        for i in range(radius):
+            across[i] = across[radius]
+            across[radius + rows + i] = across[radius + rows - 1]
+        for begin in range(0, rows, _ROWS):
+            count = min(_ROWS, rows - begin)
+            _taps(some.ravel()[: count * width], flat[begin * width :], weights, width)
+            for i in range(count):
+                for j in range(columns):
+                    out[n, begin + i, j] = some[i, j]
     return out
 
 

@@ -1,9 +1,9 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
 Arrows inside point one way: lens_description -> lens_coordinates, point_masses; and image_fit,
-line_fit, marginalised_fit, parameter_table, point_pursuit, posterior -> fit, matched_filter,
-nuisance -> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood,
-derivatives -> deflections -> parameters. No torch.
+line_fit, marginal_filter, marginalised_fit, parameter_table, point_pursuit, posterior -> fit,
+matched_filter, nuisance -> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model
+-> likelihood, derivatives -> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
@@ -12,6 +12,7 @@ from darklens.modelling.image_fit import ImageFit, ImageFitter
 from darklens.modelling.lens_description import LensDescriber
 from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.line_fit import LineFitter
+from darklens.modelling.marginal_filter import MarginalFilters
 from darklens.modelling.marginalised_fit import (
     MarginalisedFit,
     MarginalisedFitter,
@@ -51,6 +52,7 @@ __all__ = [
     "LensDescriber",
     "LineCandidate",
     "LineFitter",
+    "MarginalFilters",
     "MarginalisedFit",
     "MarginalisedFitter",
     "MatchedFilters",

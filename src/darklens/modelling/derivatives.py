@@ -163,12 +163,11 @@ def _add_light(target, row_of, first, light, weight):  # type: ignore[no-untyped
 
 @_kernel
 def render_smooth(  # type: ignore[no-untyped-def]
-    image, jacobian, scale, samples, p, row_of, source_b, source_db, light_b, light_db, lens_light
+    jacobian, scale, samples, p, row_of, source_b, source_db, light_b, light_db, lens_light
 ):
-    """Flux of each pixel before the PSF, and its derivatives.
+    """Derivatives of the flux of each pixel before the PSF.
 
     Args:
-        image: Output, (rows, columns) [flux / pixel].
         jacobian: Output, (free parameters, rows, columns).
         scale: Side of a pixel [arcsec].
         samples: Rays along each side of a pixel.
@@ -180,7 +179,7 @@ def render_smooth(  # type: ignore[no-untyped-def]
         light_db: Its derivative db/dn.
         lens_light: Whether the lens galaxy emits light.
     """
-    rows, columns = image.shape
+    _, rows, columns = jacobian.shape
     x, y, bx, by = np.empty(columns), np.empty(columns), np.empty(columns), np.empty(columns)
     alpha, light = np.zeros((len(PARAMETER_OF), 2, columns)), np.empty((7, columns))
     gamma1, gamma2 = p[Parameter.GAMMA1], p[Parameter.GAMMA2]
@@ -189,7 +188,6 @@ def render_smooth(  # type: ignore[no-untyped-def]
     line = strength != 0.0 or row_of[Parameter.LINE_STRENGTH] >= 0
     values = np.empty(columns)
     weight = scale * scale / (samples * samples)
-    image[:] = 0.0
     jacobian[:] = 0.0
     for i in range(rows):
         target = jacobian[:, i]
@@ -207,14 +205,10 @@ def render_smooth(  # type: ignore[no-untyped-def]
                     bx[j] -= strength * alpha[Deflection.LINE, X, j]
                     by[j] -= strength * alpha[Deflection.LINE, Y, j]
             _sersic(bx, by, p, Parameter.SOURCE_X, source_b, source_db, light)
-            for j in range(columns):
-                image[i, j] += weight * light[LightRow.BRIGHTNESS, j]
             _add_mass(target, row_of, x, y, alpha, light, values, theta, weight)
             _add_light(target, row_of, Parameter.SOURCE_X, light, weight)
             if lens_light:
                 _sersic(x, y, p, Parameter.LENS_LIGHT_X, light_b, light_db, light)
-                for j in range(columns):
-                    image[i, j] += weight * light[LightRow.BRIGHTNESS, j]
                 _add_light(target, row_of, Parameter.LENS_LIGHT_X, light, weight)
 
 
@@ -241,7 +235,7 @@ def _add_sersic(x, y, flux, p, first, b):  # type: ignore[no-untyped-def]
 
 @_kernel
 def render_light(image, scale, samples, p, source_b, light_b, lens_light):  # type: ignore[no-untyped-def]
-    """Flux of each pixel before the PSF, as by `render_smooth` but without derivatives.
+    """Flux of each pixel before the PSF.
 
     Args:
         image: Output, (rows, columns) [flux / pixel].

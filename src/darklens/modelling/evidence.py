@@ -45,17 +45,28 @@ def likeliest_widths(
     """
     gram = (directions @ directions.T).astype(np.float64)
     pull = (directions @ residual).astype(np.float64) + offset
-    chosen, widths = [1.0] * len(groups), np.ones(len(offset))
+    chosen = (1.0,) * len(groups)
+    known: dict[tuple[float, ...], float] = {}
     for _ in range(_ROUNDS):
         for number, group in enumerate(groups):
             if not len(group):
                 continue
-            trials = []
-            for width in _WIDTHS:
-                widths[group] = width
-                trials.append((_evidence(gram, pull, widths), width))
-            chosen[number] = widths[group] = max(trials)[1]
-    return chosen
+            trials = [(*chosen[:number], width, *chosen[number + 1 :]) for width in _WIDTHS]
+            for trial in trials:
+                if trial not in known:
+                    known[trial] = _evidence(gram, pull, _of_each(trial, groups, len(offset)))
+            chosen = max(trials, key=lambda trial: (known[trial], trial))
+    return list(chosen)
+
+
+def _of_each(
+    chosen: Sequence[float], groups: Sequence[Int[np.ndarray, " _"]], count: int
+) -> Float[np.ndarray, " k"]:
+    """The width of the prior of each direction, from that of each group."""
+    widths = np.ones(count)
+    for width, group in zip(chosen, groups, strict=True):
+        widths[group] = width
+    return widths
 
 
 def _evidence(

@@ -76,7 +76,8 @@ def optimise(
     free = list(model.free)
     parameters, damping, converged = model.inside(start), 1e-3, False
     prior = model.prior or FLAT
-    moments, jacobian = _moments(model, parameters)
+    moments = _moments(model, parameters)
+    jacobian = _jacobian(model, parameters, moments)
     for step in range(steps + 1):
         weight = 1 / moments.variance
         residual = data - moments.mean
@@ -96,14 +97,15 @@ def optimise(
             converged = float(moved @ curvature @ moved) < tolerance**2
             if converged:
                 break
-            trial_moments, trial_jacobian = _moments(model, trial)
+            trial_moments = _moments(model, trial)
             difference = data - trial_moments.mean
             trial_chi = float(np.vdot(difference, difference * weight))
             accepted = trial_chi + prior.chi_square(trial) <= chi + prior.chi_square(parameters)
             damping = max(damping * 0.1, 1e-9) if accepted else damping * 10
         if not accepted:
             break
-        parameters, moments, jacobian = trial, trial_moments, trial_jacobian
+        parameters, moments = trial, trial_moments
+        jacobian = _jacobian(model, parameters, moments)
     return Solution(parameters, moments, jacobian, curvature, chi, converged, step)
 
 
@@ -115,13 +117,16 @@ def with_exact_derivatives(model: SmoothModel, end: Solution) -> Solution:
     return replace(end, jacobian=_of_the_mean(model, jacobian, end.moments))
 
 
-def _moments(
-    model: SmoothModel, parameters: Parameters
-) -> tuple[Moments, Float[np.ndarray, "k h w"]]:
-    """Mean and variance of the image, and the derivatives of the mean."""
-    flux, jacobian = model.derivatives(parameters)
-    moments = model.likelihood.moments(flux, model.exposure(parameters))
-    return moments, _of_the_mean(model, jacobian, moments)
+def _moments(model: SmoothModel, parameters: Parameters) -> Moments:
+    """Mean and variance of the image."""
+    return model.likelihood.moments(model.image(parameters), model.exposure(parameters))
+
+
+def _jacobian(
+    model: SmoothModel, parameters: Parameters, moments: Moments
+) -> Float[np.ndarray, "k h w"]:
+    """Derivatives of the mean."""
+    return _of_the_mean(model, model.derivatives(parameters), moments)
 
 
 def _of_the_mean(

@@ -27,6 +27,7 @@ from darklens.modelling.evidence import likeliest_widths
 from darklens.modelling.fit import SmoothFit, SmoothFitter, fit_result
 from darklens.modelling.levenberg_marquardt import Solution, optimise, with_exact_derivatives
 from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
+from darklens.modelling.linear_marginalisation import LinearSolution, linear_solution
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.nuisance import LENS_LIGHT, NuisancePriors, nuisance_directions
 from darklens.modelling.parameters import FLAT, GaussianPrior, Parameter
@@ -43,10 +44,10 @@ _STEPS, _FEW_STEPS = 20, 10
 _SKY_SPREAD = 0.1  # relative
 _CENTRE, _FARTHEST = 0.1, 0.5  # of the lens, in arcsec
 _TINY = 1e-12  # noise, below which a direction is zero: numbers near the smallest are slow
-_JITTER = 1e-6  # of the curvature, for single precision
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
 _BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 3  # squared deviations of nuisance, above which the lens is fitted again
+_SETTLED = 0.2  # of the noise: change of any pixel's residual, below which that is the end
 _BRIGHT = 0.2  # of the variance of a pixel: light of the lens above which it is, too
 _WORSE = 1.02  # one standard deviation of chi-square of a few thousand pixels
 _NOISE_ROUNDS = 2
@@ -83,7 +84,7 @@ class MarginalisedFit:
 
     Attributes:
         fit: The fit; its residual is what is left.
-        basis: A root of the projection, :math:`B^T B = D^T (I + D D^T)^{-1} D`.
+        solution: Amplitudes of all that is marginalised, and their projection.
         model: The model with the likelihood and the prior that were used.
         data: The image less the light of the lens.
         nuisance: What is not in the model, the light of the lens included.
@@ -96,7 +97,7 @@ class MarginalisedFit:
     """
 
     fit: SmoothFit
-    basis: Float32[np.ndarray, "n h w"]
+    solution: LinearSolution
     model: SmoothModel
     data: Image
     nuisance: Image
@@ -104,6 +105,12 @@ class MarginalisedFit:
     penalty: float
     widths: dict[str, float]
     departures: dict[str, float]
+
+    @property
+    def basis(self) -> Float32[np.ndarray, "k h w"]:
+        """A root of the projection, :math:`B^T B = D^T (I + D D^T)^{-1} D`."""
+        rows = self.solution.root.astype(np.float32) @ self.solution.unit
+        return np.asarray(rows).reshape(-1, *self.data.shape)
 
     @property
     def signal_to_noise(self) -> float:
@@ -227,7 +234,10 @@ class MarginalisedFitter:
             other = self.linear(lit, data, again, found.widths)
             if other.fit.chi_square > _WORSE * found.fit.chi_square:
                 break
+            moved = float(np.abs(other.fit.residual - found.fit.residual).max())
             found = other
+            if moved < _SETTLED:
+                break
         return found
 
     def linear(
@@ -248,11 +258,12 @@ class MarginalisedFitter:
         """
         end = with_exact_derivatives(model, end)
         fit = fit_result(model, data, end)
-        slope = end.moments.slope
         kinds = nuisance_directions(
-            model, end.parameters, fit.sensitivity * fit.noise / slope, self.nuisance
+            model, end.parameters, fit.sensitivity * fit.noise / end.moments.slope, self.nuisance
         )
-        directions, offset = _directions(model, fit, [part * slope for part in kinds.values()])
+        directions, offset = _directions(
+            model, fit, list(kinds.values()), end.moments.slope / fit.noise
+        )
         ends = np.cumsum([len(model.free), *map(len, kinds.values())])
         groups = [np.arange(*ends[k : k + 2]) for k in range(len(kinds))]
         if widths is None:
@@ -263,17 +274,18 @@ class MarginalisedFitter:
         for group, kind in zip(groups, kinds, strict=True):
             scale[group] = widths[kind]
         directions *= scale[:, np.newaxis].astype(np.float32)
-        amplitudes, basis = _solution(directions, fit.residual, offset)
+        solution = linear_solution(directions, fit.residual, offset)
+        amplitudes = solution.amplitudes
         left = fit.residual - (amplitudes.astype(np.float32) @ directions).reshape(data.shape)
-        freedom = left.size - float(np.square(basis, dtype=np.float64).sum())
+        freedom = left.size - solution.explained
         given = amplitudes * scale
         changes = {
-            kind: np.tensordot(given[group], part, 1) * slope
+            kind: np.tensordot(given[group].astype(np.float32), part, 1) * end.moments.slope
             for group, (kind, part) in zip(groups, kinds.items(), strict=True)
         }
         return MarginalisedFit(
             fit=replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
-            basis=basis.reshape(-1, *data.shape),
+            solution=solution,
             model=model,
             data=data - changes[LENS_LIGHT],
             nuisance=np.sum(list(changes.values()), axis=0),
@@ -288,48 +300,30 @@ class MarginalisedFitter:
 
 
 def _directions(
-    model: SmoothModel, fit: SmoothFit, nuisance: Sequence[Float[np.ndarray, "_ h w"]]
+    model: SmoothModel,
+    fit: SmoothFit,
+    nuisance: Sequence[Float32[np.ndarray, "_ h w"]],
+    weight: Image,
 ) -> tuple[Float32[np.ndarray, "k n"], Float[np.ndarray, " k"]]:
     """All that is marginalised, in units of the noise and of the priors, and the priors' means.
 
     Args:
         model: The model that was fitted.
         fit: The fit; its parameters come first.
-        nuisance: What comes after them, in the units of the image.
+        nuisance: What comes after them, in units of flux.
+        weight: Counts for a unit of flux, over the noise.
     """
     free, prior = list(model.free), model.prior or FLAT
     deviation = 1 / np.sqrt(np.maximum(prior.precision[free], 1e-12))
-    rows = [fit.whitened_jacobian * deviation[:, None, None]]
-    rows += [part / fit.noise for part in nuisance]
-    directions = np.concatenate(rows, dtype=np.float32, casting="same_kind")
+    count = len(free) + sum(map(len, nuisance))
+    directions = np.empty((count, *fit.residual.shape), np.float32)
+    directions[: len(free)] = fit.whitened_jacobian * deviation[:, None, None]
+    np.concatenate(nuisance, out=directions[len(free) :])
+    directions[len(free) :] *= weight.astype(np.float32)
     directions[np.abs(directions) < _TINY] = 0
-    offset = np.zeros(len(directions))
+    offset = np.zeros(count)
     offset[: len(free)] = (prior.mean - fit.parameters)[free] / deviation
-    return directions.reshape(len(offset), -1), offset
-
-
-def _solution(
-    directions: Float32[np.ndarray, "k n"], residual: Image, offset: Float[np.ndarray, " k"]
-) -> tuple[Float[np.ndarray, " k"], Float32[np.ndarray, "k n"]]:
-    """Most probable amplitudes, and the root of the projection."""
-    sizes = np.linalg.norm(directions, axis=1).astype(np.float64) + 1e-12
-    unit = directions / sizes[:, np.newaxis].astype(np.float32)
-    curvature = (unit @ unit.T).astype(np.float64)
-    curvature[np.diag_indices(len(offset))] += 1 / sizes**2 + _JITTER
-    if not np.isfinite(curvature).all():
-        raise BadInput("the fit of the smooth lens diverged")
-    root = _inverse_root(curvature)
-    pull = unit @ residual.ravel().astype(np.float32) + offset / sizes
-    return root.T @ (root @ pull) / sizes, root.astype(np.float32) @ unit
-
-
-def _inverse_root(matrix: Float[np.ndarray, "k k"]) -> Float[np.ndarray, "k k"]:
-    """A matrix `R` with :math:`R^T R` the inverse; negative values are rounding errors."""
-    try:
-        return np.asarray(np.linalg.inv(np.linalg.cholesky(matrix)))
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        return np.asarray((vectors / np.sqrt(np.maximum(values, _JITTER))).T)
+    return directions.reshape(count, -1), offset
 
 
 def _with_light(

@@ -19,14 +19,22 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Complex64, Float, Float32
+from jaxtyping import Bool, Complex64, Float, Float32
 from numba import njit
 from scipy import fft
 
 from darklens.cutouts import block_sums, central_cutout
 from darklens.lensing.profiles import LineMass, MassProfile, PointMass
 
-__all__ = ["LineCandidate", "MatchedFilters", "SignificanceMaps", "central", "orthonormal"]
+__all__ = [
+    "LineCandidate",
+    "MatchedFilters",
+    "SignificanceMaps",
+    "best_line",
+    "central",
+    "deflection_on_pixels",
+    "orthonormal",
+]
 
 Map = Float32[np.ndarray, "i j"]
 _LEAST_SHARE = 1e-2
@@ -107,8 +115,9 @@ class MatchedFilters:
             ]
             for half_length in half_lengths
         ]
-        y, x = (np.arange(side) - 0.5 * (side - 1) for side in shape)
-        radius = np.hypot(x, y[:, None]) * pixel_scale
+        y, x = ((np.arange(side) - 0.5 * (side - 1)) * pixel_scale for side in shape)
+        self._axes = x, y
+        radius = np.hypot(x, y[:, None])
         self._places = radius <= max(largest_radius, float(radius.min()) + 1e-9)
 
     def __call__(
@@ -141,23 +150,12 @@ class MatchedFilters:
             for angle, shape in zip(self._angles, self._lines[k], strict=True):
                 significance, root = self._filter(spectra, shape)
                 np.maximum(best[k], significance, out=best[k])
-                found.append(self._peak(significance, root, angle, half_length))
+                found.append(
+                    best_line(significance, root, self._axes, self._places, angle, half_length)
+                )
         return SignificanceMaps(
             point, depth, best, tuple(sorted(found, key=lambda line: -line.significance))
         )
-
-    def _peak(
-        self, significance: Map, root: Map, angle: float, half_length: float
-    ) -> LineCandidate:
-        """The most significant line of one orientation within the allowed radius."""
-        allowed = np.where(self._places, significance, -np.inf)
-        i, j = np.unravel_index(int(allowed.argmax()), self.shape)
-        x, y = (
-            float((k - 0.5 * (side - 1)) * self._scale)
-            for k, side in zip((j, i), self.shape[::-1], strict=True)
-        )
-        best = float(significance[i, j])
-        return LineCandidate(best, x, y, angle, half_length, best / float(root[i, j]))
 
     def response(
         self, place: tuple[int, int], sensitivity: Float32[np.ndarray, "2 h w"]
@@ -187,14 +185,7 @@ class MatchedFilters:
         return np.asarray(fft.irfft2(x * ax + y * ay, s=self._padded)[:rows, :columns])
 
     def _deflection(self, mass: MassProfile) -> Float32[np.ndarray, "2 u v"]:
-        """Deflection averaged over each pixel, so finite everywhere; negative offsets last."""
-        rows, columns = self._padded
-        inside = (-0.25 * self._scale, 0.25 * self._scale)
-        y = np.fft.fftfreq(rows, 1 / rows) * self._scale
-        x = np.fft.fftfreq(columns, 1 / columns) * self._scale
-        grid_x, grid_y = np.meshgrid(x, y)
-        corners = [mass.deflection(grid_x + u, grid_y + v) for u in inside for v in inside]
-        return np.asarray(np.mean(corners, axis=0), dtype=np.float32)
+        return deflection_on_pixels(mass, self._padded, self._scale)
 
     def _spectra(
         self, deflection: Float32[np.ndarray, "2 u v"]
@@ -265,6 +256,44 @@ class MatchedFilters:
         projected = np.einsum("inj,inj->ij", sums[:, 2:], sums[:, 2:])
         root = np.sqrt(np.maximum(np.maximum(power - projected, _LEAST_SHARE * power), 1e-6))
         return pull / root, root
+
+
+def best_line(
+    significance: Map,
+    root: Map,
+    axes: tuple[Float[np.ndarray, " j"], Float[np.ndarray, " i"]],
+    allowed: Bool[np.ndarray, "i j"],
+    angle: float,
+    half_length: float,
+) -> LineCandidate:
+    """The most significant line of one half length and orientation.
+
+    Args:
+        significance: Of a line at each position.
+        root: Square root of `V`.
+        axes: Coordinates x and y of the positions [arcsec].
+        allowed: Where the centre may be.
+        angle: Orientation [rad].
+        half_length: Half length [arcsec].
+    """
+    inside = np.where(allowed, significance, -np.inf)
+    i, j = np.unravel_index(int(inside.argmax()), inside.shape)
+    best, (x, y) = float(significance[i, j]), axes
+    strength = best / float(root[i, j])
+    return LineCandidate(best, float(x[j]), float(y[i]), angle, half_length, strength)
+
+
+def deflection_on_pixels(
+    mass: MassProfile, shape: tuple[int, ...], pixel_scale: float
+) -> Float32[np.ndarray, "2 u v"]:
+    """Deflection averaged over each pixel, so finite everywhere; negative offsets last."""
+    rows, columns = shape
+    inside = (-0.25 * pixel_scale, 0.25 * pixel_scale)
+    y = np.fft.fftfreq(rows, 1 / rows) * pixel_scale
+    x = np.fft.fftfreq(columns, 1 / columns) * pixel_scale
+    grid_x, grid_y = np.meshgrid(x, y)
+    corners = [mass.deflection(grid_x + u, grid_y + v) for u in inside for v in inside]
+    return np.asarray(np.mean(corners, axis=0), dtype=np.float32)
 
 
 @_kernel

@@ -21,7 +21,7 @@ The directions:
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from darklens.modelling.derivatives import trace_smooth
 from darklens.modelling.parameters import Parameter
@@ -30,9 +30,12 @@ from darklens.modelling.smooth_model import SmoothModel
 __all__ = ["KINDS", "LENS_LIGHT", "NuisancePriors", "nuisance_directions"]
 
 Image = Float[np.ndarray, "h w"]
+Directions = Float32[np.ndarray, "_ h w"]
 Parameters = Float[np.ndarray, " p"]
 
 LENS_LIGHT = "light of the lens"
+_DARK = 1e-15  # products of numbers below it are slow in single precision
+
 KINDS = ("multipoles", "structure of the source", "PSF", LENS_LIGHT)
 """Kinds of directions, in order."""
 
@@ -69,7 +72,7 @@ def nuisance_directions(
     parameters: Parameters,
     sensitivity: Float[np.ndarray, "2 h w"],
     priors: NuisancePriors,
-) -> dict[str, Float[np.ndarray, "_ h w"]]:
+) -> dict[str, Directions]:
     """Changes of the image for one standard deviation of each amplitude, by kind.
 
     Args:
@@ -90,7 +93,7 @@ def nuisance_directions(
         _lens_light(model, x, y, parameters, priors),
     )
     return {
-        kind: np.reshape(images, (-1, *model.grid.shape))
+        kind: np.reshape(np.asarray(images, dtype=np.float32), (-1, *model.grid.shape))
         for kind, images in zip(KINDS, found, strict=True)
     }
 
@@ -123,10 +126,10 @@ def _multipoles(
     return [prior * theta * (sensitivity[0] * ax + sensitivity[1] * ay) for ax, ay in fields]
 
 
-def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> list[Image]:
+def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> Directions:
     """Cartesian shapelets about the source, of orders 1 and more, lensed and behind the PSF."""
     if not priors.shapelets:
-        return []
+        return np.empty((0, *model.grid.shape), np.float32)
     radius = np.exp(p[Parameter.SOURCE_LOG_RADIUS])
     scale = priors.shapelet_scale * radius
     beta_x, beta_y = trace_smooth(model.grid.shape, model.grid.pixel_scale, p)
@@ -135,26 +138,27 @@ def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> lis
     order = priors.shapelet_order
     rows, columns = _hermite_functions(u, order), _hermite_functions(v, order)
     flux = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE]) * model.grid.pixel_scale**2
-    return [
-        model.instrument.observe(
-            priors.shapelets * flux * rows[a] * columns[n - a], model.grid.pixel_scale
-        )
-        for n in range(1, order + 1)
-        for a in range(n + 1)
-    ]
+    rows *= np.float32(priors.shapelets * flux)
+    orders = [(a, n - a) for n in range(1, order + 1) for a in range(n + 1)]
+    first, second = np.transpose(orders)
+    products = rows[first]
+    products *= columns[second]
+    return np.asarray(model.instrument.observe(products, model.grid.pixel_scale))
 
 
-def _hermite_functions(u: Image, order: int) -> list[Image]:
+def _hermite_functions(u: Image, order: int) -> Float32[np.ndarray, "n h w"]:
     r"""Hermite functions of orders 0 to `order`, with a root mean square of one over their width.
 
     By their recurrence, :math:`\sqrt{n + 1} h_{n + 1} = \sqrt 2 u h_n - \sqrt n h_{n - 1}`.
     """
-    functions = [np.exp(-0.5 * u * u)]
+    functions = np.empty((order + 1, *u.shape), np.float32)
+    functions[0] = np.exp(-0.5 * u * u)
+    functions[0][functions[0] < _DARK] = 0
+    argument = u.astype(np.float32)
     for n in range(order):
-        following = np.sqrt(2 / (n + 1)) * u * functions[n]
+        functions[n + 1] = np.float32(np.sqrt(2 / (n + 1))) * argument * functions[n]
         if n:
-            following -= np.sqrt(n / (n + 1)) * functions[n - 1]
-        functions.append(following)
+            functions[n + 1] -= np.float32(np.sqrt(n / (n + 1))) * functions[n - 1]
     return functions
 
 
@@ -199,4 +203,4 @@ def _lens_light(
         if priors.lens_light_shape:
             profiles += [light * wave for wave in waves]
             profiles += [light * distance * wave for wave in second]
-    return [model.instrument.observe(profile, model.grid.pixel_scale) for profile in profiles]
+    return list(model.instrument.observe(np.stack(profiles), model.grid.pixel_scale))

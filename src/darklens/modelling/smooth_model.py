@@ -81,31 +81,23 @@ class SmoothModel:
         render_light(flux, scale, samples, parameters, source_b, light_b, self.lens_light)
         return self._observe(flux) + self.blocks**2 * float(parameters[Parameter.BACKGROUND])
 
-    def derivatives(self, parameters: Parameters) -> tuple[Image, Float[np.ndarray, "k h w"]]:
-        """Expected flux and its derivatives with respect to the free parameters.
+    def derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
+        """Derivatives of the expected flux with respect to the free parameters.
 
-        The derivatives are exact for the PSF of this model, which for blocks of pixels is broadened
-        by their size.
-        The derivative with respect to the exposure is zero here: the likelihood supplies it.
+        They are exact for the PSF of this model, which for blocks of pixels is broadened by their
+        size. The derivative with respect to the exposure is zero here: the likelihood supplies it.
         """
-        flux, jacobian = self._render(parameters, self.free)
-        for k, row in zip(self.free, jacobian, strict=True):
-            if k == Parameter.BACKGROUND:
-                row[:] = self.blocks**2
-            elif k != Parameter.LOG_EXPOSURE:
-                row[:] = self._observe(row)
-        if self.exact is not None:
-            return self.image(parameters), jacobian
-        sky = self.blocks**2 * float(parameters[Parameter.BACKGROUND])
-        return self._observe(flux) + sky, jacobian
+        jacobian = self._observe(self._render(parameters, self.free))
+        if Parameter.BACKGROUND in self.free:
+            jacobian[self.free.index(Parameter.BACKGROUND)] = self.blocks**2
+        return jacobian
 
     def deflection_response(self, parameters: Parameters) -> Float[np.ndarray, "2 h w"]:
         """Derivative of the flux with respect to an extra deflection in x and y [counts/s/arcsec].
 
         Deflecting a ray further is equivalent to moving the source by the same amount.
         """
-        _, jacobian = self._render(parameters, (Parameter.SOURCE_X, Parameter.SOURCE_Y))
-        return np.stack([self._observe(row) for row in jacobian])
+        return self._observe(self._render(parameters, (Parameter.SOURCE_X, Parameter.SOURCE_Y)))
 
     @property
     def psf_width(self) -> float:
@@ -173,8 +165,8 @@ class SmoothModel:
     def exact_derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
         """Derivatives as by `derivatives`, but where the model is binned, sums over its blocks."""
         if self.exact is None:
-            return self.derivatives(parameters)[1]
-        return self._on_blocks(replace(self.exact, free=self.free).derivatives(parameters)[1])
+            return self.derivatives(parameters)
+        return self._on_blocks(replace(self.exact, free=self.free).derivatives(parameters))
 
     def _on_blocks(self, pixels: Float[np.ndarray, "*n i j"]) -> Float[np.ndarray, "*n h w"]:
         """Sums over the blocks that this model covers."""
@@ -183,14 +175,12 @@ class SmoothModel:
 
     def _render(
         self, parameters: Parameters, wanted: tuple[int, ...]
-    ) -> tuple[Image, Float[np.ndarray, "k h w"]]:
-        """Flux before the PSF, and its derivatives."""
-        image = np.empty(self.grid.shape)
+    ) -> Float[np.ndarray, "k h w"]:
+        """Derivatives of the flux before the PSF."""
         jacobian = np.empty((len(wanted), *self.grid.shape))
         row_of = np.full(len(Parameter), -1)
         row_of[list(wanted)] = np.arange(len(wanted))
         render_smooth(
-            image,
             jacobian,
             self.grid.pixel_scale,
             self.instrument.supersampling,
@@ -199,7 +189,7 @@ class SmoothModel:
             *self._sersic_constants(parameters),
             self.lens_light,
         )
-        return image, jacobian
+        return jacobian
 
     def _sersic_constants(self, parameters: Parameters) -> tuple[float, float, float, float]:
         """B and db/dn of the source, then of the lens light."""
@@ -209,7 +199,7 @@ class SmoothModel:
             *_sersic_constant(parameters[Parameter.LENS_LIGHT_SERSIC_INDEX], light),
         )
 
-    def _observe(self, flux: Image) -> Image:
+    def _observe(self, flux: Float[np.ndarray, "*n h w"]) -> Float[np.ndarray, "*n h w"]:
         return self.instrument.observe(flux, self.grid.pixel_scale)
 
 

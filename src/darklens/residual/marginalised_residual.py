@@ -23,9 +23,9 @@ from darklens.modelling import (
     KINDS,
     PRIOR_DRAWS,
     LineFitter,
+    MarginalFilters,
     MarginalisedFit,
     MarginalisedFitter,
-    MatchedFilters,
     NuisancePriors,
     Parameter,
     PointPursuit,
@@ -46,12 +46,11 @@ Residual = Float32[np.ndarray, "h w"]
 Sensitivity = Float32[np.ndarray, "2 h w"]
 Basis = Float32[np.ndarray, "k h w"]
 
-_LINE_BINNING = 2  # of the maps, for lines
+_EVEN = 2  # the maps have an even number of pixels, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
 _GOOD = 2.0  # reduced chi-square of a fit that need not converge
 _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
-_LEAST_SHARE = 0.02  # of what is projected out
 _POINTS = 8  # that are added one after the other
 _GAINS = (1, 2, 4, 8)  # of chi-square, by so many points
 _DEPARTURES = dict(
@@ -117,7 +116,7 @@ class MarginalisedResidual:
             parse_preset(preset) if isinstance(preset, Mapping) else load_preset(str(preset))
         )
         side = min(self._preset.grid.shape)
-        step = binning * _LINE_BINNING
+        step = binning * _EVEN
         if binning < 1 or not 0 < size <= side or size % step:
             raise BadModel(
                 f"marginalised_residual: a size of {size} must be at most {side} and a multiple of "
@@ -234,15 +233,15 @@ class MarginalisedResidual:
             estimated = counts.source == "estimated"
             blocks = self._fitter.binned(counts.image)
             smooth = self._fitter.fit(blocks, known_gain=not estimated)
-            parts = self._parts(smooth)
-            maps = self._detect(parts)
-            points = pursue_points(self._point_filters, *parts, maps, count=_POINTS)
+            parts = _parts(smooth)
+            maps = self._filters(*parts)
+            points = pursue_points(self._filters.points, *parts, maps, count=_POINTS)
             fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
             end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
             line = self._fitter.linear(fitter.model, smooth.data, end, smooth.widths)
         except BadInput as error:
             raise BadData(str(error)) from None
-        beside = self._point_filters(*self._parts(line))
+        beside = self._filters(*_parts(line), lines=False)
         return _Found(smooth, maps, points, line, beside, estimated, blocks)
 
     @cached_property
@@ -261,35 +260,15 @@ class MarginalisedResidual:
         return LineFitter(self._fitter.binned_model(model), steps=_LINE_STEPS)
 
     @cached_property
-    def _point_filters(self) -> MatchedFilters:
+    def _filters(self) -> MarginalFilters:
         side = self._size // self._binning
-        return MatchedFilters((side, side), self._preset.grid.pixel_scale * self._binning)
-
-    @cached_property
-    def _line_filters(self) -> MatchedFilters:
-        step = self._binning * _LINE_BINNING
-        side = self._size // step
-        return MatchedFilters(
+        return MarginalFilters(
             (side, side),
-            self._preset.grid.pixel_scale * step,
+            self._preset.grid.pixel_scale * self._binning,
             half_lengths=self._half_lengths,
             orientations=self._orientations,
             largest_radius=_LARGEST_RADIUS,
         )
-
-    def _parts(self, found: MarginalisedFit) -> tuple[Residual, Sensitivity, Basis]:
-        """Residual, sensitivity and root of the projection, as the filters take them."""
-        return (
-            found.fit.residual.astype(np.float32),
-            found.fit.sensitivity.astype(np.float32),
-            _essential(found.basis),
-        )
-
-    def _detect(self, parts: tuple[Residual, Sensitivity, Basis]) -> SignificanceMaps:
-        """Matched filters for points, and on coarser maps for lines."""
-        points, coarse = self._point_filters(*parts), self._line_filters(*parts)
-        line = coarse.line.repeat(_LINE_BINNING, axis=-1).repeat(_LINE_BINNING, axis=-2)
-        return SignificanceMaps(points.point, points.depth, line, coarse.lines)
 
     def _scaled(self, found: _Found) -> Float32[np.ndarray, "d i j"]:
         """All channels of one image, each of order unity."""
@@ -342,9 +321,10 @@ def _panels(found: _Found, image: Residual) -> list[Panel]:
     ]
 
 
-def _essential(basis: Float32[np.ndarray, "k h w"]) -> Float32[np.ndarray, "l h w"]:
-    """The same projection to a hundredth, with as few rows as possible."""
-    flat = basis.reshape(len(basis), -1)
-    values, vectors = np.linalg.eigh((flat @ flat.T).astype(np.float64))
-    kept = vectors[:, values > _LEAST_SHARE].astype(np.float32)
-    return np.asarray(kept.T @ flat).reshape(-1, *basis.shape[1:])
+def _parts(found: MarginalisedFit) -> tuple[Residual, Sensitivity, Basis]:
+    """Residual, sensitivity and root of the projection, as the filters take them."""
+    return (
+        found.fit.residual.astype(np.float32),
+        found.fit.sensitivity.astype(np.float32),
+        found.basis,
+    )
