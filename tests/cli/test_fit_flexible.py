@@ -14,10 +14,11 @@ from darklens.cli.fit import show
 from darklens.cli.main import main
 from darklens.detection import LensFitter
 from darklens.detection.source_plane import multiply_imaged
-from darklens.evaluate.fit import fit_flexible, flexible_row, flexible_table
+from darklens.evaluate.fit import FileFitter, fit_flexible, fit_row, flexible_row, flexible_table
 from darklens.evaluate.lenses import LensImages
 from darklens.lensing import EPL, SIE, GaussianPSF, PixelGrid, Scene, Sersic, Shear, render
 from darklens.observations import ImageOptions, Target
+from darklens.simulation import load_preset
 
 SCALE, SIDE, WIDTH = 0.1, 49, 0.15
 PLACE, THETA = (1.9, 1.0), 0.25
@@ -193,6 +194,22 @@ def test_a_companion_does_not_pass_for_a_source(
     shown = capsys.readouterr()
     assert "1 of 1 fits are not trusted: " in shown.err
     assert "may be a companion" in shown.out
+
+
+def test_a_companion_does_not_pass_for_a_source_without_it(folder: Path) -> None:
+    rows = {}
+    for name, light in (("pair", True), ("F160W", False)):
+        fitter = FileFitter(load_preset("galaxy"), lens_light=light)
+        said = ImageOptions(noise_map=str(folder / f"{name}_rms.fits"), psf=WIDTH)
+        found = fitter.fit(Target(folder / f"{name}.fits", said))
+        assert found.fit is not None
+        assert found.fit.converged
+        rows[name] = fit_row(found)
+    assert rows["pair"]["converged"] is False
+    assert rows["pair"]["note"]
+    assert rows["pair"]["chi_square"] < 1.5
+    assert rows["F160W"]["converged"] is True
+    assert rows["F160W"]["note"] is None
 
 
 def test_without_it_neither_satellites_nor_bands_are_ignored_in_silence(

@@ -1,12 +1,14 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
-Arrows inside point one way: lens_description -> lens_coordinates, point_masses; and image_fit,
-line_fit, marginal_filter, marginalised_fit, parameter_table, point_pursuit, posterior -> fit,
-matched_filter, nuisance -> initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model
--> likelihood, derivatives -> deflections -> parameters. No torch.
+Arrows inside point one way: lens_description -> lens_coordinates, point_masses; credibility ->
+multiple_images; and credibility, image_fit, line_fit, marginal_filter, marginalised_fit,
+parameter_table, point_pursuit, posterior -> fit, matched_filter, nuisance -> initial_guess ->
+levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives -> deflections ->
+parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
+from darklens.modelling.credibility import doubt_of_lens
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.image_fit import ImageFit, ImageFitter
 from darklens.modelling.lens_description import LensDescriber
@@ -69,6 +71,7 @@ __all__ = [
     "central",
     "central_sky",
     "conventional_parameters",
+    "doubt_of_lens",
     "fit_estimates",
     "fitted_scene",
     "marginalised_model",

@@ -52,7 +52,6 @@ _BRIGHT = 0.2  # of the variance of a pixel: light of the lens above which it is
 _WORSE = 1.02  # one standard deviation of chi-square of a few thousand pixels
 _NOISE_ROUNDS = 2
 _OUTLIER = 5.0
-_NO_LENS = 1e-6  # arcsec
 _NO_LIGHT = 1e-12
 
 
@@ -115,17 +114,13 @@ class MarginalisedFit:
     @property
     def signal_to_noise(self) -> float:
         """Signal-to-noise ratio of the light of the source, summed over all pixels."""
-        source = self._source_counts(self.fit.parameters)
+        source = self._source_counts
         return float(np.sqrt(np.square(source / self.fit.noise).sum()))
 
     @property
     def magnification(self) -> float:
         """Light of the source with the lens over its light without the lens."""
-        unlensed = self.fit.parameters.copy()
-        unlensed[Parameter.EINSTEIN_RADIUS] = _NO_LENS
-        unlensed[[Parameter.GAMMA1, Parameter.GAMMA2]] = 0
-        lensed = float(self._source_counts(self.fit.parameters).sum())
-        return lensed / max(float(self._source_counts(unlensed).sum()), _NO_LIGHT)
+        return self.model.magnification(self.fit.parameters)
 
     def source_share(self, image: Image) -> float:
         """Share of the light of an image above the sky that the lensed source explains.
@@ -136,17 +131,17 @@ class MarginalisedFit:
         Args:
             image: The image that was fitted, light of the lens included.
         """
-        source = self._source_counts(self.fit.parameters)
+        source = self._source_counts
         light = image - (self.fit.model - source)
         weight = 1 / np.square(self.fit.noise)
         total = float((np.square(light) * weight).sum())
         return 1 - float((np.square(light - source) * weight).sum()) / max(total, _NO_LIGHT)
 
-    def _source_counts(self, parameters: Parameters) -> Image:
-        dark = parameters.copy()
-        dark[Parameter.BACKGROUND] = 0
-        scale = self.model.likelihood.scale(self.model.exposure(dark))
-        return np.asarray(scale * self.model.image(dark))
+    @property
+    def _source_counts(self) -> Image:
+        parameters = self.fit.parameters
+        scale = self.model.likelihood.scale(self.model.exposure(parameters))
+        return np.asarray(scale * self.model.source_image(parameters))
 
 
 def central_sky(preset: Preset) -> float:

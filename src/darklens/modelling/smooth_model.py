@@ -30,6 +30,8 @@ Parameters = Float[np.ndarray, " p"]
 Image = Float[np.ndarray, "h w"]
 
 _INDEX_STEP = 1e-5
+_NO_LENS = 1e-6  # arcsec
+_NO_LIGHT = 1e-12
 _SPREAD = 3  # standard deviations of the PSF, from beyond which no light comes
 
 
@@ -80,6 +82,24 @@ class SmoothModel:
         source_b, _, light_b, _ = self._sersic_constants(parameters)
         render_light(flux, scale, samples, parameters, source_b, light_b, self.lens_light)
         return self._observe(flux) + self.blocks**2 * float(parameters[Parameter.BACKGROUND])
+
+    def source_image(self, parameters: Parameters) -> Image:
+        """The lensed source alone, convolved with the PSF [counts/s]."""
+        model = self
+        if self.lens_light:
+            exact = None if self.exact is None else replace(self.exact, lens_light=False)
+            model = replace(self, lens_light=False, exact=exact)
+        dark = parameters.copy()
+        dark[Parameter.BACKGROUND] = 0
+        return model.image(dark)
+
+    def magnification(self, parameters: Parameters) -> float:
+        """Light of the source with the lens over its light without the lens."""
+        unlensed = parameters.copy()
+        unlensed[Parameter.EINSTEIN_RADIUS] = _NO_LENS
+        unlensed[[Parameter.GAMMA1, Parameter.GAMMA2]] = 0
+        bare = float(self.source_image(unlensed).sum())
+        return float(self.source_image(parameters).sum()) / max(bare, _NO_LIGHT)
 
     def derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
         """Derivatives of the expected flux with respect to the free parameters.

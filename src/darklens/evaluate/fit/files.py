@@ -26,6 +26,7 @@ from darklens.modelling import (
     SmoothModel,
     adapt_preset,
     conventional_parameters,
+    doubt_of_lens,
     fit_estimates,
     sample_posterior,
     smooth_model,
@@ -70,6 +71,7 @@ class FileFit:
             preset has none.
         prepared: What was done to the image before the fit, in words, or empty.
         note: Mismatches between image and preset, in words, or empty.
+        doubt: Why the fit of an observation is no strong lens, in words, or empty.
         error: The reason, or empty.
         posterior: Samples of the posterior, if they were asked for.
     """
@@ -82,6 +84,7 @@ class FileFit:
     noise: str = ""
     prepared: str = ""
     note: str = ""
+    doubt: str = ""
     error: str = ""
     posterior: Posterior | None = None
 
@@ -192,9 +195,14 @@ class FileFitter:
         model = self._model(PixelGrid(seen.image.shape, pixel_scale), seen.psf)
         model = replace(model, likelihood=GaussianLikelihood(noise))
         fit = SmoothFitter(model).fit(seen.image)
-        prepared = "; ".join(seen.notes)
         return FileFit(
-            target.path, seen.image, fit, model, "", seen.noise_origin, prepared=prepared
+            target.path,
+            seen.image,
+            fit,
+            model,
+            noise=seen.noise_origin,
+            prepared="; ".join(seen.notes),
+            doubt=doubt_of_lens(model, fit) if preset.general else "",
         )
 
     def _check_own(self, said: ImageOptions) -> None:
@@ -243,12 +251,13 @@ def fit_row(row: FileFit) -> dict[str, Any]:
     head |= {"counts": row.counts or None, "noise": row.noise or None}
     if row.fit is None:
         return head | {"error": visible(row.error)}
-    head |= {"chi_square": row.fit.chi_square, "converged": row.fit.converged}
+    credible = row.fit.converged and not row.doubt
+    head |= {"chi_square": row.fit.chi_square, "converged": credible}
     for name, estimate in fit_estimates(row.fit).items():
         head |= {name: estimate.value, f"{name}_error": estimate.error}
     head |= _percentiles(row.posterior)
     head |= {"prepared": row.prepared or None}
-    return head | {"note": row.note or None, "error": None}
+    return head | {"note": "; ".join(filter(None, [row.doubt, row.note])) or None, "error": None}
 
 
 def _percentiles(posterior: Posterior | None) -> dict[str, float]:
