@@ -153,3 +153,23 @@ def test_what_is_missing_is_asked_for(seen: Observation) -> None:
     masked = replace(seen, mask=np.ones(seen.mask.shape, dtype=bool))
     with pytest.raises(BadInput, match="every pixel is masked"):
         prepare_observation(masked, ImageOptions(neighbours="mask"))
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_satellites_are_found_beside_the_lens(seen: Observation, masked: bool) -> None:
+    said = ImageOptions(
+        centre="brightest", satellites="found", neighbours="mask" if masked else None
+    )
+    made = prepare_observation(seen, said)
+    assert made.pixel_scale is not None
+    expected = made.pixel_scale * np.subtract(NEIGHBOUR, made.centre)
+    assert len(made.satellites) == 1
+    assert made.satellites[0] == pytest.approx(expected, abs=1.5 * made.pixel_scale)
+    assert made.mask.any() == masked
+    assert any("brightest sources beside the lens for satellites" in note for note in made.notes)
+
+
+def test_no_satellite_is_found_where_all_is_protected(seen: Observation) -> None:
+    made = prepare_observation(seen, ImageOptions(satellites="found", protected_radius=30.0))
+    assert made.satellites == ()
+    assert "no source beside the lens is found: no satellites" in made.notes

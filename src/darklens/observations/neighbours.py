@@ -39,12 +39,17 @@ class Neighbours:
     """Sources beyond the protected radius.
 
     Attributes:
-        count: Number of sources.
+        places: Column and row of the peak of each [pixel], brightest first.
         mask: Their pixels, with a margin.
     """
 
-    count: int
+    places: tuple[tuple[float, float], ...]
     mask: Mask
+
+    @property
+    def count(self) -> int:
+        """Number of sources."""
+        return len(self.places)
 
 
 def measure_sky(image: Image, usable: Mask) -> Sky | None:
@@ -101,10 +106,11 @@ def find_neighbours(image: Image, usable: Mask, *, protected: float, margin: flo
     inner = np.hypot(rows - middle[0], columns - middle[1]) <= protected
     mask = np.zeros(image.shape, dtype=bool)
     if not usable.any() or inner.all():
-        return Neighbours(0, mask)
+        return Neighbours((), mask)
     smooth, sky = _smoothed(image, usable)
     height = smooth - sky.level
-    threshold, count = _THRESHOLD * sky.rms, 0
+    threshold = _THRESHOLD * sky.rms
+    found: list[tuple[float, float, float]] = []
     for step in range(_MOST_STEPS):
         labels = _labels(height, threshold, usable)
         numbers = np.arange(1, int(labels.max()) + 1)
@@ -112,13 +118,20 @@ def find_neighbours(image: Image, usable: Mask, *, protected: float, margin: flo
         if step:
             new &= np.asarray(maximum(height, labels, numbers)) > _PROMINENCE * threshold
         new[np.setdiff1d(labels[inner], [0]) - 1] = False
-        count += int(new.sum())
+        found += [_source(height, labels == number) for number in numbers[new]]
         mask |= np.append(False, new)[labels]
         threshold *= _STEP
         if height.max() < threshold:
             break
-    grown = binary_dilation(mask, _disc(margin)) if count and margin >= 1 else mask
-    return Neighbours(count, np.asarray(grown & ~inner))
+    grown = binary_dilation(mask, _disc(margin)) if found and margin >= 1 else mask
+    places = tuple((x, y) for _, x, y in sorted(found, reverse=True))
+    return Neighbours(places, np.asarray(grown & ~inner))
+
+
+def _source(height: Image, pixels: Mask) -> tuple[float, float, float]:
+    """Light of a source above the sky, and column and row of its peak [pixel]."""
+    row, column = np.unravel_index(int(np.where(pixels, height, -np.inf).argmax()), height.shape)
+    return float(height[pixels].sum()), float(column), float(row)
 
 
 def _smoothed(image: Image, usable: Mask) -> tuple[Image, Sky]:

@@ -14,7 +14,7 @@ from darklens.errors import BadConfig, BadInput
 from darklens.files.plain_yaml import read_yaml
 from darklens.files.schema import read_as
 
-__all__ = ["FILE_OPTIONS", "ImageOptions", "read_options", "read_survey"]
+__all__ = ["FILE_OPTIONS", "FOUND", "ImageOptions", "read_options", "read_survey"]
 
 NoiseKind = Literal["rms", "variance", "weight"]
 Background = Literal["keep", "subtract"]
@@ -32,6 +32,10 @@ _POSITIVE = (
     "protected_radius",
     "resample",
 )
+
+
+FOUND = "found"
+"""Satellites that are looked for in the image, instead of given."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ class ImageOptions:
         protected_radius: Around the centre nothing is masked as a neighbour [arcsec]; 3 by default.
         satellites: Galaxies beside the lens whose mass is to be modelled, by `detect` and
             `fit --flexible`: up to three places as in `centre`, separated by semicolons, such as
-            `131,88; 60,97`.
+            `131,88; 60,97`; or found, for the brightest sources beyond the protected radius.
         lens: Name of the lens: images with the same name are bands of one lens, which `detect` and
             `fit --flexible` take together; the first is the one that places refer to.
         resample: Pixel scale to resample to [arcsec/pixel]; flux is conserved. Not by default.

@@ -14,9 +14,14 @@ from jaxtyping import Bool, Float
 from darklens.errors import BadInput
 from darklens.lensing.instrument import PSF, GaussianPSF
 from darklens.observations.centre import locate, parse_centre
-from darklens.observations.neighbours import brightest_galaxy, find_neighbours, measure_sky
+from darklens.observations.neighbours import (
+    Neighbours,
+    brightest_galaxy,
+    find_neighbours,
+    measure_sky,
+)
 from darklens.observations.observation import Observation
-from darklens.observations.options import ImageOptions
+from darklens.observations.options import FOUND, ImageOptions
 from darklens.observations.photometry import photon_noise
 from darklens.observations.point_spread import resampled_psf
 from darklens.observations.resampling import resample, resample_mask, resample_noise
@@ -60,8 +65,12 @@ def prepare_observation(
     made = _cut(made, said)
     if said.resample is not None:
         made = _resampled(made, said.resample)
-    made = _without_neighbours(made, said)
-    made = replace(made, satellites=_satellites(observation, made, said.satellites))
+    beside = _beside(made, said)
+    made = _without_neighbours(made, said, beside)
+    if said.satellites == FOUND:
+        made = _with_found_satellites(made, beside)
+    else:
+        made = replace(made, satellites=_satellites(observation, made, said.satellites))
     if min(made.image.shape) < _SMALLEST:
         raise BadInput(f"fewer than {_SMALLEST} pixels on a side: no lens can be fitted")
     if made.mask.all():
@@ -82,10 +91,29 @@ def _satellites(
     for part in places:
         given = parse_centre(part, "--satellites")
         if given.kind not in ("numbers", "sky"):
-            raise BadInput(f"--satellites {part.strip()!r} must be x,y [pixel, from 0] or RA,Dec")
+            raise BadInput(
+                f"--satellites {part.strip()!r} must be x,y [pixel, from 0] or RA,Dec, or {FOUND}"
+                " alone"
+            )
         x, y, _ = locate(given, observation.image.shape, observation.wcs, "--satellites")
         found.append((scale * (x - made.centre[0]), scale * (y - made.centre[1])))
     return tuple(found)
+
+
+def _with_found_satellites(made: Observation, beside: Neighbours | None) -> Observation:
+    """The brightest sources beyond the protected radius as satellites."""
+    if beside is None or not beside.count:
+        note = "no source beside the lens is found: no satellites"
+        return replace(made, notes=(*made.notes, note))
+    chosen, scale = beside.places[:_MOST_SATELLITES], made.pixel_scale
+    assert scale is not None
+    rows, columns = made.image.shape
+    offsets = tuple(
+        (scale * (x - 0.5 * (columns - 1)), scale * (y - 0.5 * (rows - 1))) for x, y in chosen
+    )
+    where = "; ".join(f"{x:.2f}, {y:.2f}" for x, y in offsets)
+    note = f"took the brightest sources beside the lens for satellites, at {where} arcsec from it"
+    return replace(made, satellites=offsets, notes=(*made.notes, note))
 
 
 def _with_noise(observation: Observation) -> Observation:
@@ -262,24 +290,33 @@ def _scaled_wcs(observation: Observation, ratio: float, shape: tuple[int, int]) 
     return wcs
 
 
-def _without_neighbours(observation: Observation, said: ImageOptions) -> Observation:
-    """The observation with neighbours masked, or a note that there are some."""
-    radius = said.protected_radius or PROTECTED_RADIUS
+def _beside(observation: Observation, said: ImageOptions) -> Neighbours | None:
+    """The sources beyond the protected radius, unless they are of no interest."""
     scale = observation.pixel_scale or 1.0
     usable: Bool[np.ndarray, "h w"] = ~observation.mask
-    asked = said.neighbours == "mask"
+    asked = said.neighbours == "mask" or said.satellites == FOUND
     if not asked and (observation.sky is None or usable.size > _LARGEST):
-        return observation
-    found = find_neighbours(
+        return None
+    return find_neighbours(
         observation.image,
         usable,
-        protected=radius / scale,
+        protected=_protected(said) / scale,
         margin=max(_MARGIN, _psf_width(observation.psf, scale)),
     )
-    if not found.count:
+
+
+def _protected(said: ImageOptions) -> float:
+    return said.protected_radius or PROTECTED_RADIUS
+
+
+def _without_neighbours(
+    observation: Observation, said: ImageOptions, found: Neighbours | None
+) -> Observation:
+    """The observation with neighbours masked, or a note that there are some."""
+    if found is None or not found.count:
         return observation
-    sources = f"{found.count} source{'s' * (found.count > 1)} beyond {radius:g} arcsec"
-    if not asked:
+    sources = f"{found.count} source{'s' * (found.count > 1)} beyond {_protected(said):g} arcsec"
+    if said.neighbours != "mask":
         note = f"{sources}: --neighbours mask leaves them out"
         return replace(observation, notes=(*observation.notes, note))
     mask = observation.mask | found.mask
