@@ -153,3 +153,15 @@ def test_images_of_another_size_are_refused(step: MarginalisedResidual) -> None:
 def test_bad_settings_are_refused(settings: tuple[object, ...]) -> None:
     with pytest.raises(BadModel, match="marginalised_residual"):
         MarginalisedResidual(PRESET, *settings)
+
+
+def test_clumps_of_the_source_are_looked_for_if_asked(
+    step: MarginalisedResidual, images: Images, maps: dict[str, np.ndarray]
+) -> None:
+    wanted = MarginalisedResidual(PRESET, 96, 2, [0.85], 4, clumps=True, draws=DRAWS)
+    empty = dict(zip(wanted.channels, wanted(images[:1])[0], strict=True))
+    assert all(np.array_equal(empty[name], maps[name][0]) for name in step.channels)
+    clumpy = Simulator(PRESET, classes=["no"]).lens(132, seed=83).image
+    before, after = by_channel(step, clumpy), by_channel(wanted, clumpy)
+    assert before["point mass"].max() > 1.3 * after["point mass"].max()
+    assert before["chi-square"].max() > after["chi-square"].max() + 0.5

@@ -20,6 +20,12 @@ class _Options(TypedDict):
     largest_chi_square: NotRequired[float]
 
 
+class _MarginalisedOptions(_Options):
+    """The same of a marginalised fit."""
+
+    clumps: NotRequired[bool]
+
+
 def model_preprocessing(spec: Any) -> Preprocessing:
     """Build the declared steps of a model, including those that fit lenses.
 
@@ -36,7 +42,7 @@ def _smooth_residual(**options: Unpack[_Options]) -> Any:
     return SmoothResidual(**options)
 
 
-def _marginalised_residual(**options: Unpack[_Options]) -> Any:
+def _marginalised_residual(**options: Unpack[_MarginalisedOptions]) -> Any:
     from darklens.residual import MarginalisedResidual
 
     return MarginalisedResidual(**options)

@@ -1,13 +1,14 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
 Arrows inside point one way: lens_description -> lens_coordinates, point_masses; credibility ->
-multiple_images; and credibility, image_fit, line_fit, marginal_filter, marginalised_fit,
-parameter_table, point_pursuit, posterior -> fit, matched_filter, nuisance -> initial_guess ->
-levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives -> deflections ->
-parameters. No torch.
+multiple_images; clump_pursuit -> marginal_filter, marginalised_fit; and all of these, image_fit,
+line_fit, parameter_table, point_pursuit, posterior -> fit, matched_filter, nuisance ->
+initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives
+-> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
+from darklens.modelling.clump_pursuit import parts_of, without_clumps
 from darklens.modelling.credibility import doubt_of_lens
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.image_fit import ImageFit, ImageFitter
@@ -76,6 +77,7 @@ __all__ = [
     "fitted_scene",
     "marginalised_model",
     "orthonormal",
+    "parts_of",
     "pursue_points",
     "recover_counts",
     "sample_posterior",
@@ -83,4 +85,5 @@ __all__ = [
     "sky_noise",
     "smooth_model",
     "with_free_slope",
+    "without_clumps",
 ]

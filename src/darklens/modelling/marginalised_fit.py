@@ -29,7 +29,15 @@ from darklens.modelling.levenberg_marquardt import Solution, optimise, with_exac
 from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
 from darklens.modelling.linear_marginalisation import LinearSolution, linear_solution
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
-from darklens.modelling.nuisance import LENS_LIGHT, NuisancePriors, nuisance_directions
+from darklens.modelling.nuisance import (
+    KINDS,
+    LENS_LIGHT,
+    NO_CLUMPS,
+    SOURCE,
+    Clumps,
+    NuisancePriors,
+    nuisance_directions,
+)
 from darklens.modelling.parameters import FLAT, GaussianPrior, Parameter
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.conditions import central_value
@@ -91,6 +99,9 @@ class MarginalisedFit:
             of the priors as they are given.
         penalty: The same, in standard deviations of the priors as wide as they were chosen.
         widths: How wide the prior of each kind of nuisance was chosen, over the given one.
+        slope: Counts for a unit of flux.
+        clumps: Clumps of the source, over its radius.
+        clump_light: Their image.
         departures: Root mean square of the amplitudes of each kind, in standard deviations of the
             prior as it is given; 0 of a kind without directions.
     """
@@ -103,6 +114,9 @@ class MarginalisedFit:
     freedom: float
     penalty: float
     widths: dict[str, float]
+    slope: Image | float
+    clumps: Clumps
+    clump_light: Image
     departures: dict[str, float]
 
     @property
@@ -215,18 +229,31 @@ class MarginalisedFitter:
         precision[Parameter.SOURCE_LOG_AMPLITUDE] = 1 / _UNKNOWN_GAIN**2
         return replace(self.model, prior=GaussianPrior(prior.mean, precision))
 
-    def marginalised(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
+    def with_clumps(self, data: Image, found: MarginalisedFit, clumps: Clumps) -> MarginalisedFit:
+        """Fit again where the source has clumps.
+
+        Args:
+            data: The image that was fitted.
+            found: The fit.
+            clumps: Clumps of the source, over its radius.
+        """
+        end = optimise(found.model, data, found.fit.parameters, 0)
+        return self.marginalised(found.model, data, end, clumps)
+
+    def marginalised(
+        self, model: SmoothModel, data: Image, end: Solution, clumps: Clumps = NO_CLUMPS
+    ) -> MarginalisedFit:
         """The fit with nuisance marginalised: where there is much, fitted again without it."""
-        found = self.linear(model, data, end)
+        found = self.linear(model, data, end, clumps=clumps)
         for _ in range(_ROUNDS):
             light = np.maximum(data - found.data, 0.0)
             bright = float((light / np.square(found.fit.noise)).max()) > _BRIGHT
-            if found.freedom < _MUCH and not bright:
+            if found.freedom < _MUCH and not bright and not len(clumps):
                 break
             start = found.fit.parameters
             lit = replace(model, likelihood=_with_light(model.likelihood, light, data, found))
             again = optimise(lit, data - found.nuisance, start, _FEW_STEPS)
-            other = self.linear(lit, data, again, found.widths)
+            other = self.linear(lit, data, again, found.widths, clumps)
             if other.fit.chi_square > _WORSE * found.fit.chi_square:
                 break
             moved = float(np.abs(other.fit.residual - found.fit.residual).max())
@@ -241,6 +268,7 @@ class MarginalisedFitter:
         data: Image,
         end: Solution,
         widths: Mapping[str, float] | None = None,
+        clumps: Clumps = NO_CLUMPS,
     ) -> MarginalisedFit:
         """All directions marginalised about an optimum.
 
@@ -250,12 +278,12 @@ class MarginalisedFitter:
             end: The optimum.
             widths: Width of the prior of each kind of nuisance, over the given one; chosen by the
                 evidence if None.
+            clumps: Clumps of the source, over its radius.
         """
         end = with_exact_derivatives(model, end)
         fit = fit_result(model, data, end)
-        kinds = nuisance_directions(
-            model, end.parameters, fit.sensitivity * fit.noise / end.moments.slope, self.nuisance
-        )
+        sensitivity = fit.sensitivity * fit.noise / end.moments.slope
+        kinds = nuisance_directions(model, end.parameters, sensitivity, self.nuisance, clumps)
         directions, offset = _directions(
             model, fit, list(kinds.values()), end.moments.slope / fit.noise
         )
@@ -278,6 +306,8 @@ class MarginalisedFitter:
             kind: np.tensordot(given[group].astype(np.float32), part, 1) * end.moments.slope
             for group, (kind, part) in zip(groups, kinds.items(), strict=True)
         }
+        last = given[groups[KINDS.index(SOURCE)]][-len(clumps) :] if len(clumps) else np.empty(0)
+        light = kinds[SOURCE][len(kinds[SOURCE]) - len(clumps) :]
         return MarginalisedFit(
             fit=replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
             solution=solution,
@@ -287,6 +317,9 @@ class MarginalisedFitter:
             freedom=float(np.square(given[ends[0] :]).sum()),
             penalty=float(np.square(amplitudes[ends[0] :]).sum()),
             widths=dict(widths),
+            slope=end.moments.slope,
+            clumps=clumps,
+            clump_light=np.tensordot(last.astype(np.float32), light, 1) * end.moments.slope,
             departures={
                 kind: float(np.sqrt(np.square(given[group]).sum() / max(len(group), 1)))
                 for group, kind in zip(groups, kinds, strict=True)

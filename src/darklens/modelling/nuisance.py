@@ -13,7 +13,8 @@ The directions:
 
 - **multipoles** m = 1, 3, 4 of an isothermal density, :math:`\kappa_m = a_m \cos(m \phi) / (2 r)`
   and its sine, whose deflections times the sensitivity of the image are the changes;
-- **shapelets** of the source (Refregier 2003, arXiv:astro-ph/0105178), lensed by the fitted lens;
+- **shapelets** of the source (Refregier 2003, arXiv:astro-ph/0105178), lensed by the fitted lens,
+  and **clumps**, Gaussians at given places of the source that are too compact for the shapelets;
 - **width and shape of the PSF**: second derivatives of the image;
 - **light of the lens**: exponential profiles of several radii, with their dipoles and quadrupoles.
 """
@@ -27,16 +28,30 @@ from darklens.modelling.derivatives import trace_smooth
 from darklens.modelling.parameters import Parameter
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["KINDS", "LENS_LIGHT", "NuisancePriors", "nuisance_directions"]
+__all__ = [
+    "KINDS",
+    "LENS_LIGHT",
+    "NO_CLUMPS",
+    "SOURCE",
+    "NuisancePriors",
+    "clump_images",
+    "nuisance_directions",
+]
 
 Image = Float[np.ndarray, "h w"]
 Directions = Float32[np.ndarray, "_ h w"]
 Parameters = Float[np.ndarray, " p"]
 
-LENS_LIGHT = "light of the lens"
+SOURCE, LENS_LIGHT = "structure of the source", "light of the lens"
+Clumps = Float[np.ndarray, "c 3"]
+"""Offset x, y from the centre of the source and width of each clump, over the source's radius."""
+
+NO_CLUMPS = np.empty((0, 3))
+
+_FAINT = -25.0  # exponent, below which a clump is dark
 _DARK = 1e-15  # products of numbers below it are slow in single precision
 
-KINDS = ("multipoles", "structure of the source", "PSF", LENS_LIGHT)
+KINDS = ("multipoles", SOURCE, "PSF", LENS_LIGHT)
 """Kinds of directions, in order."""
 
 
@@ -49,6 +64,7 @@ class NuisancePriors:
         shapelets: Amplitude of each shapelet, over that of the source at its Sersic radius.
         shapelet_order: Largest order of the shapelets.
         shapelet_scale: Their scale over the Sersic radius.
+        clump: Central brightness of a clump, over that of the source at its Sersic radius.
         psf_width: Relative width of the PSF.
         psf_ellipticity: Ellipticity of the PSF.
         lens_light: Flux of each profile over that of the unlensed source.
@@ -60,6 +76,7 @@ class NuisancePriors:
     shapelets: float = 0.1
     shapelet_order: int = 14
     shapelet_scale: float = 0.3
+    clump: float = 3.0
     psf_width: float = 0.04
     psf_ellipticity: float = 0.02
     lens_light: float = 0.1
@@ -72,6 +89,7 @@ def nuisance_directions(
     parameters: Parameters,
     sensitivity: Float[np.ndarray, "2 h w"],
     priors: NuisancePriors,
+    clumps: Clumps = NO_CLUMPS,
 ) -> dict[str, Directions]:
     """Changes of the image for one standard deviation of each amplitude, by kind.
 
@@ -80,6 +98,7 @@ def nuisance_directions(
         parameters: Its fitted parameters.
         sensitivity: Derivative of the flux by an extra deflection along x and y, (2, h, w).
         priors: Standard deviations.
+        clumps: Clumps of the source, last among the directions of its structure.
 
     Returns:
         The directions of each of `KINDS`, in units of flux; none of a kind without a prior.
@@ -88,7 +107,9 @@ def nuisance_directions(
     x, y = x - parameters[Parameter.LENS_X], y - parameters[Parameter.LENS_Y]
     found = (
         _multipoles(x, y, parameters, sensitivity, priors.multipole),
-        _shapelets(model, parameters, priors),
+        np.concatenate(
+            [_shapelets(model, parameters, priors), clump_images(model, parameters, priors, clumps)]
+        ),
         _psf(model, parameters, priors),
         _lens_light(model, x, y, parameters, priors),
     )
@@ -144,6 +165,36 @@ def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> Dir
     products = rows[first]
     products *= columns[second]
     return np.asarray(model.instrument.observe(products, model.grid.pixel_scale))
+
+
+def clump_images(
+    model: SmoothModel, p: Parameters, priors: NuisancePriors, clumps: Clumps
+) -> Directions:
+    """Clumps of the source, lensed and behind the PSF, of one standard deviation of the prior.
+
+    Where the model covers blocks of pixels they are sums over the rays of each.
+
+    Args:
+        model: The smooth model.
+        p: Its parameters.
+        priors: Standard deviations.
+        clumps: Offset x, y from the centre of the source and width of each, over its radius.
+    """
+    if model.exact is not None and len(clumps):
+        return model.on_blocks(clump_images(model.exact, p, priors, clumps))
+    radius = np.exp(p[Parameter.SOURCE_LOG_RADIUS])
+    rays = trace_smooth(model.grid.shape, model.grid.pixel_scale, p)
+    u, v = (
+        ((ray - p[centre]) / radius).astype(np.float32)
+        for ray, centre in zip(rays, (Parameter.SOURCE_X, Parameter.SOURCE_Y), strict=True)
+    )
+    x, y, width = np.asarray(clumps, np.float32).reshape(-1, 3, 1, 1).swapaxes(0, 1)
+    images = np.square(u - x) + np.square(v - y)
+    images /= -2 * np.square(width)
+    images = np.exp(images, where=images > _FAINT, out=np.zeros_like(images))
+    flux = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE]) * model.grid.pixel_scale**2
+    images *= np.float32(priors.clump * flux)
+    return np.asarray(model.instrument.observe(images, model.grid.pixel_scale))
 
 
 def _hermite_functions(u: Image, order: int) -> Float32[np.ndarray, "n h w"]:

@@ -76,7 +76,7 @@ class SmoothModel:
     def image(self, parameters: Parameters) -> Image:
         """Expected flux, convolved with the PSF [counts/s]."""
         if self.exact is not None:
-            return self._on_blocks(self.exact.image(parameters))
+            return self.on_blocks(self.exact.image(parameters))
         flux = np.empty(self.grid.shape)
         scale, samples = self.grid.pixel_scale, self.instrument.supersampling
         source_b, _, light_b, _ = self._sersic_constants(parameters)
@@ -186,9 +186,9 @@ class SmoothModel:
         """Derivatives as by `derivatives`, but where the model is binned, sums over its blocks."""
         if self.exact is None:
             return self.derivatives(parameters)
-        return self._on_blocks(replace(self.exact, free=self.free).derivatives(parameters))
+        return self.on_blocks(replace(self.exact, free=self.free).derivatives(parameters))
 
-    def _on_blocks(self, pixels: Float[np.ndarray, "*n i j"]) -> Float[np.ndarray, "*n h w"]:
+    def on_blocks(self, pixels: Float[np.ndarray, "*n i j"]) -> Float[np.ndarray, "*n h w"]:
         """Sums over the blocks that this model covers."""
         rows, columns = (side * self.blocks for side in self.grid.shape)
         return block_sums(central_cutout(pixels, rows, columns), self.blocks)

@@ -33,7 +33,9 @@ from darklens.modelling import (
     any_counts,
     central_sky,
     marginalised_model,
+    parts_of,
     pursue_points,
+    without_clumps,
 )
 from darklens.residual.scaling import clipped, compressed, excess, is_positive
 from darklens.simulation import Preset, load_preset, parse_preset
@@ -43,8 +45,6 @@ __all__ = ["MarginalisedResidual"]
 Images = Float32[np.ndarray, "_ _ _ _"]
 Map = Float32[np.ndarray, "i j"]
 Residual = Float32[np.ndarray, "h w"]
-Sensitivity = Float32[np.ndarray, "2 h w"]
-Basis = Float32[np.ndarray, "k h w"]
 
 _EVEN = 2  # the maps have an even number of pixels, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
@@ -95,6 +95,7 @@ class MarginalisedResidual:
         half_lengths: Half lengths of the lines that are looked for [arcsec].
         orientations: Directions in which each line is tried.
         largest_chi_square: Reduced chi-square above which an image is unlike the preset.
+        clumps: Whether compact clumps of the source are looked for and marginalised, too.
         draws: Number of lenses drawn from the prior, from which fits start.
 
     Raises:
@@ -109,6 +110,7 @@ class MarginalisedResidual:
         half_lengths: Any = (0.5, 0.85, 1.4),
         orientations: int = 12,
         largest_chi_square: float = 10.0,
+        clumps: bool = False,
         *,
         draws: int = PRIOR_DRAWS,
     ) -> None:
@@ -130,7 +132,7 @@ class MarginalisedResidual:
             raise BadModel("marginalised_residual: at most 360 orientations and 32 half_lengths")
         self._size, self._binning = size, binning
         self._half_lengths, self._orientations = tuple(half_lengths), orientations
-        self._largest, self._draws = largest_chi_square, draws
+        self._largest, self._clumps, self._draws = largest_chi_square, clumps, draws
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -233,15 +235,17 @@ class MarginalisedResidual:
             estimated = counts.source == "estimated"
             blocks = self._fitter.binned(counts.image)
             smooth = self._fitter.fit(blocks, known_gain=not estimated)
-            parts = _parts(smooth)
-            maps = self._filters(*parts)
-            points = pursue_points(self._filters.points, *parts, maps, count=_POINTS)
+            maps = self._filters(*parts_of(smooth))
+            if self._clumps:
+                smooth, maps = without_clumps(self._fitter, self._filters, blocks, smooth, maps)
+            points = pursue_points(self._filters.points, *parts_of(smooth), maps, count=_POINTS)
             fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
-            end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
-            line = self._fitter.linear(fitter.model, smooth.data, end, smooth.widths)
+            data = smooth.data - smooth.clump_light
+            end = fitter.optimise(data, smooth.fit, maps.lines)
+            line = self._fitter.linear(fitter.model, smooth.data, end, smooth.widths, smooth.clumps)
         except BadInput as error:
             raise BadData(str(error)) from None
-        beside = self._filters(*_parts(line), lines=False)
+        beside = self._filters(*parts_of(line), lines=False)
         return _Found(smooth, maps, points, line, beside, estimated, blocks)
 
     @cached_property
@@ -319,12 +323,3 @@ def _panels(found: _Found, image: Residual) -> list[Panel]:
         Panel("residual [noise]", fit.residual, limit=5.0),
         Panel("significance of a point mass", found.maps.point.astype(np.float64), limit=20.0),
     ]
-
-
-def _parts(found: MarginalisedFit) -> tuple[Residual, Sensitivity, Basis]:
-    """Residual, sensitivity and root of the projection, as the filters take them."""
-    return (
-        found.fit.residual.astype(np.float32),
-        found.fit.sensitivity.astype(np.float32),
-        found.basis,
-    )
