@@ -67,18 +67,21 @@ def distrust(fit: LensFit, *chi_squares: float) -> str:
     where = f" of {visible(fit.views[worst].band.name)}" if len(fit.views) > 1 else ""
     checks = [
         (
-            fit.here.converged,
+            bool(fit.here.converged),
             "the fit did not converge: mask what is neither lens nor arcs, or change the square",
         ),
         *ring_checks(p, [view.lens.model.grid for view in fit.views]),
-        (signal > _LEAST_SIGNAL, f"the arcs have a signal-to-noise ratio of {signal:.0f} only"),
+        (
+            bool(signal > _LEAST_SIGNAL),
+            f"the arcs have a signal-to-noise ratio of {signal:.0f} only",
+        ),
         *source_checks(brightest.magnification, multiply_imaged(brightest)),
         (
-            _SLOPES[0] < p[Parameter.LENS_SLOPE] < _SLOPES[1],
+            bool(_SLOPES[0] < p[Parameter.LENS_SLOPE] < _SLOPES[1]),
             f"the slope of the mass, {p[Parameter.LENS_SLOPE]:.2f}, is not that of a galaxy",
         ),
         (
-            chi_square < _LARGEST_CHI_SQUARE,
+            bool(chi_square < _LARGEST_CHI_SQUARE),
             f"the residual within the arcs{where} is {np.sqrt(chi_square):.1f} times the noise: "
             "the model does not describe them",
         ),
