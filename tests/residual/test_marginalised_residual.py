@@ -155,10 +155,10 @@ def test_bad_settings_are_refused(settings: tuple[object, ...]) -> None:
         MarginalisedResidual(PRESET, *settings)
 
 
-def test_clumps_of_the_source_are_looked_for_if_asked(
+def test_structure_of_the_source_is_fitted_if_asked(
     step: MarginalisedResidual, images: Images, maps: dict[str, np.ndarray]
 ) -> None:
-    wanted = MarginalisedResidual(PRESET, 96, 2, [0.85], 4, clumps=True, draws=DRAWS)
+    wanted = MarginalisedResidual(PRESET, 96, 2, [0.85], 4, source_structure=True, draws=DRAWS)
     empty = dict(zip(wanted.channels, wanted(images[:1])[0], strict=True))
     assert all(np.array_equal(empty[name], maps[name][0]) for name in step.channels)
     clumpy = Simulator(PRESET, classes=["no"]).lens(132, seed=83).image

@@ -23,7 +23,7 @@ class _Options(TypedDict):
 class _MarginalisedOptions(_Options):
     """The same of a marginalised fit."""
 
-    clumps: NotRequired[bool]
+    source_structure: NotRequired[bool]
 
 
 def model_preprocessing(spec: Any) -> Preprocessing:

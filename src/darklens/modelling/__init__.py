@@ -1,20 +1,20 @@
 """Lens modelling: the smooth model, its fit, photon counts and matched filters.
 
 Arrows inside point one way: lens_description -> lens_coordinates, point_masses; credibility ->
-multiple_images; clump_pursuit -> marginal_filter, marginalised_fit; and all of these, image_fit,
-line_fit, parameter_table, point_pursuit, posterior -> fit, matched_filter, nuisance ->
-initial_guess -> levenberg_marquardt, model_from_preset -> smooth_model -> likelihood, derivatives
--> deflections -> parameters. No torch.
+multiple_images; structure_pursuit -> joint_fit -> marginal_filter, marginalised_fit; all of these
+and image_fit, line_fit, parameter_table, point_pursuit, posterior -> fit, matched_filter,
+source_structure -> nuisance -> initial_guess -> levenberg_marquardt, model_from_preset ->
+smooth_model -> likelihood, derivatives -> deflections -> parameters. No torch.
 """
 
 from darklens.modelling.adaptation import adapt_preset, sky_noise
-from darklens.modelling.clump_pursuit import parts_of, without_clumps
 from darklens.modelling.credibility import doubt_of_lens
 from darklens.modelling.fit import SmoothFit, SmoothFitter
 from darklens.modelling.image_fit import ImageFit, ImageFitter
+from darklens.modelling.joint_fit import with_line_of_mass
 from darklens.modelling.lens_description import LensDescriber
 from darklens.modelling.likelihood import GaussianLikelihood
-from darklens.modelling.line_fit import LineFitter
+from darklens.modelling.line_fit import LineFitter, with_line
 from darklens.modelling.marginal_filter import MarginalFilters
 from darklens.modelling.marginalised_fit import (
     MarginalisedFit,
@@ -42,6 +42,7 @@ from darklens.modelling.photon_counts import Counts, any_counts, recover_counts
 from darklens.modelling.point_pursuit import PointPursuit, pursue_points
 from darklens.modelling.posterior import Posterior, sample_posterior, with_free_slope
 from darklens.modelling.smooth_model import SmoothModel
+from darklens.modelling.structure_pursuit import parts_of, with_source_structure
 
 __all__ = [
     "KINDS",
@@ -85,5 +86,7 @@ __all__ = [
     "sky_noise",
     "smooth_model",
     "with_free_slope",
-    "without_clumps",
+    "with_line",
+    "with_line_of_mass",
+    "with_source_structure",
 ]

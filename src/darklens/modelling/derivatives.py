@@ -28,16 +28,15 @@ from darklens.modelling.parameters import LightParameter, Parameter
 
 __all__ = [
     "LightRow",
-    "normal_equations",
     "power_law_rays",
     "render_light",
     "render_smooth",
     "sersic_rays",
+    "spread_light",
     "trace_smooth",
 ]
 
 _kernel: Any = njit(fastmath=FASTMATH, error_model="numpy", nogil=True, cache=True)
-_sums: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 _SOFTENING2 = 1e-8
 
 
@@ -213,6 +212,34 @@ def render_smooth(  # type: ignore[no-untyped-def]
 
 
 @_kernel
+def spread_light(jacobian, scale, p, row_of, light):  # type: ignore[no-untyped-def]
+    """Derivatives of any light behind the lens, one ray to a pixel, before the PSF.
+
+    Args:
+        jacobian: Output, (free parameters, rows, columns).
+        scale: Side of a pixel [arcsec].
+        p: Parameter vector.
+        row_of: Row of each parameter in `jacobian`, or -1.
+        light: The light and its derivatives where each ray meets the source plane, (rows,
+            `LightRow`, columns) [flux / pixel].
+    """
+    _, rows, columns = jacobian.shape
+    x, y = np.empty(columns), np.empty(columns)
+    alpha, values = np.zeros((len(PARAMETER_OF), 2, columns)), np.empty(columns)
+    theta = p[Parameter.EINSTEIN_RADIUS] / (p[Parameter.LENS_SLOPE] - 1.0)
+    jacobian[:] = 0.0
+    for i in range(rows):
+        for j in range(columns):
+            x[j] = (j - 0.5 * (columns - 1)) * scale
+            y[j] = (i - 0.5 * (rows - 1)) * scale
+        power_law(x, y, p, row_of, alpha)
+        if row_of[Parameter.LINE_STRENGTH] >= 0:
+            line_of_mass(x, y, p, alpha)
+        _add_mass(jacobian[:, i], row_of, x, y, alpha, light[i], values, theta, 1.0)
+        _add_light(jacobian[:, i], row_of, Parameter.SOURCE_X, light[i], 1.0)
+
+
+@_kernel
 def _add_sersic(x, y, flux, p, first, b):  # type: ignore[no-untyped-def]
     """Add the light of the Sersic profile whose parameters begin at `first`."""
     e1, e2 = p[first + LightParameter.E1], p[first + LightParameter.E2]
@@ -297,18 +324,25 @@ def _trace(x, y, p, row_of, alpha):  # type: ignore[no-untyped-def]
 
 
 def trace_smooth(
-    shape: tuple[int, int], scale: float, parameters: Any
+    shape: tuple[int, int], scale: float, parameters: Any, *, line: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the rays of the pixel centres meet the source plane, x and y [arcsec].
 
     Args:
         shape: Rows and columns.
         scale: Side of a pixel [arcsec].
-        parameters: Parameter vector; its line of mass is left out.
+        parameters: Parameter vector.
+        line: Whether its line of mass deflects, too.
     """
     x, y = (c.ravel() for c in PixelGrid(shape, scale).coordinates())
     alpha = np.zeros((len(PARAMETER_OF), 2, x.size))
+    strength = parameters[Parameter.LINE_STRENGTH] if line else 0.0
+    if strength:
+        line_of_mass(x, y, parameters, alpha)
+    bent = strength * alpha[Deflection.LINE]
     _trace(x, y, parameters, np.full(len(Parameter), -1), alpha)
+    x -= bent[X]
+    y -= bent[Y]
     return x.reshape(shape), y.reshape(shape)
 
 
@@ -345,30 +379,3 @@ def sersic_rays(x: Any, y: Any, parameters: Any, first: int, b: float, b_slope: 
     out = np.empty((len(LightRow), x.size))
     _sersic(x, y, parameters, first, b, b_slope, out)
     return out
-
-
-@_sums
-def normal_equations(jacobian, weight, score):  # type: ignore[no-untyped-def]
-    """Normal equations: sums over pixels of J_a J_b weight, and of J_a score.
-
-    Args:
-        jacobian: Derivatives, (free parameters, pixels).
-        weight: Weight of each pixel.
-        score: Weighted residual of each pixel.
-    """
-    free, pixels = jacobian.shape
-    matrix, vector = np.empty((free, free)), np.empty(free)
-    scaled = np.empty(pixels)
-    for a in range(free):
-        total = 0.0
-        for j in range(pixels):
-            scaled[j] = jacobian[a, j] * weight[j]
-            total += jacobian[a, j] * score[j]
-        vector[a] = total
-        for b in range(a, free):
-            total = 0.0
-            for j in range(pixels):
-                total += scaled[j] * jacobian[b, j]
-            matrix[a, b] = total
-            matrix[b, a] = total
-    return matrix, vector

@@ -16,18 +16,20 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from numba import njit
 
-from darklens.modelling.derivatives import normal_equations
 from darklens.modelling.likelihood import Likelihood, Moments
 from darklens.modelling.parameters import FLAT
 from darklens.modelling.smooth_model import SmoothModel
 
-__all__ = ["RoughNoise", "Solution", "optimise", "with_exact_derivatives"]
+__all__ = ["RoughNoise", "Solution", "optimise", "solution_at", "with_exact_derivatives"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
 
 TOLERANCE = 0.01
+
+_sums: Any = njit(fastmath=True, error_model="numpy", nogil=True, cache=True)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def optimise(
         weight = 1 / moments.variance
         residual = data - moments.mean
         chi = float(np.vdot(residual, residual * weight))
-        curvature, gradient = normal_equations(
+        curvature, gradient = _normal_equations(
             jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
         )
         curvature[np.diag_indices(len(free))] += prior.precision[free]
@@ -107,6 +109,31 @@ def optimise(
         parameters, moments = trial, trial_moments
         jacobian = _jacobian(model, parameters, moments)
     return Solution(parameters, moments, jacobian, curvature, chi, converged, step)
+
+
+def solution_at(
+    model: SmoothModel,
+    data: Image,
+    parameters: Parameters,
+    more: Float[np.ndarray, "k i j"] | None = None,
+) -> Solution:
+    """A solution at given parameters, with exact derivatives.
+
+    Args:
+        model: The model.
+        data: The image.
+        parameters: Parameter vector.
+        more: Derivatives of light that is not in the model, on the pixels, before the PSF.
+    """
+    moments = _moments(model, parameters)
+    jacobian = _of_the_mean(model, model.exact_derivatives(parameters, more), moments)
+    weight, residual = 1 / moments.variance, data - moments.mean
+    flat = jacobian.reshape(len(jacobian), -1)
+    curvature, _ = _normal_equations(flat, weight.ravel(), (residual * weight).ravel())
+    prior = (model.prior or FLAT).precision[list(model.free)]
+    curvature[np.diag_indices(len(prior))] += prior
+    chi = float(np.vdot(residual, residual * weight))
+    return Solution(parameters, moments, jacobian, curvature, chi, converged=False, steps=0)
 
 
 def with_exact_derivatives(model: SmoothModel, end: Solution) -> Solution:
@@ -145,3 +172,30 @@ def _solve(matrix: Float[np.ndarray, "k k"], vector: Float[np.ndarray, " k"]) ->
         return np.linalg.solve(matrix, vector)
     except np.linalg.LinAlgError:
         return np.linalg.lstsq(matrix, vector, rcond=None)[0]
+
+
+@_sums
+def _normal_equations(jacobian, weight, score):  # type: ignore[no-untyped-def]
+    """Normal equations: sums over pixels of J_a J_b weight, and of J_a score.
+
+    Args:
+        jacobian: Derivatives, (free parameters, pixels).
+        weight: Weight of each pixel.
+        score: Weighted residual of each pixel.
+    """
+    free, pixels = jacobian.shape
+    matrix, vector = np.empty((free, free)), np.empty(free)
+    scaled = np.empty(pixels)
+    for a in range(free):
+        total = 0.0
+        for j in range(pixels):
+            scaled[j] = jacobian[a, j] * weight[j]
+            total += jacobian[a, j] * score[j]
+        vector[a] = total
+        for b in range(a, free):
+            total = 0.0
+            for j in range(pixels):
+                total += scaled[j] * jacobian[b, j]
+            matrix[a, b] = total
+            matrix[b, a] = total
+    return matrix, vector

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 Image = Float[np.ndarray, "h w"]
+_LEAST_VARIANCE = 0.3  # over the model's
 NoiseT = TypeVar("NoiseT", bound=NoiseModel)
 
 
@@ -84,7 +85,7 @@ class PhotonLikelihood(_NoiseModelLikelihood[PhotonNoise]):
 
     Args:
         other_light: Counts that are no part of the model and were subtracted from the image, but
-            whose noise it has.
+            whose noise it has; where they are negative, a part of the variance is left.
     """
 
     other_light: Image | float = 0.0
@@ -94,7 +95,8 @@ class PhotonLikelihood(_NoiseModelLikelihood[PhotonNoise]):
         root = self.noise.background_rms * exposure
         counts = exposure * (flux + self.sky_rate)
         mean = np.maximum(counts + (self.noise.background + root**2), 1e-6)
-        return Moments(mean, mean + self.other_light, exposure, counts + 2 * root**2)
+        variance = np.maximum(mean + self.other_light, _LEAST_VARIANCE * mean)
+        return Moments(mean, variance, exposure, counts + 2 * root**2)
 
     def scale(self, exposure: float) -> float:
         """Counts per unit of flux."""

@@ -23,7 +23,7 @@ from darklens.modelling.parameters import GaussianPrior, Parameter
 from darklens.modelling.smooth_model import SmoothModel
 from darklens.simulation.presets import Preset
 
-__all__ = ["LineFitter"]
+__all__ = ["LineFitter", "with_line"]
 
 Image = Float[np.ndarray, "h w"]
 Parameters = Float[np.ndarray, " p"]
@@ -98,7 +98,7 @@ class LineFitter:
             lines: Candidates to start from, most promising first.
         """
         model, target = self._on_blocks(data, smooth)
-        starts = [_with_line(smooth.parameters, line) for line in lines]
+        starts = [with_line(smooth.parameters, line) for line in lines]
         for kept, steps in _ROUNDS:
             ends = [optimise(model, target, start, steps, tolerance=0.1) for start in starts[:kept]]
             starts = [end.parameters for end in sorted(ends, key=lambda end: end.chi_square)]
@@ -119,7 +119,7 @@ class LineFitter:
         return block_sums(central_cutout(image, rows, columns), _FACTOR)
 
 
-def _with_line(parameters: Parameters, line: LineCandidate) -> Parameters:
+def with_line(parameters: Parameters, line: LineCandidate) -> Parameters:
     """The parameters of a smooth lens with a line added."""
     new = parameters.copy()
     strength = max(line.strength, _WEAKEST)

@@ -26,20 +26,21 @@ from darklens.lensing.noise import PhotonNoise
 from darklens.modelling.evidence import likeliest_widths
 from darklens.modelling.fit import SmoothFit, SmoothFitter, fit_result
 from darklens.modelling.levenberg_marquardt import Solution, optimise, with_exact_derivatives
-from darklens.modelling.likelihood import GaussianLikelihood, Likelihood, PhotonLikelihood
+from darklens.modelling.likelihood import GaussianLikelihood
 from darklens.modelling.linear_marginalisation import LinearSolution, linear_solution
+from darklens.modelling.measured_noise import measured_noise, with_light
 from darklens.modelling.model_from_preset import PRIOR_DRAWS, smooth_model
 from darklens.modelling.nuisance import (
     KINDS,
     LENS_LIGHT,
     NO_CLUMPS,
     SOURCE,
-    Clumps,
     NuisancePriors,
     nuisance_directions,
 )
 from darklens.modelling.parameters import FLAT, GaussianPrior, Parameter
 from darklens.modelling.smooth_model import SmoothModel
+from darklens.modelling.source_structure import SourceStructure
 from darklens.simulation.conditions import central_value
 from darklens.simulation.presets import Preset
 
@@ -53,13 +54,11 @@ _SKY_SPREAD = 0.1  # relative
 _CENTRE, _FARTHEST = 0.1, 0.5  # of the lens, in arcsec
 _TINY = 1e-12  # noise, below which a direction is zero: numbers near the smallest are slow
 _UNKNOWN_GAIN = 0.7  # of the logarithm of the amplitude, where counts are estimated
-_BINS, _FEWEST = 10, 100
 _MUCH, _ROUNDS = 20.0, 3  # squared deviations of nuisance, above which the lens is fitted again
 _SETTLED = 0.2  # of the noise: change of any pixel's residual, below which that is the end
 _BRIGHT = 0.2  # of the variance of a pixel: light of the lens above which it is, too
 _WORSE = 1.02  # one standard deviation of chi-square of a few thousand pixels
 _NOISE_ROUNDS = 2
-_OUTLIER = 5.0
 _NO_LIGHT = 1e-12
 
 
@@ -95,13 +94,15 @@ class MarginalisedFit:
         model: The model with the likelihood and the prior that were used.
         data: The image less the light of the lens.
         nuisance: What is not in the model, the light of the lens included.
+        cost: Minus two times the logarithm of the posterior, but for a constant.
         freedom: Sum of the squared amplitudes of what is not in the model, in standard deviations
             of the priors as they are given.
         penalty: The same, in standard deviations of the priors as wide as they were chosen.
         widths: How wide the prior of each kind of nuisance was chosen, over the given one.
         slope: Counts for a unit of flux.
-        clumps: Clumps of the source, over its radius.
-        clump_light: Their image.
+        structure: Structure of the source.
+        source_light: Its image where it is a part of the model that was fitted, and not only
+            marginalised; 0 elsewhere.
         departures: Root mean square of the amplitudes of each kind, in standard deviations of the
             prior as it is given; 0 of a kind without directions.
     """
@@ -111,12 +112,13 @@ class MarginalisedFit:
     model: SmoothModel
     data: Image
     nuisance: Image
+    cost: float
     freedom: float
     penalty: float
     widths: dict[str, float]
     slope: Image | float
-    clumps: Clumps
-    clump_light: Image
+    structure: SourceStructure
+    source_light: Image
     departures: dict[str, float]
 
     @property
@@ -124,6 +126,12 @@ class MarginalisedFit:
         """A root of the projection, :math:`B^T B = D^T (I + D D^T)^{-1} D`."""
         rows = self.solution.root.astype(np.float32) @ self.solution.unit
         return np.asarray(rows).reshape(-1, *self.data.shape)
+
+    @property
+    def shift(self) -> Float[np.ndarray, " k"]:
+        """By how much the linear solution moves each free parameter."""
+        free, prior = list(self.model.free), self.model.prior or FLAT
+        return np.asarray(self.solution.amplitudes[: len(free)] * _deviations(prior, free))
 
     @property
     def signal_to_noise(self) -> float:
@@ -155,7 +163,7 @@ class MarginalisedFit:
     def _source_counts(self) -> Image:
         parameters = self.fit.parameters
         scale = self.model.likelihood.scale(self.model.exposure(parameters))
-        return np.asarray(scale * self.model.source_image(parameters))
+        return np.asarray(scale * self.model.source_image(parameters)) + self.source_light
 
 
 def central_sky(preset: Preset) -> float:
@@ -216,7 +224,7 @@ class MarginalisedFitter:
         model = self.model if known_gain else self._of_unknown_gain()
         end = optimise(model, counts, self._search.with_model(model).start(counts), _STEPS)
         for _ in range(0 if known_gain else _NOISE_ROUNDS):
-            noise = _measured_noise(counts, end.moments.mean)
+            noise = measured_noise(counts, end.moments.mean)
             model = replace(model, likelihood=GaussianLikelihood(noise))
             end = optimise(model, counts, end.parameters, _STEPS)
         return self.marginalised(model, counts, end)
@@ -229,31 +237,20 @@ class MarginalisedFitter:
         precision[Parameter.SOURCE_LOG_AMPLITUDE] = 1 / _UNKNOWN_GAIN**2
         return replace(self.model, prior=GaussianPrior(prior.mean, precision))
 
-    def with_clumps(self, data: Image, found: MarginalisedFit, clumps: Clumps) -> MarginalisedFit:
-        """Fit again where the source has clumps.
-
-        Args:
-            data: The image that was fitted.
-            found: The fit.
-            clumps: Clumps of the source, over its radius.
-        """
-        end = optimise(found.model, data, found.fit.parameters, 0)
-        return self.marginalised(found.model, data, end, clumps)
-
-    def marginalised(
-        self, model: SmoothModel, data: Image, end: Solution, clumps: Clumps = NO_CLUMPS
-    ) -> MarginalisedFit:
+    def marginalised(self, model: SmoothModel, data: Image, end: Solution) -> MarginalisedFit:
         """The fit with nuisance marginalised: where there is much, fitted again without it."""
-        found = self.linear(model, data, end, clumps=clumps)
+        found = self.linear(model, data, end)
         for _ in range(_ROUNDS):
             light = np.maximum(data - found.data, 0.0)
             bright = float((light / np.square(found.fit.noise)).max()) > _BRIGHT
-            if found.freedom < _MUCH and not bright and not len(clumps):
+            if found.freedom < _MUCH and not bright:
                 break
             start = found.fit.parameters
-            lit = replace(model, likelihood=_with_light(model.likelihood, light, data, found))
+            lit = replace(
+                model, likelihood=with_light(model.likelihood, light, data, found.fit.model)
+            )
             again = optimise(lit, data - found.nuisance, start, _FEW_STEPS)
-            other = self.linear(lit, data, again, found.widths, clumps)
+            other = self.linear(lit, data, again, found.widths)
             if other.fit.chi_square > _WORSE * found.fit.chi_square:
                 break
             moved = float(np.abs(other.fit.residual - found.fit.residual).max())
@@ -268,7 +265,7 @@ class MarginalisedFitter:
         data: Image,
         end: Solution,
         widths: Mapping[str, float] | None = None,
-        clumps: Clumps = NO_CLUMPS,
+        structure: SourceStructure | None = None,
     ) -> MarginalisedFit:
         """All directions marginalised about an optimum.
 
@@ -278,12 +275,17 @@ class MarginalisedFitter:
             end: The optimum.
             widths: Width of the prior of each kind of nuisance, over the given one; chosen by the
                 evidence if None.
-            clumps: Clumps of the source, over its radius.
+            structure: Structure of the source that is part of the model and moves with the lens:
+                the derivatives of the optimum are exact and include its light.
         """
-        end = with_exact_derivatives(model, end)
+        end = with_exact_derivatives(model, end) if structure is None else end
+        clumps = NO_CLUMPS if structure is None else structure.clumps
         fit = fit_result(model, data, end)
         sensitivity = fit.sensitivity * fit.noise / end.moments.slope
-        kinds = nuisance_directions(model, end.parameters, sensitivity, self.nuisance, clumps)
+        line = structure is not None
+        kinds = nuisance_directions(
+            model, end.parameters, sensitivity, self.nuisance, clumps, line=line
+        )
         directions, offset = _directions(
             model, fit, list(kinds.values()), end.moments.slope / fit.noise
         )
@@ -306,20 +308,20 @@ class MarginalisedFitter:
             kind: np.tensordot(given[group].astype(np.float32), part, 1) * end.moments.slope
             for group, (kind, part) in zip(groups, kinds.items(), strict=True)
         }
-        last = given[groups[KINDS.index(SOURCE)]][-len(clumps) :] if len(clumps) else np.empty(0)
-        light = kinds[SOURCE][len(kinds[SOURCE]) - len(clumps) :]
+        pixels = float(np.square(left).sum()) + float(np.log(end.moments.variance).sum())
         return MarginalisedFit(
             fit=replace(fit, residual=left, chi_square=float(np.square(left).sum()) / freedom),
             solution=solution,
             model=model,
             data=data - changes[LENS_LIGHT],
             nuisance=np.sum(list(changes.values()), axis=0),
+            cost=pixels + float(np.square(amplitudes - offset).sum()),
             freedom=float(np.square(given[ends[0] :]).sum()),
             penalty=float(np.square(amplitudes[ends[0] :]).sum()),
             widths=dict(widths),
             slope=end.moments.slope,
-            clumps=clumps,
-            clump_light=np.tensordot(last.astype(np.float32), light, 1) * end.moments.slope,
+            structure=SourceStructure(given[groups[KINDS.index(SOURCE)]], clumps),
+            source_light=np.zeros(data.shape) if structure is None else changes[SOURCE],
             departures={
                 kind: float(np.sqrt(np.square(given[group]).sum() / max(len(group), 1)))
                 for group, kind in zip(groups, kinds, strict=True)
@@ -342,7 +344,7 @@ def _directions(
         weight: Counts for a unit of flux, over the noise.
     """
     free, prior = list(model.free), model.prior or FLAT
-    deviation = 1 / np.sqrt(np.maximum(prior.precision[free], 1e-12))
+    deviation = _deviations(prior, free)
     count = len(free) + sum(map(len, nuisance))
     directions = np.empty((count, *fit.residual.shape), np.float32)
     directions[: len(free)] = fit.whitened_jacobian * deviation[:, None, None]
@@ -354,45 +356,6 @@ def _directions(
     return directions.reshape(count, -1), offset
 
 
-def _with_light(
-    likelihood: Likelihood, light: Image, data: Image, found: MarginalisedFit
-) -> Likelihood:
-    """The likelihood of an image whose lens shines."""
-    if isinstance(likelihood, PhotonLikelihood):
-        return replace(likelihood, other_light=light)
-    return GaussianLikelihood(_measured_noise(data, found.fit.model + light))
-
-
-def _measured_noise(data: Image, mean: Image) -> Image:
-    """Standard deviation of each pixel, from the differences of neighbours about the model.
-
-    Their mean square in bins of the model's brightness gives the variance, which is then fitted by
-    a straight line. Correlated noise has smaller differences than deviations: they are scaled by
-    what the dark pixels have.
-    """
-    residual = data - mean
-    padded = np.pad(residual, 1, mode="reflect")
-    around = padded[1:-1, 2:] + padded[1:-1, :-2] + padded[2:, 1:-1] + padded[:-2, 1:-1]
-    difference = (residual - 0.25 * around).ravel() / np.sqrt(1.25)
-    level = (mean - float(mean.min())).ravel()
-    order = np.argsort(level)
-    dark = order[: order.size // 3]
-    floor = _variance(residual.ravel()[dark])
-    factor = floor / max(_variance(difference[dark]), 1e-12)
-    edges = level[order[-1]] * np.linspace(0, 1, _BINS + 1)[1:-1] ** 2
-    groups = np.split(order, np.searchsorted(level[order], edges))
-    points = [
-        (level[g].mean(), factor * _variance(difference[g]), g.size)
-        for g in groups
-        if g.size >= _FEWEST
-    ]
-    x, y, n = (np.array(column) for column in zip(*points, strict=True))
-    weight = n / np.maximum(y, floor) ** 2
-    gain = float(np.sum(weight * x * (y - floor))) / max(float(np.sum(weight * x * x)), 1e-300)
-    return np.sqrt(np.maximum(floor + max(gain, 0.0) * level, 1e-12)).reshape(data.shape)
-
-
-def _variance(deviations: Float[np.ndarray, " n"]) -> float:
-    """Variance without the rarest outliers; where most pixels are flat, the others are none."""
-    middle, spread = float(deviations.mean()), float(deviations.std())
-    return float(np.var(deviations[np.abs(deviations - middle) <= _OUTLIER * spread]))
+def _deviations(prior: GaussianPrior, free: list[int]) -> Float[np.ndarray, " k"]:
+    """Standard deviations of the priors of some parameters."""
+    return np.asarray(1 / np.sqrt(np.maximum(prior.precision[free], 1e-12)))

@@ -35,7 +35,9 @@ __all__ = [
     "SOURCE",
     "NuisancePriors",
     "clump_images",
+    "hermite_functions",
     "nuisance_directions",
+    "shapelet_orders",
 ]
 
 Image = Float[np.ndarray, "h w"]
@@ -90,6 +92,8 @@ def nuisance_directions(
     sensitivity: Float[np.ndarray, "2 h w"],
     priors: NuisancePriors,
     clumps: Clumps = NO_CLUMPS,
+    *,
+    line: bool = False,
 ) -> dict[str, Directions]:
     """Changes of the image for one standard deviation of each amplitude, by kind.
 
@@ -99,6 +103,7 @@ def nuisance_directions(
         sensitivity: Derivative of the flux by an extra deflection along x and y, (2, h, w).
         priors: Standard deviations.
         clumps: Clumps of the source, last among the directions of its structure.
+        line: Whether a line of mass bends what comes from the source's structure, too.
 
     Returns:
         The directions of each of `KINDS`, in units of flux; none of a kind without a prior.
@@ -108,7 +113,10 @@ def nuisance_directions(
     found = (
         _multipoles(x, y, parameters, sensitivity, priors.multipole),
         np.concatenate(
-            [_shapelets(model, parameters, priors), clump_images(model, parameters, priors, clumps)]
+            [
+                _shapelets(model, parameters, priors, line=line),
+                clump_images(model, parameters, priors, clumps, line=line),
+            ]
         ),
         _psf(model, parameters, priors),
         _lens_light(model, x, y, parameters, priors),
@@ -147,28 +155,39 @@ def _multipoles(
     return [prior * theta * (sensitivity[0] * ax + sensitivity[1] * ay) for ax, ay in fields]
 
 
-def _shapelets(model: SmoothModel, p: Parameters, priors: NuisancePriors) -> Directions:
+def _shapelets(
+    model: SmoothModel, p: Parameters, priors: NuisancePriors, *, line: bool
+) -> Directions:
     """Cartesian shapelets about the source, of orders 1 and more, lensed and behind the PSF."""
     if not priors.shapelets:
         return np.empty((0, *model.grid.shape), np.float32)
     radius = np.exp(p[Parameter.SOURCE_LOG_RADIUS])
     scale = priors.shapelet_scale * radius
-    beta_x, beta_y = trace_smooth(model.grid.shape, model.grid.pixel_scale, p)
+    beta_x, beta_y = trace_smooth(model.grid.shape, model.grid.pixel_scale, p, line=line)
     u = (beta_x - p[Parameter.SOURCE_X]) / scale
     v = (beta_y - p[Parameter.SOURCE_Y]) / scale
     order = priors.shapelet_order
-    rows, columns = _hermite_functions(u, order), _hermite_functions(v, order)
+    rows, columns = hermite_functions(u, order), hermite_functions(v, order)
     flux = np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE]) * model.grid.pixel_scale**2
     rows *= np.float32(priors.shapelets * flux)
-    orders = [(a, n - a) for n in range(1, order + 1) for a in range(n + 1)]
-    first, second = np.transpose(orders)
+    first, second = np.transpose(shapelet_orders(order))
     products = rows[first]
     products *= columns[second]
     return np.asarray(model.instrument.observe(products, model.grid.pixel_scale))
 
 
+def shapelet_orders(largest: int) -> list[tuple[int, int]]:
+    """Orders along x and y of all shapelets, that of the source itself left out."""
+    return [(a, n - a) for n in range(1, largest + 1) for a in range(n + 1)]
+
+
 def clump_images(
-    model: SmoothModel, p: Parameters, priors: NuisancePriors, clumps: Clumps
+    model: SmoothModel,
+    p: Parameters,
+    priors: NuisancePriors,
+    clumps: Clumps,
+    *,
+    line: bool = False,
 ) -> Directions:
     """Clumps of the source, lensed and behind the PSF, of one standard deviation of the prior.
 
@@ -179,11 +198,12 @@ def clump_images(
         p: Its parameters.
         priors: Standard deviations.
         clumps: Offset x, y from the centre of the source and width of each, over its radius.
+        line: Whether a line of mass deflects, too.
     """
     if model.exact is not None and len(clumps):
-        return model.on_blocks(clump_images(model.exact, p, priors, clumps))
+        return model.on_blocks(clump_images(model.exact, p, priors, clumps, line=line))
     radius = np.exp(p[Parameter.SOURCE_LOG_RADIUS])
-    rays = trace_smooth(model.grid.shape, model.grid.pixel_scale, p)
+    rays = trace_smooth(model.grid.shape, model.grid.pixel_scale, p, line=line)
     u, v = (
         ((ray - p[centre]) / radius).astype(np.float32)
         for ray, centre in zip(rays, (Parameter.SOURCE_X, Parameter.SOURCE_Y), strict=True)
@@ -197,7 +217,7 @@ def clump_images(
     return np.asarray(model.instrument.observe(images, model.grid.pixel_scale))
 
 
-def _hermite_functions(u: Image, order: int) -> Float32[np.ndarray, "n h w"]:
+def hermite_functions(u: Image, order: int) -> Float32[np.ndarray, "n h w"]:
     r"""Hermite functions of orders 0 to `order`, with a root mean square of one over their width.
 
     By their recurrence, :math:`\sqrt{n + 1} h_{n + 1} = \sqrt 2 u h_n - \sqrt n h_{n - 1}`.

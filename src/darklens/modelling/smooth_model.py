@@ -101,13 +101,20 @@ class SmoothModel:
         bare = float(self.source_image(unlensed).sum())
         return float(self.source_image(parameters).sum()) / max(bare, _NO_LIGHT)
 
-    def derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
+    def derivatives(
+        self, parameters: Parameters, more: Float[np.ndarray, "k h w"] | None = None
+    ) -> Float[np.ndarray, "k h w"]:
         """Derivatives of the expected flux with respect to the free parameters.
 
         They are exact for the PSF of this model, which for blocks of pixels is broadened by their
         size. The derivative with respect to the exposure is zero here: the likelihood supplies it.
+
+        Args:
+            parameters: Parameter vector.
+            more: Derivatives of light that is not in the model, before the PSF.
         """
-        jacobian = self._observe(self._render(parameters, self.free))
+        flux = self._render(parameters, self.free)
+        jacobian = self._observe(flux if more is None else flux + more)
         if Parameter.BACKGROUND in self.free:
             jacobian[self.free.index(Parameter.BACKGROUND)] = self.blocks**2
         return jacobian
@@ -182,11 +189,18 @@ class SmoothModel:
         exact = replace(self, grid=PixelGrid((rows, columns), scale))
         return replace(window.coarse(factor), exact=exact)
 
-    def exact_derivatives(self, parameters: Parameters) -> Float[np.ndarray, "k h w"]:
-        """Derivatives as by `derivatives`, but where the model is binned, sums over its blocks."""
+    def exact_derivatives(
+        self, parameters: Parameters, more: Float[np.ndarray, "k i j"] | None = None
+    ) -> Float[np.ndarray, "k h w"]:
+        """Derivatives as by `derivatives`, but where the model is binned, sums over its blocks.
+
+        Args:
+            parameters: Parameter vector.
+            more: Derivatives of light that is not in the model, on the pixels, before the PSF.
+        """
         if self.exact is None:
-            return self.derivatives(parameters)
-        return self.on_blocks(replace(self.exact, free=self.free).derivatives(parameters))
+            return self.derivatives(parameters, more)
+        return self.on_blocks(replace(self.exact, free=self.free).derivatives(parameters, more))
 
     def on_blocks(self, pixels: Float[np.ndarray, "*n i j"]) -> Float[np.ndarray, "*n h w"]:
         """Sums over the blocks that this model covers."""

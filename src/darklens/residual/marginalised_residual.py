@@ -35,7 +35,9 @@ from darklens.modelling import (
     marginalised_model,
     parts_of,
     pursue_points,
-    without_clumps,
+    with_line,
+    with_line_of_mass,
+    with_source_structure,
 )
 from darklens.residual.scaling import clipped, compressed, excess, is_positive
 from darklens.simulation import Preset, load_preset, parse_preset
@@ -49,6 +51,8 @@ Residual = Float32[np.ndarray, "h w"]
 _EVEN = 2  # the maps have an even number of pixels, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
+_LINE_SEEN = 5.0  # significance of a line, above which all is fitted together
+_STARTS, _LIT_STARTS = 2, 3  # of that fit; the latter where the source has structure
 _GOOD = 2.0  # reduced chi-square of a fit that need not converge
 _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
 _POINTS = 8  # that are added one after the other
@@ -95,7 +99,8 @@ class MarginalisedResidual:
         half_lengths: Half lengths of the lines that are looked for [arcsec].
         orientations: Directions in which each line is tried.
         largest_chi_square: Reduced chi-square above which an image is unlike the preset.
-        clumps: Whether compact clumps of the source are looked for and marginalised, too.
+        source_structure: Whether lens and structure of the source are fitted together, and compact
+            clumps of it looked for, where that explains more than substructure would.
         draws: Number of lenses drawn from the prior, from which fits start.
 
     Raises:
@@ -110,7 +115,7 @@ class MarginalisedResidual:
         half_lengths: Any = (0.5, 0.85, 1.4),
         orientations: int = 12,
         largest_chi_square: float = 10.0,
-        clumps: bool = False,
+        source_structure: bool = False,
         *,
         draws: int = PRIOR_DRAWS,
     ) -> None:
@@ -132,7 +137,8 @@ class MarginalisedResidual:
             raise BadModel("marginalised_residual: at most 360 orientations and 32 half_lengths")
         self._size, self._binning = size, binning
         self._half_lengths, self._orientations = tuple(half_lengths), orientations
-        self._largest, self._clumps, self._draws = largest_chi_square, clumps, draws
+        self._largest, self._draws = largest_chi_square, draws
+        self._source_structure = source_structure
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -236,17 +242,33 @@ class MarginalisedResidual:
             blocks = self._fitter.binned(counts.image)
             smooth = self._fitter.fit(blocks, known_gain=not estimated)
             maps = self._filters(*parts_of(smooth))
-            if self._clumps:
-                smooth, maps = without_clumps(self._fitter, self._filters, blocks, smooth, maps)
+            if self._source_structure:
+                smooth, maps = with_source_structure(
+                    self._fitter, self._filters, blocks, smooth, maps
+                )
             points = pursue_points(self._filters.points, *parts_of(smooth), maps, count=_POINTS)
-            fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
-            data = smooth.data - smooth.clump_light
-            end = fitter.optimise(data, smooth.fit, maps.lines)
-            line = self._fitter.linear(fitter.model, smooth.data, end, smooth.widths, smooth.clumps)
+            line = self._with_line(blocks, smooth, maps)
         except BadInput as error:
             raise BadData(str(error)) from None
         beside = self._filters(*parts_of(line), lines=False)
         return _Found(smooth, maps, points, line, beside, estimated, blocks)
+
+    def _with_line(
+        self, blocks: Float[np.ndarray, "h w"], smooth: MarginalisedFit, maps: SignificanceMaps
+    ) -> MarginalisedFit:
+        """The fit with a line of mass."""
+        fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
+        lit = bool(smooth.source_light.any())
+        starts = [with_line(smooth.fit.parameters, line) for line in maps.lines]
+        ends = []
+        if not lit:
+            end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
+            ends = [self._fitter.linear(fitter.model, smooth.data, end, smooth.widths)]
+            starts = [end.parameters, *starts]
+        if lit or (self._source_structure and maps.lines[0].significance > _LINE_SEEN):
+            starts = starts[: _LIT_STARTS if lit else _STARTS]
+            ends.append(with_line_of_mass(self._fitter, fitter.model, blocks, smooth, starts))
+        return min(ends, key=lambda end: end.cost)
 
     @cached_property
     def _fitter(self) -> MarginalisedFitter:
@@ -295,7 +317,7 @@ class MarginalisedResidual:
         maps = [
             clipped(fit.residual),
             np.sqrt(np.hypot(*fit.sensitivity)) / 10,
-            np.sqrt(np.maximum(fit.model, 0)) / (10 * self._binning),
+            np.sqrt(np.maximum(fit.model + found.smooth.source_light, 0)) / (10 * self._binning),
             compressed(found.maps.point),
             np.log(np.maximum(found.maps.depth, 1e-6)) - 5,
             *compressed(found.maps.line),

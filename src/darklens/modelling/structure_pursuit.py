@@ -1,26 +1,32 @@
-r"""Clumps of the source, found one after the other where they explain more than substructure would.
+r"""Structure of the source, fitted where it explains more than substructure would.
 
-A compact clump of the source, such as a knot of star formation, is seen in each image of its place;
-a perturber changes one place of the image. What the marginalised fit leaves of a clump looks like
-perturbers to the matched filters, but a clump explains it better. With the marginalised residual
-`z`, the projection `M` and the image `d` of a clump, adding it lowers chi-square by
-:math:`(d^T z)^2 / d^T M d`. The clump that lowers it most is added to the directions that are
-marginalised, and the lens fitted again, as long as no point and no line of mass does much better.
+Where much is marginalised, lens and structure of the source are fitted together
+(`darklens.modelling.joint_fit`). That fit is taken where it gains more than the best perturber
+would. Then compact clumps, such as knots of star formation, are looked for, one after the other. A
+clump is seen in each image of its place; a perturber changes one place of the image. What the
+marginalised fit leaves of a clump looks like perturbers to the matched filters, but a clump
+explains it better. With the marginalised residual `z`, the projection `M` and the image `d` of a
+clump, adding it lowers chi-square by :math:`(d^T z)^2 / d^T M d`. The clump that lowers it most is
+added to the directions that are marginalised, and all fitted again, as long as no point and no line
+of mass does much better.
 """
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Float32
 
+from darklens.modelling.joint_fit import with_structure
 from darklens.modelling.marginal_filter import MarginalFilters
 from darklens.modelling.marginalised_fit import MarginalisedFit, MarginalisedFitter
 from darklens.modelling.matched_filter import SignificanceMaps
 from darklens.modelling.nuisance import Clumps, NuisancePriors, clump_images
 
-__all__ = ["parts_of", "without_clumps"]
+__all__ = ["parts_of", "with_source_structure"]
 
-_LEAST = 30.0  # of chi-square, by which a clump lowers it
+_MUCH = 100.0  # squared deviations of nuisance, above which the source may have structure
+_LEAST = 30.0  # of chi-square, by which structure lowers it
 _SHARE = 0.6  # of what the best perturber does
 _MOST = 6
 _REACH, _STEP, _WIDTHS = 1.3, 0.13, (0.07, 0.15)  # places and widths, over the source's radius
@@ -28,14 +34,16 @@ _FINE, _FACTORS = 0.05, (0.6, 0.8, 1.0, 1.3, 1.7)  # steps and widths about the 
 _LEAST_LEFT = 0.02  # of the power of a clump, after the projection
 
 
-def without_clumps(
+def with_source_structure(
     fitter: MarginalisedFitter,
     filters: MarginalFilters,
     data: Float[np.ndarray, "h w"],
     found: MarginalisedFit,
     maps: SignificanceMaps,
 ) -> tuple[MarginalisedFit, SignificanceMaps]:
-    """The fit with the clumps of the source marginalised, and the filters of what is left.
+    """The fit with the structure of the source, and the filters of what is left.
+
+    The fit is the same where the source has none.
 
     Args:
         fitter: Made the fit.
@@ -44,15 +52,24 @@ def without_clumps(
         found: The fit.
         maps: The filters of what it leaves.
     """
-    while len(found.clumps) < _MOST:
+    if found.freedom > _MUCH:
+        joint = with_structure(fitter, data, found, found.structure)
+        if found.cost - joint.cost > max(_LEAST, _of_substructure(maps)):
+            found, maps = joint, filters(*parts_of(joint))
+    while len(found.structure.clumps) < _MOST:
         gain, clump = _best_clump(found, fitter.nuisance)
-        lines = [line.significance for line in maps.lines[:1]]
-        rival = max(float(maps.point.max()), *lines, 0.0)
-        if gain < max(_LEAST, _SHARE * rival**2):
+        if gain < max(_LEAST, _SHARE * _of_substructure(maps)):
             break
-        found = fitter.with_clumps(data, found, np.vstack([found.clumps, clump]))
+        more = found.structure.with_clump(clump)
+        found = with_structure(fitter, data, found, more, same_widths=True)
         maps = filters(*parts_of(found))
     return found, maps
+
+
+def _of_substructure(maps: SignificanceMaps) -> float:
+    """What the best perturber lowers chi-square by."""
+    lines = [line.significance for line in maps.lines[:1]]
+    return max(float(maps.point.max()), *lines, 0.0) ** 2
 
 
 def parts_of(
@@ -66,8 +83,9 @@ def parts_of(
 def _best_clump(found: MarginalisedFit, priors: NuisancePriors) -> tuple[float, Clumps]:
     """What the best further clump lowers chi-square by, and that clump."""
     basis = found.basis.reshape(len(found.basis), -1)
+    coarse = replace(found, model=replace(found.model, exact=None))
     trials = _trials()
-    gains = _gains(found, basis, priors, trials)
+    gains = _gains(coarse, basis, priors, trials)
     if gains.max() > 0:
         trials = _about(trials[int(gains.argmax())])
         gains = _gains(found, basis, priors, trials)

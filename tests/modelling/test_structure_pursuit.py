@@ -1,4 +1,4 @@
-"""Clumps of the source are told from substructure, and marginalised."""
+"""Structure of the source is told from substructure, and fitted."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from darklens.modelling import (
     NuisancePriors,
     Parameter,
     parts_of,
-    without_clumps,
+    with_source_structure,
 )
 from darklens.modelling.nuisance import NO_CLUMPS, clump_images
 from darklens.simulation import Lens, Simulator, load_preset
@@ -60,19 +60,19 @@ def test_a_clump_is_found_and_leaves_nothing(
     data = blocks_of(lens, fitter, sources=clumpy(lens))
     first = fitter.fit(data)
     assert filters(*parts_of(first)).point.max() > 8
-    found, maps = without_clumps(fitter, filters, data, first, filters(*parts_of(first)))
-    assert 1 <= len(found.clumps) <= 6
+    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    assert 1 <= len(found.structure.clumps) <= 6
     radius = np.exp(found.fit.parameters[Parameter.SOURCE_LOG_RADIUS])
     truth = lens.scene.sources[0]
     x, y = (
         found.fit.parameters[k] - centre
         for k, centre in ((Parameter.SOURCE_X, truth.x), (Parameter.SOURCE_Y, truth.y))
     )
-    offset = found.clumps[0, :2] * radius + [x, y] - PLACE
+    offset = found.structure.clumps[0, :2] * radius + [x, y] - PLACE
     assert np.hypot(*offset) < 0.06
-    assert maps.point.max() < 5.5
+    assert maps.point.max() < 6
     assert found.fit.chi_square < first.fit.chi_square
-    assert found.clump_light.max() > 5 * found.fit.noise.min()
+    assert found.source_light.max() > 5 * found.fit.noise.min()
 
 
 def test_a_subhalo_is_no_clump(
@@ -82,10 +82,10 @@ def test_a_subhalo_is_no_clump(
     points = np.array([[0.0, radius, 0.12]])
     data = blocks_of(lens, fitter, perturbers=Perturbers(points=points))
     first = fitter.fit(data)
-    found, maps = without_clumps(fitter, filters, data, first, filters(*parts_of(first)))
-    assert len(found.clumps) == 0
+    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    assert len(found.structure.clumps) == 0
     assert found.fit.chi_square == first.fit.chi_square
-    assert not found.clump_light.any()
+    assert not found.source_light.any()
     assert maps.point.max() > 10
 
 
@@ -94,8 +94,8 @@ def test_nothing_is_found_in_a_smooth_lens(
 ) -> None:
     data = blocks_of(lens, fitter)
     first = fitter.fit(data)
-    found, maps = without_clumps(fitter, filters, data, first, filters(*parts_of(first)))
-    assert len(found.clumps) == 0
+    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    assert len(found.structure.clumps) == 0
     assert maps.point.max() < 5.5
 
 
