@@ -28,7 +28,12 @@ from scipy.stats import norm
 
 from darklens.classify import Classifier
 from darklens.hub import load_classifier
-from darklens.modelling.marginalised_fit import MarginalisedFitter
+from darklens.modelling import (
+    MarginalFilters,
+    MarginalisedFitter,
+    parts_of,
+    with_source_structure,
+)
 from darklens.simulation import Simulator, load_preset
 from darklens.train.cards import machine_name
 
@@ -47,6 +52,13 @@ def fitter() -> MarginalisedFitter:
 
 
 @cache
+def filters() -> MarginalFilters:
+    """Filters that tell substructure from structure of the source."""
+    scale = load_preset(MODEL_PRESET).grid.pixel_scale
+    return MarginalFilters((60, 60), 2 * scale, half_lengths=(0.5, 0.85, 1.4), orientations=12)
+
+
+@cache
 def classifier(name: str) -> Classifier:
     """The classifier of this process."""
     return load_classifier(name)
@@ -54,7 +66,10 @@ def classifier(name: str) -> Classifier:
 
 def signal(expected: np.ndarray) -> float:
     """What the marginalised fit leaves of an image without noise [sigma]."""
-    found = fitter().fit(fitter().binned(expected))
+    data = fitter().binned(expected)
+    plain = fitter().fit(data)
+    maps = filters()(*parts_of(plain))
+    found, _ = with_source_structure(fitter(), filters(), data, plain, maps)
     return float(np.sqrt(np.square(found.fit.residual).sum() + found.penalty))
 
 

@@ -66,7 +66,8 @@ def test_the_lens_is_right_where_the_plain_fit_is_wrong(
 ) -> None:
     data = blocks_of(lens, fitter)
     assert filters(*parts_of(first)).point.max() > 20
-    found = with_structure(fitter, data, first, first.structure)
+    found = with_structure(fitter, data, first, first.structure, first.widths)
+    found = with_structure(fitter, data, found, found.structure, None)
     assert found.cost < first.cost - 1000
     assert found.fit.chi_square < 1.3 < first.fit.chi_square
     parameters = found.fit.parameters

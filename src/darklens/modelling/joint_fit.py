@@ -35,8 +35,7 @@ def with_structure(
     data: Image,
     found: MarginalisedFit,
     structure: SourceStructure,
-    *,
-    same_widths: bool = False,
+    widths: Mapping[str, float] | None,
 ) -> MarginalisedFit:
     """The fit where the structure of the source moves with the lens.
 
@@ -45,13 +44,13 @@ def with_structure(
         data: The image that was fitted, in units of the likelihood.
         found: The fit to start from.
         structure: Structure of the source to start from.
-        same_widths: Whether the priors stay as wide as they are.
+        widths: Width of the prior of each kind of nuisance; chosen by the evidence if None.
     """
-    found = _settled(fitter, data, _lit(fitter, data, found, structure, found.widths))
-    if same_widths:
-        return found
-    again = _lit(fitter, data, found, found.structure, None)
-    return again if again.widths == found.widths else _settled(fitter, data, again)
+    likelihood = with_light(found.model.likelihood, found.nuisance, data, found.fit.model)
+    model = replace(found.model, likelihood=likelihood)
+    again = _at(fitter, model, data, found.fit.parameters, structure, widths)
+    same = widths is None and again.widths == found.widths
+    return again if same else _settled(fitter, data, again)
 
 
 def with_line_of_mass(
@@ -76,19 +75,6 @@ def with_line_of_mass(
         for start in starts
     ]
     return min(ends, key=lambda end: end.cost)
-
-
-def _lit(
-    fitter: MarginalisedFitter,
-    data: Image,
-    found: MarginalisedFit,
-    structure: SourceStructure,
-    widths: Mapping[str, float] | None,
-) -> MarginalisedFit:
-    """The same lens, with the noise of all light that was found."""
-    likelihood = with_light(found.model.likelihood, found.nuisance, data, found.fit.model)
-    model = replace(found.model, likelihood=likelihood)
-    return _at(fitter, model, data, found.fit.parameters, structure, widths)
 
 
 def _settled(fitter: MarginalisedFitter, data: Image, found: MarginalisedFit) -> MarginalisedFit:

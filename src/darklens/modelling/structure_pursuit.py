@@ -27,7 +27,9 @@ __all__ = ["parts_of", "with_source_structure"]
 
 _MUCH = 100.0  # squared deviations of nuisance, above which the source may have structure
 _LEAST = 30.0  # of chi-square, by which structure lowers it
-_SHARE = 0.6  # of what the best perturber does
+_HOPE = 0.5  # of what the best perturber does, below which more steps are no use
+_SHARE = 0.6  # of the same, that a clump explains
+_FAINT = 16.0  # of chi-square, below which what is left needs no explanation
 _MOST = 6
 _REACH, _STEP, _WIDTHS = 1.3, 0.13, (0.07, 0.15)  # places and widths, over the source's radius
 _FINE, _FACTORS = 0.05, (0.6, 0.8, 1.0, 1.3, 1.7)  # steps and widths about the best of them
@@ -52,16 +54,22 @@ def with_source_structure(
         found: The fit.
         maps: The filters of what it leaves.
     """
+    rival = _of_substructure(maps)
     if found.freedom > _MUCH:
-        joint = with_structure(fitter, data, found, found.structure)
-        if found.cost - joint.cost > max(_LEAST, _of_substructure(maps)):
+        joint = with_structure(fitter, data, found, found.structure, found.widths)
+        if found.cost - joint.cost > _HOPE * rival:
+            joint = with_structure(fitter, data, joint, joint.structure, None)
+        if found.cost - joint.cost > max(_LEAST, rival):
             found, maps = joint, filters(*parts_of(joint))
     while len(found.structure.clumps) < _MOST:
-        gain, clump = _best_clump(found, fitter.nuisance)
-        if gain < max(_LEAST, _SHARE * _of_substructure(maps)):
+        rival = _of_substructure(maps)
+        if rival < _FAINT:
             break
-        more = found.structure.with_clump(clump)
-        found = with_structure(fitter, data, found, more, same_widths=True)
+        gain, clump = _best_clump(found, fitter.nuisance)
+        if gain < max(_LEAST, _SHARE * rival):
+            break
+        structure = found.structure.with_clump(clump)
+        found = with_structure(fitter, data, found, structure, found.widths)
         maps = filters(*parts_of(found))
     return found, maps
 
