@@ -78,7 +78,7 @@ def one_lens(index: int, preset: str, model: str) -> dict[str, object]:
     simulator = Simulator(preset)
     lens = simulator.lens(index, seed=SEED)
     (answer,) = classifier(model).answer(lens.image[None])
-    expected = simulator.expectation().lens(index, seed=SEED).image
+    expected = simulator.expectation().lens(index, seed=SEED).image[0]
     probabilities = np.asarray(answer.probabilities)
     return {
         "truth": simulator.classes[lens.label],

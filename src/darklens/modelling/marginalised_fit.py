@@ -163,7 +163,7 @@ class MarginalisedFit:
     def _source_counts(self) -> Image:
         parameters = self.fit.parameters
         scale = self.model.likelihood.scale(self.model.exposure(parameters))
-        return np.asarray(scale * self.model.source_image(parameters)) + self.source_light
+        return np.asarray(scale * self.model.source_image(parameters) + self.source_light)
 
 
 def central_sky(preset: Preset) -> float:
