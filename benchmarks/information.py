@@ -28,49 +28,20 @@ from scipy.stats import norm
 
 from darklens.classify import Classifier
 from darklens.hub import load_classifier
-from darklens.modelling import (
-    MarginalFilters,
-    MarginalisedFitter,
-    parts_of,
-    with_source_structure,
-)
-from darklens.simulation import Simulator, load_preset
+from darklens.simulation import Simulator
 from darklens.train.cards import machine_name
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PRESETS = ("common-test-1", "common-test-1-wide")
-MODEL_PRESET = "common-test-1-wide"
 SEED = 5_000_011
 EDGES = (0, 2, 4, 6, 10, np.inf)
 NONE = "no"
 
 
 @cache
-def fitter() -> MarginalisedFitter:
-    """The fit that the classifier uses, too."""
-    return MarginalisedFitter(load_preset(MODEL_PRESET), size=120, binning=2)
-
-
-@cache
-def filters() -> MarginalFilters:
-    """Filters that tell substructure from structure of the source."""
-    scale = load_preset(MODEL_PRESET).grid.pixel_scale
-    return MarginalFilters((60, 60), 2 * scale, half_lengths=(0.5, 0.85, 1.4), orientations=12)
-
-
-@cache
 def classifier(name: str) -> Classifier:
     """The classifier of this process."""
     return load_classifier(name)
-
-
-def signal(expected: np.ndarray) -> float:
-    """What the marginalised fit leaves of an image without noise [sigma]."""
-    data = fitter().binned(expected)
-    plain = fitter().fit(data)
-    maps = filters()(*parts_of(plain))
-    found, _ = with_source_structure(fitter(), filters(), data, plain, maps)
-    return float(np.sqrt(np.square(found.fit.residual).sum() + found.penalty))
 
 
 def one_lens(index: int, preset: str, model: str) -> dict[str, object]:
@@ -83,7 +54,7 @@ def one_lens(index: int, preset: str, model: str) -> dict[str, object]:
     return {
         "truth": simulator.classes[lens.label],
         "called": classifier(model).classes[int(probabilities.argmax())],
-        "signal": signal(np.asarray(expected, dtype=np.float64)),
+        "signal": signal_of(np.asarray(expected)),
     }
 
 
