@@ -1,11 +1,12 @@
 """Lens and structure of the source are fitted together: sources of several bright clumps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from darklens.lensing import Perturbers, Sersic, render
+from darklens.lensing import Perturbers, Sersic
 from darklens.modelling import (
     MarginalFilters,
     MarginalisedFit,
@@ -20,19 +21,8 @@ from darklens.modelling import (
 from darklens.modelling.joint_fit import with_structure
 from darklens.simulation import Lens, Simulator, load_preset
 
-WIDE, SIZE, BINNING, DRAWS = "common-test-1-wide", 120, 2, 400
+Blocks = Callable[..., np.ndarray]
 LINE = np.array([[0.6, 1.1, 0.5, 0.7, 0.35, 0.0]])
-
-
-@pytest.fixture(scope="module")
-def fitter() -> MarginalisedFitter:
-    return MarginalisedFitter(load_preset(WIDE), draws=DRAWS, size=SIZE, binning=BINNING)
-
-
-@pytest.fixture(scope="module")
-def filters() -> MarginalFilters:
-    side = SIZE // BINNING
-    return MarginalFilters((side, side), 0.1, half_lengths=(0.85,), orientations=6)
 
 
 @pytest.fixture(scope="module")
@@ -47,27 +37,22 @@ def lens() -> Lens:
     return replace(lens, scene=replace(lens.scene, sources=(source, *clumps)))
 
 
-def blocks_of(lens: Lens, fitter: MarginalisedFitter, **scene: object) -> np.ndarray:
-    """Counts, binned."""
-    preset = load_preset("common-test-1")
-    flux = render(replace(lens.scene, **scene), preset.grid)
-    mean = preset.instrument.observe(flux, preset.grid.pixel_scale) + 10
-    counts = np.random.default_rng(0).poisson(mean).astype(np.float64)
-    return fitter.binned(counts)
-
-
 @pytest.fixture(scope="module")
-def first(fitter: MarginalisedFitter, lens: Lens) -> MarginalisedFit:
-    return fitter.fit(blocks_of(lens, fitter))
+def first(wide_fitter: MarginalisedFitter, blocks_of: Blocks, lens: Lens) -> MarginalisedFit:
+    return wide_fitter.fit(blocks_of(lens))
 
 
 def test_the_lens_is_right_where_the_plain_fit_is_wrong(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens, first: MarginalisedFit
+    wide_fitter: MarginalisedFitter,
+    wide_filters: MarginalFilters,
+    blocks_of: Blocks,
+    lens: Lens,
+    first: MarginalisedFit,
 ) -> None:
-    data = blocks_of(lens, fitter)
-    assert filters(*parts_of(first)).point.max() > 20
-    found = with_structure(fitter, data, first, first.structure, first.widths)
-    found = with_structure(fitter, data, found, found.structure, None)
+    data = blocks_of(lens)
+    assert wide_filters(*parts_of(first)).point.max() > 20
+    found = with_structure(wide_fitter, data, first, first.structure, first.widths)
+    found = with_structure(wide_fitter, data, found, found.structure, None)
     assert found.cost < first.cost - 1000
     assert found.fit.chi_square < 1.3 < first.fit.chi_square
     parameters = found.fit.parameters
@@ -81,10 +66,16 @@ def test_the_lens_is_right_where_the_plain_fit_is_wrong(
 
 
 def test_no_substructure_is_seen_where_there_is_none(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens, first: MarginalisedFit
+    wide_fitter: MarginalisedFitter,
+    wide_filters: MarginalFilters,
+    blocks_of: Blocks,
+    lens: Lens,
+    first: MarginalisedFit,
 ) -> None:
-    data = blocks_of(lens, fitter)
-    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    data = blocks_of(lens)
+    found, maps = with_source_structure(
+        wide_fitter, wide_filters, data, first, wide_filters(*parts_of(first))
+    )
     assert found.source_light.max() > 100 * found.fit.noise.min()
     assert maps.point.max() < 6
     assert found.signal_to_noise > first.signal_to_noise
@@ -92,18 +83,20 @@ def test_no_substructure_is_seen_where_there_is_none(
 
 
 def test_a_line_of_mass_is_found_behind_the_clumps(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens
+    wide_fitter: MarginalisedFitter, wide_filters: MarginalFilters, blocks_of: Blocks, lens: Lens
 ) -> None:
-    data = blocks_of(lens, fitter, perturbers=Perturbers(lines=LINE))
-    plain = fitter.fit(data)
-    found, maps = with_source_structure(fitter, filters, data, plain, filters(*parts_of(plain)))
+    data = blocks_of(lens, perturbers=Perturbers(lines=LINE))
+    plain = wide_fitter.fit(data)
+    found, maps = with_source_structure(
+        wide_fitter, wide_filters, data, plain, wide_filters(*parts_of(plain))
+    )
     assert found.source_light.any()
     assert maps.lines[0].significance > 8
-    preset = load_preset(WIDE)
-    model = fitter.binned_model(marginalised_model(preset, line=True, draws=DRAWS))
+    preset = load_preset("common-test-1-wide")
+    model = wide_fitter.binned_model(marginalised_model(preset, line=True, draws=400))
     model = replace(model, likelihood=found.model.likelihood, prior=found.model.prior)
     starts = [with_line(found.fit.parameters, line) for line in maps.lines[:3]]
-    line = with_line_of_mass(fitter, model, data, found, starts)
+    line = with_line_of_mass(wide_fitter, model, data, found, starts)
     assert line.cost < found.cost - 50
     parameters = line.fit.parameters
     assert (

@@ -1,11 +1,11 @@
 """Structure of the source is told from substructure, and fitted."""
 
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from darklens.lensing import Perturbers, Sersic, render
+from darklens.lensing import Perturbers, Sersic
 from darklens.modelling import (
     MarginalFilters,
     MarginalisedFitter,
@@ -15,36 +15,16 @@ from darklens.modelling import (
     with_source_structure,
 )
 from darklens.modelling.nuisance import NO_CLUMPS, clump_images
-from darklens.simulation import Lens, Simulator, load_preset
+from darklens.simulation import Lens, Simulator
 
-WIDE, SIZE, BINNING, DRAWS = "common-test-1-wide", 120, 2, 400
+Blocks = Callable[..., np.ndarray]
 PLACE = (0.2, 0.15)
 """Of the clump from the centre of the source [arcsec]."""
 
 
 @pytest.fixture(scope="module")
-def fitter() -> MarginalisedFitter:
-    return MarginalisedFitter(load_preset(WIDE), draws=DRAWS, size=SIZE, binning=BINNING)
-
-
-@pytest.fixture(scope="module")
-def filters() -> MarginalFilters:
-    side = SIZE // BINNING
-    return MarginalFilters((side, side), 0.1, half_lengths=(0.85,), orientations=6)
-
-
-@pytest.fixture(scope="module")
 def lens() -> Lens:
     return Simulator("common-test-1", classes=["no"]).lens(3, seed=1)
-
-
-def blocks_of(lens: Lens, fitter: MarginalisedFitter, **scene: object) -> np.ndarray:
-    """Counts of the lens with another scene, binned."""
-    preset = load_preset("common-test-1")
-    flux = render(replace(lens.scene, **scene), preset.grid)
-    mean = preset.instrument.observe(flux, preset.grid.pixel_scale) + 10
-    counts = np.random.default_rng(0).poisson(mean).astype(np.float64)
-    return fitter.binned(counts)
 
 
 def clumpy(lens: Lens) -> tuple[Sersic, Sersic]:
@@ -55,12 +35,14 @@ def clumpy(lens: Lens) -> tuple[Sersic, Sersic]:
 
 
 def test_a_clump_is_found_and_leaves_nothing(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens
+    wide_fitter: MarginalisedFitter, wide_filters: MarginalFilters, blocks_of: Blocks, lens: Lens
 ) -> None:
-    data = blocks_of(lens, fitter, sources=clumpy(lens))
-    first = fitter.fit(data)
-    assert filters(*parts_of(first)).point.max() > 8
-    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    data = blocks_of(lens, sources=clumpy(lens))
+    first = wide_fitter.fit(data)
+    assert wide_filters(*parts_of(first)).point.max() > 8
+    found, maps = with_source_structure(
+        wide_fitter, wide_filters, data, first, wide_filters(*parts_of(first))
+    )
     assert 1 <= len(found.structure.clumps) <= 6
     radius = np.exp(found.fit.parameters[Parameter.SOURCE_LOG_RADIUS])
     truth = lens.scene.sources[0]
@@ -76,13 +58,15 @@ def test_a_clump_is_found_and_leaves_nothing(
 
 
 def test_a_subhalo_is_no_clump(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens
+    wide_fitter: MarginalisedFitter, wide_filters: MarginalFilters, blocks_of: Blocks, lens: Lens
 ) -> None:
     radius = lens.parameters["einstein_radius"]
     points = np.array([[0.0, radius, 0.12]])
-    data = blocks_of(lens, fitter, perturbers=Perturbers(points=points))
-    first = fitter.fit(data)
-    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    data = blocks_of(lens, perturbers=Perturbers(points=points))
+    first = wide_fitter.fit(data)
+    found, maps = with_source_structure(
+        wide_fitter, wide_filters, data, first, wide_filters(*parts_of(first))
+    )
     assert len(found.structure.clumps) == 0
     assert found.fit.chi_square == first.fit.chi_square
     assert not found.source_light.any()
@@ -90,25 +74,27 @@ def test_a_subhalo_is_no_clump(
 
 
 def test_nothing_is_found_in_a_smooth_lens(
-    fitter: MarginalisedFitter, filters: MarginalFilters, lens: Lens
+    wide_fitter: MarginalisedFitter, wide_filters: MarginalFilters, blocks_of: Blocks, lens: Lens
 ) -> None:
-    data = blocks_of(lens, fitter)
-    first = fitter.fit(data)
-    found, maps = with_source_structure(fitter, filters, data, first, filters(*parts_of(first)))
+    data = blocks_of(lens)
+    first = wide_fitter.fit(data)
+    found, maps = with_source_structure(
+        wide_fitter, wide_filters, data, first, wide_filters(*parts_of(first))
+    )
     assert len(found.structure.clumps) == 0
     assert maps.point.max() < 5.5
 
 
-def test_clumps_have_the_light_of_their_prior(fitter: MarginalisedFitter) -> None:
+def test_clumps_have_the_light_of_their_prior(wide_fitter: MarginalisedFitter) -> None:
     """Without a lens, a Gaussian of the width given, of `clump` times the source's brightness."""
-    model = fitter.model
+    model = wide_fitter.model
     p = model.draws[0].copy()
     p[[Parameter.EINSTEIN_RADIUS, Parameter.GAMMA1, Parameter.GAMMA2]] = 1e-9, 0, 0
     p[[Parameter.SOURCE_X, Parameter.SOURCE_Y]] = 0.1, -0.2
     p[Parameter.SOURCE_LOG_RADIUS] = np.log(0.5)
     clumps = np.array([[0.4, 0.2, 0.5], [0.0, 0.0, 0.3]])
     images = clump_images(model, p, NuisancePriors(clump=2.0), clumps)
-    assert images.shape == (2, SIZE // BINNING, SIZE // BINNING)
+    assert images.shape == (2, 60, 60)
     x, y = model.grid.coordinates()
     brightness = 2 * np.exp(p[Parameter.SOURCE_LOG_AMPLITUDE])
     for image, (u, v, width) in zip(images, clumps, strict=True):

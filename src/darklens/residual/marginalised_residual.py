@@ -52,7 +52,7 @@ _EVEN = 2  # the maps have an even number of pixels, for lines
 _LARGEST_RADIUS = 2.0  # of the centre of a line [arcsec]
 _LINE_STEPS = 3
 _LINE_SEEN = 5.0  # significance of a line, above which all is fitted together
-_STARTS, _LIT_STARTS = 2, 3  # of that fit; the latter where the source has structure
+_STARTS, _STARTS_WITH_STRUCTURE = 2, 3  # of that fit
 _GOOD = 2.0  # reduced chi-square of a fit that need not converge
 _LARGEST = 5.0  # of any map, so that one image does not set the scale of a batch
 _POINTS = 8  # that are added one after the other
@@ -258,15 +258,15 @@ class MarginalisedResidual:
     ) -> MarginalisedFit:
         """The fit with a line of mass."""
         fitter = self._line_fitter.with_likelihood(smooth.model.likelihood, smooth.model.prior)
-        lit = bool(smooth.source_light.any())
+        structured = bool(smooth.source_light.any())
         starts = [with_line(smooth.fit.parameters, line) for line in maps.lines]
         ends = []
-        if not lit:
+        if not structured:  # a fit of lens and line alone would leave the structure behind
             end = fitter.optimise(smooth.data, smooth.fit, maps.lines)
             ends = [self._fitter.linear(fitter.model, smooth.data, end, smooth.widths)]
             starts = [end.parameters, *starts]
-        if lit or (self._source_structure and maps.lines[0].significance > _LINE_SEEN):
-            starts = starts[: _LIT_STARTS if lit else _STARTS]
+        if structured or (self._source_structure and maps.lines[0].significance > _LINE_SEEN):
+            starts = starts[: _STARTS_WITH_STRUCTURE if structured else _STARTS]
             ends.append(with_line_of_mass(self._fitter, fitter.model, blocks, smooth, starts))
         return min(ends, key=lambda end: end.cost)
 
