@@ -15,7 +15,7 @@ from darklens.modelling import (
     scene_parameters,
 )
 from darklens.modelling.linear_marginalisation import _inverse_root, linear_solution
-from darklens.modelling.marginalised_fit import _measured_noise
+from darklens.modelling.measured_noise import measured_noise
 from darklens.simulation import Lens, Simulator, load_preset
 
 WIDE = "common-test-1-wide"
@@ -145,7 +145,7 @@ def test_noise_is_measured_on_the_image() -> None:
     x, y = np.meshgrid(np.arange(150), np.arange(150))
     mean = 10 + 300 * np.exp(-0.5 * ((x - 75) ** 2 + (y - 75) ** 2) / 15**2)
     data = rng.poisson(mean).astype(np.float64)
-    ratio = _measured_noise(3 * data, 3 * mean) / (3 * np.sqrt(mean))
+    ratio = measured_noise(3 * data, 3 * mean) / (3 * np.sqrt(mean))
     assert ratio.min() > 0.9
     assert ratio.max() < 1.1
 

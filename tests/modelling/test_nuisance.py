@@ -14,7 +14,7 @@ from darklens.modelling import NuisancePriors, Parameter, SmoothModel, smooth_mo
 from darklens.modelling.nuisance import (
     KINDS,
     LENS_LIGHT,
-    _hermite_functions,
+    hermite_functions,
     nuisance_directions,
 )
 from darklens.simulation import load_preset
@@ -107,9 +107,9 @@ def test_light_of_the_lens_has_the_flux_of_its_prior(
     assert np.argmax(light[0]) in {74 * 150 + 74, 74 * 150 + 75, 75 * 150 + 74, 75 * 150 + 75}
 
 
-def test_hermite_functions_are_those_of_numpy() -> None:
+def testhermite_functions_are_those_of_numpy() -> None:
     u = np.linspace(-6, 6, 50)[np.newaxis]
-    for n, function in enumerate(_hermite_functions(u, 12)):
+    for n, function in enumerate(hermite_functions(u, 12)):
         unit = np.zeros(n + 1)
         unit[n] = 1 / np.sqrt(2.0**n * math.factorial(n))
         assert function == pytest.approx(hermite.hermval(u, unit) * np.exp(-0.5 * u**2), abs=1e-6)
