@@ -82,12 +82,7 @@ def optimise(
     jacobian = _jacobian(model, parameters, moments)
     for step in range(steps + 1):
         weight = 1 / moments.variance
-        residual = data - moments.mean
-        chi = float(np.vdot(residual, residual * weight))
-        curvature, gradient = _normal_equations(
-            jacobian.reshape(len(free), -1), weight.ravel(), (residual * weight).ravel()
-        )
-        curvature[np.diag_indices(len(free))] += prior.precision[free]
+        curvature, gradient, chi = _equations(model, data, moments, jacobian)
         gradient += prior.pull(parameters)[free]
         accepted = False
         while step < steps and not accepted and damping < 1e8:
@@ -127,12 +122,7 @@ def solution_at(
     """
     moments = _moments(model, parameters)
     jacobian = _of_the_mean(model, model.exact_derivatives(parameters, more), moments)
-    weight, residual = 1 / moments.variance, data - moments.mean
-    flat = jacobian.reshape(len(jacobian), -1)
-    curvature, _ = _normal_equations(flat, weight.ravel(), (residual * weight).ravel())
-    prior = (model.prior or FLAT).precision[list(model.free)]
-    curvature[np.diag_indices(len(prior))] += prior
-    chi = float(np.vdot(residual, residual * weight))
+    curvature, _, chi = _equations(model, data, moments, jacobian)
     return Solution(parameters, moments, jacobian, curvature, chi, converged=False, steps=0)
 
 
@@ -142,6 +132,19 @@ def with_exact_derivatives(model: SmoothModel, end: Solution) -> Solution:
         return end
     jacobian = model.exact_derivatives(end.parameters)
     return replace(end, jacobian=_of_the_mean(model, jacobian, end.moments))
+
+
+def _equations(
+    model: SmoothModel, data: Image, moments: Moments, jacobian: Float[np.ndarray, "k h w"]
+) -> tuple[Float[np.ndarray, "k k"], Float[np.ndarray, " k"], float]:
+    """Curvature, that of the prior included; gradient and chi-square of the pixels alone."""
+    weight, residual = 1 / moments.variance, data - moments.mean
+    score = residual * weight
+    flat = jacobian.reshape(len(jacobian), -1)
+    curvature, gradient = _normal_equations(flat, weight.ravel(), score.ravel())
+    precision = (model.prior or FLAT).precision[list(model.free)]
+    curvature[np.diag_indices(len(precision))] += precision
+    return curvature, gradient, float(np.vdot(residual, score))
 
 
 def _moments(model: SmoothModel, parameters: Parameters) -> Moments:
